@@ -1,0 +1,1 @@
+//! Step 7: the data warehouse's validation.

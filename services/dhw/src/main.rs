@@ -1,0 +1,3 @@
+//! Step 7: the data warehouse's validation.
+
+fn main() {}

@@ -1,0 +1,1 @@
+//! Steps 3 to 4 and back: the hospital's eHBox messaging client.

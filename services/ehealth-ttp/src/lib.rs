@@ -1,0 +1,1 @@
+//! Steps 4 to 5 and back: the trusted third party that pseudonymises.

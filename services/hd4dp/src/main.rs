@@ -1,0 +1,3 @@
+//! Steps 1 to 3 and back: the hospital's registration application.
+
+fn main() {}

@@ -1,0 +1,1 @@
+//! Steps 6 to 7 and back: the research application.
