@@ -1,0 +1,269 @@
+//! Which publication passed where, when, and with what outcome: nothing of the patient.
+//!
+//! Each party writes its own passages in the transaction of the effect; a registration's whole way is put together only where one
+//! process runs all parties.
+
+use std::{
+    fmt,
+    sync::{Mutex, MutexGuard, PoisonError},
+};
+
+use async_trait::async_trait;
+use clock::Timestamp;
+use sqlx::{Row, SqliteConnection, sqlite::SqliteRow};
+use uuid::Uuid;
+
+use crate::{Database, StoreError, bulk};
+
+/// How a passage ended.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Outcome {
+    /// Written down and put on its way for the first time.
+    Sent,
+    /// Sent again because no answer came.
+    Resent,
+    /// Handed on to the next party, whose broker confirmed it.
+    Forwarded,
+    /// Arrived where it was meant to go.
+    Arrived,
+    /// Had arrived before; answered again, no new effect.
+    Known,
+    /// Checked by the data warehouse.
+    Validated,
+    /// Put into a dead-letter queue, with the reason's code.
+    DeadLettered(String),
+    /// Read and not acted upon, with the reason's code: an old answer, an answer to a deleted registration.
+    Ignored(String),
+}
+
+impl fmt::Display for Outcome {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Sent => f.write_str("sent"),
+            Self::Resent => f.write_str("resent"),
+            Self::Forwarded => f.write_str("forwarded"),
+            Self::Arrived => f.write_str("arrived"),
+            Self::Known => f.write_str("known"),
+            Self::Validated => f.write_str("validated"),
+            Self::DeadLettered(code) => write!(f, "dead-lettered:{code}"),
+            Self::Ignored(code) => write!(f, "ignored:{code}"),
+        }
+    }
+}
+
+impl Outcome {
+    fn parse(text: &str) -> Option<Self> {
+        Some(match text {
+            "sent" => Self::Sent,
+            "resent" => Self::Resent,
+            "forwarded" => Self::Forwarded,
+            "arrived" => Self::Arrived,
+            "known" => Self::Known,
+            "validated" => Self::Validated,
+            other => match other.split_once(':')? {
+                ("dead-lettered", code) => Self::DeadLettered(code.to_owned()),
+                ("ignored", code) => Self::Ignored(code.to_owned()),
+                _ => return None,
+            },
+        })
+    }
+}
+
+/// One publication at one station.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Passage {
+    /// The publication that passed.
+    pub publication: Uuid,
+    /// The step of the published flow: `3` to `7`, or `7 back` to `3 back`.
+    pub step: &'static str,
+    /// The queue that it was put on or taken from.
+    pub queue: String,
+    /// When, on the party's own clock.
+    pub at: Timestamp,
+    /// How it ended.
+    pub outcome: Outcome,
+    /// The items that shared this outcome.
+    pub items: Vec<Uuid>,
+}
+
+/// Where a party keeps its passages.
+#[async_trait]
+pub trait Itinerary: Send + Sync {
+    /// Writes passages down for good.
+    ///
+    /// # Errors
+    ///
+    /// [`StoreError`].
+    async fn record(&self, passages: &[Passage]) -> Result<(), StoreError>;
+
+    /// The first `limit` passages behind number `after`, oldest first, each with its number.
+    ///
+    /// # Errors
+    ///
+    /// [`StoreError`].
+    async fn passages(&self, after: i64, limit: u32) -> Result<Vec<(i64, Passage)>, StoreError>;
+}
+
+/// Passages in memory, for simulations and tests.
+#[derive(Debug, Default)]
+pub struct MemoryItinerary {
+    passages: Mutex<Vec<Passage>>,
+}
+
+impl MemoryItinerary {
+    fn lock(&self) -> MutexGuard<'_, Vec<Passage>> {
+        self.passages.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Writes passages down inside a caller's own critical section.
+    pub fn append(&self, passages: &[Passage]) {
+        self.lock().extend_from_slice(passages);
+    }
+}
+
+#[async_trait]
+impl Itinerary for MemoryItinerary {
+    async fn record(&self, passages: &[Passage]) -> Result<(), StoreError> {
+        self.append(passages);
+        Ok(())
+    }
+
+    async fn passages(&self, after: i64, limit: u32) -> Result<Vec<(i64, Passage)>, StoreError> {
+        let passages = self.lock();
+        let first = usize::try_from(after).unwrap_or(0);
+        let page = passages.iter().enumerate().skip(first).take(limit as usize);
+        Ok(page.map(|(index, passage)| (i64::try_from(index).unwrap_or(i64::MAX) + 1, passage.clone())).collect())
+    }
+}
+
+/// Passages in a party's SQLite file.
+#[derive(Debug, Clone)]
+pub struct SqliteItinerary {
+    database: Database,
+}
+
+impl SqliteItinerary {
+    /// The passages of an open store.
+    #[must_use]
+    pub fn new(database: Database) -> Self {
+        Self { database }
+    }
+}
+
+#[async_trait]
+impl Itinerary for SqliteItinerary {
+    async fn record(&self, passages: &[Passage]) -> Result<(), StoreError> {
+        let mut transaction = self.database.write().await?;
+        insert(&mut transaction, passages).await?;
+        transaction.commit().await?;
+        Ok(())
+    }
+
+    async fn passages(&self, after: i64, limit: u32) -> Result<Vec<(i64, Passage)>, StoreError> {
+        page(&self.database, after, limit).await
+    }
+}
+
+/// Writes passages inside the transaction of their effect.
+///
+/// # Errors
+///
+/// [`StoreError::Database`].
+pub async fn insert(connection: &mut SqliteConnection, passages: &[Passage]) -> Result<(), StoreError> {
+    const HEAD: &str = "INSERT INTO itinerary (publication, step, queue, at, outcome, items)";
+    bulk::insert(connection, HEAD, 6, "", passages, |statement, passage| {
+        let mut items = Vec::with_capacity(passage.items.len() * 16);
+        passage.items.iter().for_each(|item| items.extend_from_slice(item.as_bytes()));
+        statement
+            .bind(&passage.publication.as_bytes()[..])
+            .bind(passage.step)
+            .bind(passage.queue.as_str())
+            .bind(passage.at.as_micros())
+            .bind(passage.outcome.to_string())
+            .bind(items)
+    })
+    .await?;
+    Ok(())
+}
+
+/// The first `limit` passages of `database` behind number `after`.
+///
+/// # Errors
+///
+/// [`StoreError::Database`], or [`StoreError::Damaged`] for a row that this program did not write.
+pub async fn page(database: &Database, after: i64, limit: u32) -> Result<Vec<(i64, Passage)>, StoreError> {
+    const SELECT: &str =
+        "SELECT id, publication, step, queue, at, outcome, items FROM itinerary WHERE id > $1 ORDER BY id LIMIT $2";
+    let rows = sqlx::query(SELECT).bind(after).bind(limit).fetch_all(database.readers()).await?;
+    rows.iter().map(read).collect()
+}
+
+fn read(row: &SqliteRow) -> Result<(i64, Passage), StoreError> {
+    const DAMAGED: StoreError = StoreError::Damaged { what: "passage" };
+    let step: &str = row.try_get("step")?;
+    let items: &[u8] = row.try_get("items")?;
+    let passage = Passage {
+        publication: Uuid::from_slice(row.try_get("publication")?).map_err(|_| DAMAGED)?,
+        step: STEPS.iter().copied().find(|known| *known == step).ok_or(DAMAGED)?,
+        queue: row.try_get("queue")?,
+        at: Timestamp::from_micros(row.try_get("at")?),
+        outcome: Outcome::parse(row.try_get("outcome")?).ok_or(DAMAGED)?,
+        items: items.chunks(16).map(Uuid::from_slice).collect::<Result<_, _>>().map_err(|_| DAMAGED)?,
+    };
+    Ok((row.try_get("id")?, passage))
+}
+
+/// The steps of the published flow that are passages between parties, and their ways back.
+pub const STEPS: [&str; 10] = ["3", "4", "5", "6", "7", "7 back", "6 back", "5 back", "4 back", "3 back"];
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::Schema;
+
+    fn passage(number: u128, outcome: Outcome) -> Passage {
+        Passage {
+            publication: Uuid::from_u128(number),
+            step: "4",
+            queue: "ttp.in".to_owned(),
+            at: Timestamp::from_micros(1_700_000_000_000_000),
+            outcome,
+            items: (0..number).map(Uuid::from_u128).collect(),
+        }
+    }
+
+    async fn keeps_passages_in_order(itinerary: &dyn Itinerary) {
+        let written = [
+            passage(1, Outcome::Forwarded),
+            passage(2, Outcome::DeadLettered("QUOTA".to_owned())),
+            passage(3, Outcome::Ignored("OLD_VERSION".to_owned())),
+        ];
+        itinerary.record(&written[..2]).await.unwrap();
+        itinerary.record(&written[2..]).await.unwrap();
+        let first = itinerary.passages(0, 2).await.unwrap();
+        let rest = itinerary.passages(first[1].0, 10).await.unwrap();
+        let read: Vec<Passage> = first.into_iter().chain(rest).map(|(_, passage)| passage).collect();
+        assert_eq!(read, written);
+    }
+
+    #[tokio::test]
+    async fn in_memory() {
+        keeps_passages_in_order(&MemoryItinerary::default()).await;
+    }
+
+    #[tokio::test]
+    async fn in_sqlite() {
+        let folder = tempfile::tempdir().unwrap();
+        let database = Database::open(folder.path(), "party", Schema { steps: &[] }).await.unwrap();
+        keeps_passages_in_order(&SqliteItinerary::new(database)).await;
+    }
+
+    #[test]
+    fn every_outcome_is_read_back() {
+        use Outcome::*;
+        for outcome in [Sent, Resent, Forwarded, Arrived, Known, Validated, DeadLettered("A".into()), Ignored("B".into())] {
+            assert_eq!(Outcome::parse(&outcome.to_string()), Some(outcome));
+        }
+        assert_eq!(Outcome::parse("lost"), None);
+    }
+}

@@ -1,0 +1,60 @@
+//! What the services' stores share.
+//!
+//! Every party keeps a store of its own (`<store>/hd4dp-<nihdi>.sqlite`, `ehealth-ttp.sqlite`, …). The services define their store
+//! traits themselves; here is what all of them need: a SQLite file with one writer and full sync, bulk statements, the fingerprints
+//! of the keys that a store was written under, and the [`itinerary`](crate::itinerary): which publication passed where and when.
+
+pub mod bulk;
+pub mod database;
+pub mod itinerary;
+pub mod lock;
+
+use std::path::PathBuf;
+
+pub use database::{Database, Schema, WriteTransaction};
+pub use itinerary::{Itinerary, MemoryItinerary, Outcome, Passage, SqliteItinerary};
+pub use lock::StoreLock;
+
+/// Why a store could not do what it was asked.
+#[derive(Debug, thiserror::Error)]
+pub enum StoreError {
+    /// The database refused or failed; retrying may help (disk full, file locked).
+    #[error("use the database")]
+    Database(#[from] sqlx::Error),
+    /// The schema could not be brought to the state that this program knows.
+    #[error("bring the schema of {path} up to date")]
+    Schema {
+        /// The database file.
+        path: PathBuf,
+        /// What the migration said.
+        source: sqlx::migrate::MigrateError,
+    },
+    /// Another process works on the store.
+    #[error("lock the store {path}: another process is working on it")]
+    Locked {
+        /// The store's folder.
+        path: PathBuf,
+    },
+    /// The store's folder or file cannot be read or written.
+    #[error("open the store {path}")]
+    Folder {
+        /// The store's folder.
+        path: PathBuf,
+        /// What the operating system said.
+        source: std::io::Error,
+    },
+    /// The store was written under other keys; using it would mix two populations of pseudonyms.
+    #[error("use these keys: the store {store} was written under other ones ({name})")]
+    OtherKeys {
+        /// Which store.
+        store: String,
+        /// Which key differs.
+        name: String,
+    },
+    /// A row does not hold what this program once wrote.
+    #[error("read a stored {what}: it is damaged")]
+    Damaged {
+        /// The kind of row.
+        what: &'static str,
+    },
+}
