@@ -1,0 +1,93 @@
+use std::fmt;
+
+use crate::{BrokerError, Payload, embedded};
+
+/// A publication that is out for handling. It must get a verdict; dropping it without one gives it back to its queue.
+pub struct Delivery {
+    /// What was published.
+    pub payload: Payload,
+    /// Whether it was out before, so that an earlier attempt may have had an effect.
+    pub redelivered: bool,
+    claim: Claim,
+}
+
+impl Delivery {
+    pub(crate) fn new(payload: Payload, redelivered: bool, handle: Handle) -> Self {
+        Self { payload, redelivered, claim: Claim(Some(handle)) }
+    }
+
+    /// Takes it off the queue for good. The broker acts on it a moment later; if it never hears of it, the publication comes back.
+    ///
+    /// # Errors
+    ///
+    /// [`BrokerError::ConnectionLost`] when the delivery has gone back to its queue already.
+    pub fn ack(self) -> Result<(), BrokerError> {
+        self.claim.settle(Verdict::Ack)
+    }
+
+    /// Gives it back to its queue, at its old place. Counts towards the delivery limit.
+    ///
+    /// # Errors
+    ///
+    /// As [`Delivery::ack`].
+    pub fn requeue(self) -> Result<(), BrokerError> {
+        self.claim.settle(Verdict::Requeue)
+    }
+
+    /// Moves it to the dead-letter queue.
+    ///
+    /// # Errors
+    ///
+    /// As [`Delivery::ack`].
+    pub fn reject(self) -> Result<(), BrokerError> {
+        self.claim.settle(Verdict::Reject)
+    }
+}
+
+impl fmt::Debug for Delivery {
+    /// Its length only: in a hospital's zone the payload identifies patients.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Delivery")
+            .field("bytes", &self.payload.len())
+            .field("redelivered", &self.redelivered)
+            .finish_non_exhaustive()
+    }
+}
+
+/// What becomes of a delivery.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Verdict {
+    Ack,
+    Requeue,
+    Reject,
+}
+
+pub(crate) enum Handle {
+    Embedded(embedded::Ticket),
+}
+
+impl Handle {
+    fn settle(self, verdict: Verdict) -> Result<(), BrokerError> {
+        match self {
+            Self::Embedded(ticket) => ticket.settle(verdict),
+        }
+    }
+}
+
+/// The right to give one verdict. A field of its own, so that the payload can be moved out of a delivery.
+struct Claim(Option<Handle>);
+
+impl Claim {
+    fn settle(mut self, verdict: Verdict) -> Result<(), BrokerError> {
+        self.0.take().map_or(Ok(()), |handle| handle.settle(verdict))
+    }
+}
+
+impl Drop for Claim {
+    fn drop(&mut self) {
+        if let Some(handle) = self.0.take() {
+            // A lost connection has given it back already.
+            let _ = handle.settle(Verdict::Requeue);
+        }
+    }
+}
