@@ -1,0 +1,74 @@
+//! What hosts a service.
+//!
+//! A service is a set of [`Work`]: endless futures, one per queue that it reads and one per timer that it keeps. A process runs them
+//! with [`supervise`]; the simulation runs the same ones on its own executor and kills them at [`Point`]s.
+//!
+//! - [`station`]: the delivery loop: receive, handle, acknowledge; retry in place.
+//! - [`disposition`]: what becomes of an item that could not be handled.
+//! - [`probe`]: the points where a simulation can crash a service.
+//! - [`chance`]: randomness for ids and shuffling, seeded in simulations.
+//! - [`backoff`], [`config`], [`logging`], [`process`]: what their names say.
+
+pub mod backoff;
+pub mod chance;
+pub mod config;
+pub mod disposition;
+pub mod logging;
+pub mod probe;
+pub mod process;
+pub mod station;
+
+use std::{fmt, sync::Arc};
+
+use clock::Clock;
+use futures_util::future::BoxFuture;
+
+pub use backoff::Backoff;
+pub use chance::Chance;
+pub use disposition::Disposition;
+pub use probe::{NoProbe, Point, Probe};
+pub use process::supervise;
+pub use station::{Handle, Station, Verdict};
+
+/// What every service is given: time, chance, and the points where a simulation may crash it.
+#[derive(Clone)]
+pub struct Context {
+    /// Time.
+    pub clock: Arc<dyn Clock>,
+    /// Randomness for ids and shuffling; never for keys.
+    pub chance: Arc<Chance>,
+    /// Where a simulation watches.
+    pub probe: Arc<dyn Probe>,
+}
+
+impl fmt::Debug for Context {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Context").field("clock", &self.clock).finish_non_exhaustive()
+    }
+}
+
+/// An endless part of a service, which can be started again after it was stopped or failed.
+pub struct Work {
+    /// Its name in logs: the service and the queue or timer.
+    pub name: String,
+    start: Box<dyn Fn() -> BoxFuture<'static, ()> + Send + Sync>,
+}
+
+impl Work {
+    /// Work that `start` begins.
+    pub fn new(name: impl Into<String>, start: impl Fn() -> BoxFuture<'static, ()> + Send + Sync + 'static) -> Self {
+        Self { name: name.into(), start: Box::new(start) }
+    }
+
+    /// Begins it; dropping the future stops it where it stands.
+    #[must_use]
+    pub fn start(&self) -> BoxFuture<'static, ()> {
+        (self.start)()
+    }
+}
+
+impl fmt::Debug for Work {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("Work").field(&self.name).finish()
+    }
+}

@@ -1,0 +1,146 @@
+//! The delivery loop of one queue: receive, handle, acknowledge.
+//!
+//! A delivery is acknowledged only after its handler said that its effect is durable. A handler that fails keeps its deliveries and
+//! is asked again after a pause, so that an hour without the next party burns no delivery limit; nothing is requeued.
+
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use broker::{Broker, Consumer, Delivery};
+use topology::QueueName;
+
+use crate::{Backoff, Context, Point, Work};
+
+/// What a handler says of one delivery.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Verdict {
+    /// Its effect is durable: acknowledge it.
+    Done,
+    /// It cannot be read at all: into the dead-letter queue as it is, with this code in the log.
+    Unreadable(&'static str),
+}
+
+/// What a service does with the deliveries of one queue.
+#[async_trait]
+pub trait Handle: Send + Sync + 'static {
+    /// Why the batch could not be handled now. It is tried again until it can be.
+    type Error: std::error::Error + Send;
+
+    /// Handles a batch and returns a verdict for each delivery, in order. A delivery that was delivered before comes alone, so that
+    /// one that brings the service down takes no other with it.
+    async fn handle(&self, batch: &[Delivery]) -> Result<Vec<Verdict>, Self::Error>;
+}
+
+/// A queue and how it is read.
+#[derive(Clone)]
+pub struct Station {
+    /// The service that reads it.
+    pub service: &'static str,
+    /// The queue.
+    pub queue: QueueName,
+    /// Publications that the broker may hand out before the first is acknowledged.
+    pub prefetch: u16,
+    /// Publications that are handled in one transaction at most.
+    pub batch_max: usize,
+    /// Where the queue stands.
+    pub broker: Arc<dyn Broker>,
+    /// Time, chance and probes.
+    pub context: Context,
+}
+
+impl Station {
+    /// The prefetch of a service that nobody configured: enough to keep a batch ready while one is handled.
+    pub const PREFETCH: u16 = 32;
+    /// The batch of a service that nobody configured.
+    pub const BATCH_MAX: usize = 16;
+
+    /// Reads `queue` for `service` with the default prefetch and batch.
+    #[must_use]
+    pub fn new(service: &'static str, queue: QueueName, broker: Arc<dyn Broker>, context: Context) -> Self {
+        Self { service, queue, prefetch: Self::PREFETCH, batch_max: Self::BATCH_MAX, broker, context }
+    }
+
+    /// The endless work of reading this queue with `handler`.
+    pub fn work<H: Handle>(self, handler: Arc<H>) -> Work {
+        Work::new(format!("{} {}", self.service, self.queue), move || {
+            let (station, handler) = (self.clone(), Arc::clone(&handler));
+            Box::pin(async move { station.read(&*handler).await })
+        })
+    }
+
+    async fn read<H: Handle>(&self, handler: &H) {
+        let mut backoff = Backoff::default();
+        loop {
+            match self.broker.consume(&self.queue, self.prefetch).await {
+                Ok(mut consumer) => {
+                    while let Ok(first) = consumer.next().await {
+                        backoff.reset();
+                        self.take(first, &mut *consumer, handler).await;
+                    }
+                    tracing::warn!(service = self.service, queue = %self.queue, "the broker ended the consumer; connecting again");
+                }
+                Err(error) => {
+                    tracing::warn!(service = self.service, queue = %self.queue, %error, "cannot read the queue; trying again");
+                }
+            }
+            clock::sleep(&*self.context.clock, backoff.after_failure()).await;
+        }
+    }
+
+    /// Handles `first` and what lies ready behind it.
+    async fn take<H: Handle>(&self, first: Delivery, consumer: &mut dyn Consumer, handler: &H) {
+        let mut batch = vec![first];
+        while batch.len() < self.batch_max && !batch.last().is_some_and(|delivery| delivery.redelivered) {
+            let Some(next) = consumer.try_next() else { break };
+            batch.push(next);
+        }
+        // At most the last one was delivered before; it is handled by itself.
+        let suspect =
+            if batch.len() > 1 && batch.last().is_some_and(|delivery| delivery.redelivered) { batch.pop() } else { None };
+        self.settle(batch, handler).await;
+        if let Some(delivery) = suspect {
+            self.settle(vec![delivery], handler).await;
+        }
+    }
+
+    async fn settle<H: Handle>(&self, batch: Vec<Delivery>, handler: &H) {
+        let mut backoff = Backoff::default();
+        let verdicts = loop {
+            match handler.handle(&batch).await {
+                Ok(verdicts) => break verdicts,
+                Err(error) => {
+                    let wait = backoff.after_failure();
+                    let reason = reasons(&error);
+                    tracing::warn!(service = self.service, queue = %self.queue, failures = backoff.failures(), wait_ms = wait.as_millis(), "failed to {reason}; trying again");
+                    clock::sleep(&*self.context.clock, wait).await;
+                }
+            }
+        };
+        self.context.reach(self.service, Point::BeforeAck).await;
+        for (delivery, verdict) in batch.into_iter().zip(verdicts) {
+            let settled = match verdict {
+                Verdict::Done => delivery.ack(),
+                Verdict::Unreadable(code) => {
+                    tracing::error!(service = self.service, queue = %self.queue, code, "a publication cannot be read; it is a dead letter");
+                    delivery.reject()
+                }
+            };
+            if let Err(error) = settled {
+                // The connection is gone, so the broker delivers it again, and every effect is idempotent.
+                tracing::debug!(service = self.service, queue = %self.queue, %error, "an acknowledgement got lost");
+            }
+        }
+    }
+}
+
+/// An error and what caused it, outermost first.
+pub fn reasons(error: &dyn std::error::Error) -> String {
+    let mut text = error.to_string();
+    let mut cause = error.source();
+    while let Some(error) = cause {
+        text.push_str(": ");
+        text.push_str(&error.to_string());
+        cause = error.source();
+    }
+    text
+}
