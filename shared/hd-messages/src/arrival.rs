@@ -1,0 +1,60 @@
+//! Step 6: healthdata's messaging client to HD4RES.
+
+use envelope::{B64, ItemId, KeyIdHex, Message, Text, items};
+use pseudonymised::{Pseudonym, SenderCode};
+use registration::{Content, ContentError};
+use serde::{Deserialize, Serialize};
+
+/// Registrations that arrived, clear and under pseudonyms.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Arrival {
+    /// The registrations.
+    #[serde(deserialize_with = "items")]
+    pub items: Vec<ArrivalItem>,
+}
+
+/// One registration, and what is needed to answer it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ArrivalItem {
+    /// The item.
+    pub id: ItemId,
+    /// The patient.
+    pub pseudonym: Text<Pseudonym>,
+    /// The hospital.
+    pub sender: Text<SenderCode>,
+    /// The hospital's key that proved the content: feedback is sealed for its owner.
+    pub hospital: KeyIdHex,
+    /// What the TTP needs to answer; opaque.
+    pub handle: B64,
+    /// The encoded content.
+    pub content: B64,
+}
+
+impl ArrivalItem {
+    /// The content.
+    ///
+    /// # Errors
+    ///
+    /// What the content's reader has against its bytes.
+    pub fn content(&self) -> Result<Content, ContentError> {
+        Content::decode(&self.content)
+    }
+}
+
+impl Message for Arrival {
+    const TYPE: &'static str = "be.healthdata.precision.arrival.v1";
+
+    fn len(&self) -> usize {
+        self.items.len()
+    }
+
+    fn size_max(&self) -> usize {
+        let size = |item: &ArrivalItem| {
+            let blobs = B64::encoded_len(item.handle.len()) + B64::encoded_len(item.content.len());
+            160 + item.pseudonym.size() + item.sender.size() + blobs
+        };
+        self.items.iter().map(size).sum()
+    }
+}

@@ -1,0 +1,14 @@
+//! The four messages that stand clear in healthdata's zone: steps 6 and 7, and back.
+//!
+//! They speak of pseudonyms and sender codes; an SSIN cannot be named here. Pseudonym and sender code are judged per item, so that a bad
+//! one does not cost its publication.
+
+mod arrival;
+mod outgoing_feedback;
+mod validation;
+mod verdict;
+
+pub use arrival::{Arrival, ArrivalItem};
+pub use outgoing_feedback::{OutgoingFeedback, OutgoingItem};
+pub use validation::{Validation, ValidationItem};
+pub use verdict::{Verdict, VerdictFinding, VerdictItem, VerdictSeverity};
