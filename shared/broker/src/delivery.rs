@@ -1,6 +1,6 @@
 use std::fmt;
 
-use crate::{BrokerError, Payload, embedded};
+use crate::{BrokerError, Payload, embedded, rabbit};
 
 /// A publication that is out for handling. It must get a verdict; dropping it without one gives it back to its queue.
 pub struct Delivery {
@@ -64,12 +64,14 @@ pub(crate) enum Verdict {
 
 pub(crate) enum Handle {
     Embedded(embedded::Ticket),
+    Rabbit(rabbit::Ticket),
 }
 
 impl Handle {
     fn settle(self, verdict: Verdict) -> Result<(), BrokerError> {
         match self {
             Self::Embedded(ticket) => ticket.settle(verdict),
+            Self::Rabbit(ticket) => ticket.settle(verdict),
         }
     }
 }

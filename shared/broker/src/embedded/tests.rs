@@ -162,3 +162,52 @@ fn debug_shows_no_payload() {
     });
     assert!(!text.unwrap().contains("85073003328"));
 }
+
+/// The embedded broker as the contract sees it.
+struct Embedded {
+    broker: Arc<EmbeddedBroker>,
+    clock: Arc<dyn Clock>,
+}
+
+impl Embedded {
+    fn boxed(clock: Arc<dyn Clock>, topology: &Topology) -> Box<dyn crate::contract::Subject> {
+        let broker = EmbeddedBroker::new(Arc::clone(&clock), topology, EmbeddedOptions::new(Uuid::nil()));
+        Box::new(Self { broker: Arc::new(broker), clock })
+    }
+}
+
+#[async_trait]
+impl crate::contract::Subject for Embedded {
+    fn broker(&self) -> Arc<dyn Broker> {
+        Arc::clone(&self.broker) as Arc<dyn Broker>
+    }
+
+    fn clock(&self) -> Arc<dyn Clock> {
+        Arc::clone(&self.clock)
+    }
+
+    async fn cut(&self) {
+        self.broker.cut();
+    }
+
+    async fn retire(&self) {}
+}
+
+/// On virtual time, without any runtime.
+#[test]
+fn keeps_the_contract_in_a_simulation() {
+    for seed in 0..3 {
+        let mut executor = Executor::new(seed, Timestamp::from_micros(0));
+        let clock = executor.clock();
+        let ended = executor.block_on(crate::contract::all(move |topology| {
+            let clock: Arc<dyn Clock> = Arc::new(clock.clone());
+            async move { Embedded::boxed(clock, &topology) }
+        }));
+        assert_eq!(ended, Some(()), "a case waits for something that never comes, seed {seed}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn keeps_the_contract_on_tokio() {
+    crate::contract::all(|topology| async move { Embedded::boxed(Arc::new(SystemClock), &topology) }).await;
+}

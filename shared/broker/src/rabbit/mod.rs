@@ -1,0 +1,176 @@
+//! The broker of an installation: RabbitMQ, from 3.10 to 4.x, over AMQP 0-9-1.
+//!
+//! The client library's own recovery stays off: with it, confirms that were in flight fail only after the reconnect, and hang for ever when it gives
+//! up. Instead every wait here has a deadline, a broken connection fails what was in flight, and the next call connects anew. Publishing
+//! and consuming have a connection each, so that a broker that throttles publishers still takes acknowledgements.
+
+mod consumer;
+mod declare;
+mod desk;
+mod fault;
+mod lane;
+mod link;
+
+use std::collections::HashMap;
+use std::fmt;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use async_trait::async_trait;
+use clock::{Clock, timeout};
+use lapin::options::QueueDeclareOptions;
+use lapin::types::FieldTable;
+use lapin::uri::AMQPUri;
+use tokio::sync::{Semaphore, mpsc, oneshot};
+use topology::{Naming, QueueName, Route};
+use uuid::Uuid;
+
+pub(crate) use self::desk::Ticket;
+
+use self::consumer::RabbitConsumer;
+use self::desk::{Command, Desks};
+use self::lane::Job;
+use self::link::Link;
+use crate::{Broker, BrokerError, Consumer, Depth, Payload, PublishError};
+
+/// Publications without a confirm at most. Between 200 and 1000 the throughput of quorum queues is flat; beyond, only memory grows.
+const WINDOW: usize = 1000;
+
+/// For one request and its answer on a connection that stands.
+const ANSWER_DEADLINE: Duration = Duration::from_secs(5);
+
+/// Log targets that the operator must never see at any level: the client library writes out returned and received messages with their payload, which
+/// in a hospital's zone identifies patients. Whoever sets up logging switches them off.
+pub const LOG_TARGETS_WITH_PAYLOADS: &[&str] = &["lapin", "amq_protocol"];
+
+/// RabbitMQ, on one virtual host.
+///
+/// Needs a tokio runtime. Dropping it fails what is in flight; [`RabbitBroker::close`] ends it in good order.
+pub struct RabbitBroker {
+    clock: Arc<dyn Clock>,
+    naming: Naming,
+    publishing: Arc<Link>,
+    consuming: Arc<Link>,
+    /// A channel per exchange, so that a mistake about one exchange, which closes its channel, disturbs no other.
+    lanes: Mutex<HashMap<String, mpsc::UnboundedSender<Job>>>,
+    window: Semaphore,
+    unacked: Mutex<HashMap<QueueName, Arc<AtomicU64>>>,
+    desks: Desks,
+}
+
+impl RabbitBroker {
+    /// Connects to the virtual host that the URL names. Queues and exchanges are looked for under the names that `naming` spells.
+    ///
+    /// # Errors
+    ///
+    /// Within seconds: [`BrokerError::Unavailable`] when nobody answers, [`BrokerError::AccessRefused`] when user, password or virtual host
+    /// are not known, [`BrokerError::InvalidAddress`].
+    pub async fn connect(url: &str, naming: Naming, clock: Arc<dyn Clock>) -> Result<Self, BrokerError> {
+        let uri: AMQPUri = url.parse().map_err(|_| BrokerError::InvalidAddress)?;
+        let broker = Self {
+            publishing: Arc::new(Link::new(uri.clone(), "publish", Arc::clone(&clock))),
+            consuming: Arc::new(Link::new(uri, "consume", Arc::clone(&clock))),
+            clock,
+            naming,
+            lanes: Mutex::default(),
+            window: Semaphore::new(WINDOW),
+            unacked: Mutex::default(),
+            desks: Desks::default(),
+        };
+        broker.publishing.connection().await?;
+        broker.consuming.connection().await?;
+        Ok(broker)
+    }
+
+    /// Ends in good order: sends the acknowledgements that wait, then closes both connections. Bounded in time.
+    pub async fn close(&self) {
+        let desks = std::mem::take(&mut *lock(&self.desks));
+        for desk in desks {
+            let Some(desk) = desk.upgrade() else { continue };
+            let (flushed, done) = oneshot::channel();
+            if desk.send(Command::Flush(flushed)).is_ok() {
+                let _ = timeout(self.clock.as_ref(), ANSWER_DEADLINE, done).await;
+            }
+        }
+        lock(&self.lanes).clear();
+        self.publishing.close().await;
+        self.consuming.close().await;
+    }
+
+    /// Whether RabbitMQ holds publications back at present, because it is short of memory or disk.
+    pub async fn is_blocked(&self) -> bool {
+        self.publishing.is_blocked().await
+    }
+
+    fn lane(&self, exchange: &str) -> mpsc::UnboundedSender<Job> {
+        let mut lanes = lock(&self.lanes);
+        if let Some(lane) = lanes.get(exchange)
+            && !lane.is_closed()
+        {
+            return lane.clone();
+        }
+        let (sender, jobs) = mpsc::unbounded_channel();
+        let name = self.naming.exchange(exchange);
+        tokio::spawn(lane::run(Arc::clone(&self.publishing), Arc::clone(&self.clock), name, jobs));
+        lanes.insert(exchange.to_owned(), sender.clone());
+        sender
+    }
+
+    fn unacked(&self, queue: &QueueName) -> Arc<AtomicU64> {
+        Arc::clone(lock(&self.unacked).entry(queue.clone()).or_default())
+    }
+}
+
+#[async_trait]
+impl Broker for RabbitBroker {
+    async fn publish(&self, route: &Route, payload: Payload) -> Result<(), PublishError> {
+        let _permit = self.window.acquire().await.map_err(|_| PublishError::Unavailable)?;
+        let (reply, outcome) = oneshot::channel();
+        let mut job = Job { routing_key: route.routing_key.clone(), payload, reply };
+        // A lane that has just ended gives the job back; the next one either takes it or says why not.
+        while let Err(mpsc::error::SendError(back)) = self.lane(&route.exchange).send(job) {
+            job = back;
+        }
+        outcome.await.unwrap_or(Err(PublishError::ConfirmLost))
+    }
+
+    async fn consume(&self, queue: &QueueName, prefetch: u16) -> Result<Box<dyn Consumer>, BrokerError> {
+        let mut consumer = RabbitConsumer {
+            link: Arc::clone(&self.consuming),
+            clock: Arc::clone(&self.clock),
+            queue: queue.clone(),
+            spelled: self.naming.queue(queue),
+            prefetch,
+            unacked: self.unacked(queue),
+            desks: Arc::clone(&self.desks),
+            live: None,
+        };
+        consumer.open().await?;
+        Ok(Box::new(consumer))
+    }
+
+    async fn depth(&self, queue: &QueueName) -> Result<Depth, BrokerError> {
+        let channel = self.consuming.channel().await?;
+        let options = QueueDeclareOptions { passive: true, ..QueueDeclareOptions::default() };
+        let asking = channel.queue_declare(self.naming.queue(queue).into(), options, FieldTable::default());
+        let answer = timeout(self.clock.as_ref(), ANSWER_DEADLINE, asking).await.map_err(|_| BrokerError::Unavailable)?;
+        let answer = answer.map_err(|error| fault::of_queue(&error, queue))?;
+        Ok(Depth { ready: answer.message_count().into(), unacked: self.unacked(queue).load(Ordering::Relaxed) })
+    }
+
+    /// The same for ever: what RabbitMQ has confirmed, it keeps.
+    fn incarnation(&self) -> Uuid {
+        Uuid::nil()
+    }
+}
+
+impl fmt::Debug for RabbitBroker {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("RabbitBroker").field("naming", &self.naming).finish_non_exhaustive()
+    }
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
