@@ -251,3 +251,6 @@ pub fn items<'de, T: Deserialize<'de>, D: Deserializer<'de>>(deserializer: D) ->
 
     deserializer.deserialize_seq(Items(PhantomData))
 }
+
+#[cfg(test)]
+mod tests;

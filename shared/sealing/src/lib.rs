@@ -26,3 +26,6 @@ pub use keyring::Keyring;
 pub use opener::Opener;
 pub use part::Part;
 pub use sealer::Sealer;
+
+#[cfg(test)]
+mod tests;

@@ -368,3 +368,6 @@ fn readable<T>(read: Result<T, KeyError>) -> Result<Option<T>, KeyError> {
         Err(error) => Err(error),
     }
 }
+
+#[cfg(test)]
+mod tests;

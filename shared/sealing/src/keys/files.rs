@@ -1,7 +1,7 @@
 //! Key files: modes checked, written atomically, never written over.
 
 use std::{
-    fs::{self, DirBuilder, File, OpenOptions},
+    fs::{self, DirBuilder, File, OpenOptions, Permissions},
     io::{self, Write},
     os::unix::fs::{DirBuilderExt, OpenOptionsExt, PermissionsExt},
     path::{Path, PathBuf},
@@ -23,10 +23,15 @@ pub(super) fn failed(action: &'static str, path: &Path) -> impl FnOnce(io::Error
     move |source| KeyError::File { action, path: path.to_owned(), source }
 }
 
-/// Makes a folder, and its parents, that only its owner may enter; leaves one that is there.
+/// Makes a folder, and its parents, unless it is there. Only its owner may enter a private one; all may enter another, whatever the
+/// process's mask says.
 pub(super) fn make_folder(path: &Path, private: bool) -> Result<(), KeyError> {
     let mode = if private { FOLDER_MODE } else { PUBLIC_FOLDER_MODE };
-    DirBuilder::new().recursive(true).mode(mode).create(path).map_err(failed("make the folder", path))
+    if path.is_dir() {
+        return Ok(());
+    }
+    DirBuilder::new().recursive(true).mode(mode).create(path).map_err(failed("make the folder", path))?;
+    fs::set_permissions(path, Permissions::from_mode(mode)).map_err(failed("make the folder", path))
 }
 
 /// Writes a new file of 32 bytes as hexadecimal digits; fails when there is one of that name.
@@ -96,7 +101,10 @@ fn write(path: &Path, content: &[u8], mode: u32, existing: Existing) -> Result<(
     let beside = Beside::new(path)?;
     let mut file =
         OpenOptions::new().write(true).create_new(true).mode(mode).open(&beside.0).map_err(failed("write", &beside.0))?;
-    file.write_all(content).and_then(|()| file.sync_all()).map_err(failed("write", &beside.0))?;
+    file.write_all(content)
+        .and_then(|()| file.set_permissions(Permissions::from_mode(mode)))
+        .and_then(|()| file.sync_all())
+        .map_err(failed("write", &beside.0))?;
     drop(file);
     match existing {
         Existing::Replace => fs::rename(&beside.0, path).map_err(failed("write", path))?,
