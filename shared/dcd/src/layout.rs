@@ -1,0 +1,178 @@
+//! A file's header against a definition: which column feeds which slot, and everything that is wrong with it, at once.
+
+use std::collections::{BTreeSet, HashSet};
+use std::sync::Arc;
+
+use registration::Place;
+
+use crate::catalogue::Code;
+use crate::definition::Definition;
+use crate::field::{Field, FieldNo, Group, GroupKind};
+use crate::finding::{Expected, Finding};
+use crate::row::Geometry;
+
+/// A header that fits its definition, ready to check rows.
+#[derive(Debug)]
+pub struct Layout {
+    pub(crate) definition: Arc<Definition>,
+    pub(crate) columns: Vec<Column>,
+    pub(crate) geometry: Geometry,
+    /// Digits of the item numbers, per group.
+    pub(crate) widths: Vec<usize>,
+}
+
+/// What a column feeds.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Column {
+    pub(crate) field: FieldNo,
+    pub(crate) item: u16,
+    pub(crate) slot: usize,
+}
+
+impl Definition {
+    /// Fits a header to the definition.
+    ///
+    /// # Errors
+    /// All faults of the header at once: E01 unknown column, E02 no column known at all, E08 item numbers, E14 repeated column, E16 missing
+    /// required column, E30 too many items. A column's name is repeated only when it cannot be a row's data.
+    pub fn layout(self: &Arc<Self>, header: &[String]) -> Result<Layout, Vec<Finding>> {
+        let mut findings = Vec::new();
+        let mut seen = HashSet::new();
+        let mut numbering: Vec<Numbering> = self.groups.iter().map(|_| Numbering::default()).collect();
+        let mut columns = Vec::with_capacity(header.len());
+        for (at, name) in header.iter().enumerate() {
+            if !seen.insert(name.as_str()) {
+                findings.push(Finding::new(Code::E14).in_column(printable(name, at)));
+                continue;
+            }
+            match self.place_of(name) {
+                Some(Found { field, item: None }) => columns.push((field, 0)),
+                Some(Found { field, item: Some((item, width)) }) => {
+                    if let Some(numbering) = self.list_of(field).and_then(|list| numbering.get_mut(usize::from(list))) {
+                        numbering.items.insert(item);
+                        numbering.widths.insert(width);
+                    }
+                    columns.push((field, item));
+                }
+                None if self.field_no(name).is_some() => findings.push(Finding::new(Code::E08).in_column(name.as_str())),
+                None => findings.push(Finding::new(Code::E01).in_column(printable(name, at))),
+            }
+        }
+        if columns.is_empty() {
+            return Err(vec![Finding::new(Code::E02)]);
+        }
+        for (group, numbering) in self.groups.iter().zip(&numbering) {
+            findings.extend(numbering.faults(group));
+        }
+        let items: Vec<u16> = numbering.iter().map(Numbering::count).collect();
+        let widths = numbering.iter().map(|numbering| numbering.widths.first().copied().unwrap_or(2)).collect::<Vec<_>>();
+        self.missing_columns(&columns, &items, &widths, &mut findings);
+        if !findings.is_empty() {
+            return Err(findings);
+        }
+        let geometry = Geometry::new(self, &items);
+        let column = |(field, item)| Column { field, item, slot: geometry.slot(field, item).unwrap_or(usize::MAX) };
+        let columns = columns.into_iter().map(column).collect();
+        Ok(Layout { definition: Arc::clone(self), columns, geometry, widths })
+    }
+
+    fn list_of(&self, field: FieldNo) -> Option<u16> {
+        self.field(field).and_then(|field| field.list.as_ref()).map(|list| list.group)
+    }
+
+    /// The field, and the item and its digits, that a column's name stands for.
+    fn place_of(&self, name: &str) -> Option<Found> {
+        if let Some(field) = self.field_no(name).filter(|field| self.list_of(*field).is_none()) {
+            return Some(Found { field, item: None });
+        }
+        let lists = self.groups.iter().filter(|group| group.kind == GroupKind::List);
+        lists.into_iter().find_map(|group| {
+            let rest = name.strip_prefix(group.column.as_str())?.strip_prefix('|')?;
+            let (number, rest) = rest.split_once('|')?;
+            let is_number = (1..=4).contains(&number.len()) && number.bytes().all(|byte| byte.is_ascii_digit());
+            let item = number.parse().ok().filter(|_| is_number)?;
+            let field = self.field_no(&format!("{}|{rest}", group.column))?;
+            Some(Found { field, item: Some((item, number.len())) })
+        })
+    }
+
+    /// E16 for every column without which no row could be right.
+    fn missing_columns(&self, columns: &[(FieldNo, u16)], items: &[u16], widths: &[usize], findings: &mut Vec<Finding>) {
+        let given: HashSet<_> = columns.iter().copied().collect();
+        let is_needed = |field: &Field| {
+            field.is_required()
+                && !field.is_computed()
+                && !field.is_read_only()
+                && field.default.is_none()
+                && field.default_from_ssin.is_none()
+        };
+        for (field_no, field) in (0..).zip(&self.fields).filter(|(_, field)| is_needed(field)) {
+            let list = field.list.as_ref().map(|list| usize::from(list.group));
+            let count = list.map_or(1, |list| items.get(list).copied().unwrap_or_default());
+            let width = list.and_then(|list| widths.get(list)).copied().unwrap_or(2);
+            let missing = (0..count).filter(|item| !given.contains(&(field_no, *item)));
+            findings.extend(missing.map(|item| Finding::new(Code::E16).in_column(field.column_with(item, width))));
+        }
+    }
+}
+
+struct Found {
+    field: FieldNo,
+    item: Option<(u16, usize)>,
+}
+
+/// The item numbers of one list in a header.
+#[derive(Default)]
+struct Numbering {
+    items: BTreeSet<u16>,
+    widths: BTreeSet<usize>,
+}
+
+impl Numbering {
+    fn count(&self) -> u16 {
+        self.items.last().map_or(0, |last| last.saturating_add(1))
+    }
+
+    fn faults(&self, group: &Group) -> Option<Finding> {
+        let finding = |code| Finding::new(code).in_column(group.column.as_str());
+        if self.widths.len() > 1 || self.items.len() != usize::from(self.count()) {
+            return Some(finding(Code::E08));
+        }
+        (self.count() > group.max_items).then(|| finding(Code::E30).expecting(Expected::AtMost(u64::from(group.max_items))))
+    }
+}
+
+/// The name of an unknown column, or its number when the name may be a cell of a file without a header.
+fn printable(name: &str, at: usize) -> String {
+    let is_technical = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'|' | b'-' | b'.');
+    let digits = name.bytes().filter(u8::is_ascii_digit).count();
+    if !name.is_empty() && name.len() <= 100 && digits < 6 && name.bytes().all(is_technical) {
+        name.to_owned()
+    } else {
+        format!("#{}", at + 1)
+    }
+}
+
+impl Layout {
+    /// The definition that the header fits.
+    #[must_use]
+    pub const fn definition(&self) -> &Arc<Definition> {
+        &self.definition
+    }
+
+    /// The place that a column of the header feeds.
+    #[must_use]
+    pub fn place(&self, column: usize) -> Option<Place> {
+        let Column { field, item, .. } = *self.columns.get(column)?;
+        let in_list = self.definition.list_of(field).is_some();
+        Some(Place { field, item: in_list.then_some(item) })
+    }
+
+    /// The column of a place as this header numbers items.
+    #[must_use]
+    pub fn column_at(&self, place: Place) -> Option<String> {
+        let field = self.definition.field(place.field)?;
+        let width = field.list.as_ref().and_then(|list| self.widths.get(usize::from(list.group))).copied().unwrap_or(2);
+        Some(field.column_with(place.item.unwrap_or_default(), width))
+    }
+}
