@@ -10,3 +10,6 @@ mod submission;
 pub use clear_identity::ClearIdentity;
 pub use feedback_delivery::{DeliveredItem, FeedbackDelivery};
 pub use submission::{Submission, SubmissionItem};
+
+#[cfg(test)]
+mod tests;
