@@ -4,6 +4,7 @@
 //! with [`supervise`]; the simulation runs the same ones on its own executor and kills them at [`Point`]s.
 //!
 //! - [`station`]: the delivery loop: receive, handle, acknowledge; retry in place.
+//! - [`relay`]: a station that passes on what it reads, transformed: all that messaging clients and TTP do.
 //! - [`disposition`]: what becomes of an item that could not be handled.
 //! - [`probe`]: the points where a simulation can crash a service.
 //! - [`chance`]: randomness for ids and shuffling, seeded in simulations.
@@ -12,10 +13,12 @@
 pub mod backoff;
 pub mod chance;
 pub mod config;
+pub mod dead;
 pub mod disposition;
 pub mod logging;
 pub mod probe;
 pub mod process;
+pub mod relay;
 pub mod station;
 
 use std::{fmt, sync::Arc};
@@ -25,9 +28,11 @@ use futures_util::future::BoxFuture;
 
 pub use backoff::Backoff;
 pub use chance::Chance;
+pub use dead::{DeadLetter, Trouble};
 pub use disposition::Disposition;
 pub use probe::{NoProbe, Point, Probe};
 pub use process::supervise;
+pub use relay::{BadItem, Passed, Refusal, Relay, Transform};
 pub use station::{Handle, Station, Verdict};
 
 /// What every service is given: time, chance, and the points where a simulation may crash it.

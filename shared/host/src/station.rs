@@ -7,6 +7,7 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use broker::{Broker, Consumer, Delivery};
+use envelope::{Message, Publication};
 use topology::QueueName;
 
 use crate::{Backoff, Context, Point, Work};
@@ -143,4 +144,19 @@ pub fn reasons(error: &dyn std::error::Error) -> String {
         cause = error.source();
     }
     text
+}
+
+/// Reads a batch: the publications that can be read, and a verdict for each delivery, assuming that those will be handled.
+#[must_use]
+pub fn read_all<D: Message>(batch: &[Delivery]) -> (Vec<Publication<D>>, Vec<Verdict>) {
+    let mut publications = Vec::with_capacity(batch.len());
+    let verdicts = batch.iter().map(|delivery| match Publication::decode(&delivery.payload) {
+        Ok(publication) => {
+            publications.push(publication);
+            Verdict::Done
+        }
+        Err(error) => Verdict::Unreadable(error.code()),
+    });
+    let verdicts = verdicts.collect();
+    (publications, verdicts)
 }

@@ -1,0 +1,95 @@
+//! The hospital's messaging client at work: one relay forward, one back.
+
+use std::sync::Arc;
+
+use broker::Broker;
+use envelope::Source;
+use host::{Context, Relay, Work};
+use sealing::keys::MessagingKeys;
+use store::Itinerary;
+use topology::{Arrow, Nihdi};
+
+use crate::{back::Back, forward::Forward};
+
+/// The service's name in logs, queues and key folders.
+pub const SERVICE: &str = "ehbox-hco";
+
+/// What a hospital's messaging client works with.
+pub struct Parts {
+    /// The hospital.
+    pub nihdi: Nihdi,
+    /// Its name on envelopes: `ehbox-hco-<nihdi>`.
+    pub source: Source,
+    /// Time, chance and probes.
+    pub context: Context,
+    /// The broker of the hospital's own zone.
+    pub hospital: Arc<dyn Broker>,
+    /// The broker of eHealth's zone.
+    pub ehealth: Arc<dyn Broker>,
+    /// Which publication passed when.
+    pub itinerary: Arc<dyn Itinerary>,
+    /// Its keys.
+    pub keys: Arc<MessagingKeys>,
+}
+
+/// What both directions need.
+#[derive(Clone)]
+pub(crate) struct Client {
+    pub(crate) nihdi: Nihdi,
+    pub(crate) source: Source,
+    pub(crate) context: Context,
+    pub(crate) keys: Arc<MessagingKeys>,
+}
+
+/// The messaging client of one hospital.
+pub struct EhboxHco {
+    parts: Parts,
+}
+
+impl EhboxHco {
+    /// The messaging client from its parts.
+    #[must_use]
+    pub fn new(parts: Parts) -> Self {
+        Self { parts }
+    }
+
+    /// What runs as long as the service does: one relay per direction, so that the way back never waits for the way forward.
+    #[must_use]
+    pub fn works(&self) -> Vec<Work> {
+        let parts = &self.parts;
+        let client = Client {
+            nihdi: parts.nihdi,
+            source: parts.source.clone(),
+            context: parts.context.clone(),
+            keys: Arc::clone(&parts.keys),
+        };
+        vec![
+            Relay {
+                service: SERVICE,
+                source: parts.source.clone(),
+                from: Arrow::HandOver,
+                to: Arrow::ToTtp,
+                nihdi: Some(parts.nihdi),
+                incoming: Arc::clone(&parts.hospital),
+                outgoing: Arc::clone(&parts.ehealth),
+                itinerary: Arc::clone(&parts.itinerary),
+                context: parts.context.clone(),
+                transform: Forward { client: client.clone() },
+            }
+            .work(),
+            Relay {
+                service: SERVICE,
+                source: parts.source.clone(),
+                from: Arrow::ToHco,
+                to: Arrow::ToHd4dp,
+                nihdi: Some(parts.nihdi),
+                incoming: Arc::clone(&parts.ehealth),
+                outgoing: Arc::clone(&parts.hospital),
+                itinerary: Arc::clone(&parts.itinerary),
+                context: parts.context.clone(),
+                transform: Back { client },
+            }
+            .work(),
+        ]
+    }
+}

@@ -1,0 +1,435 @@
+//! HD4DP at work: takes in rows, hands them over, waits for the answers, sends again.
+
+use std::{
+    collections::BTreeMap,
+    sync::{Arc, Mutex, PoisonError},
+    time::Duration,
+};
+
+use broker::Broker;
+use clock::Timestamp;
+use dcd::{Definition, Definitions};
+use envelope::{Capacity, IdBatch, ItemId, Publication, Source};
+use hco_messages::{Submission, SubmissionItem};
+use host::{Backoff, Context, Station, Trouble, Work, station::reasons};
+use identifying::Identity;
+use registration::{Attachment, Cell, Policy};
+use store::{Outcome, Passage, StoreError};
+use tokio::sync::{Mutex as AsyncMutex, mpsc, watch};
+use topology::{Arrow, Nihdi};
+use uuid::Uuid;
+
+use crate::{
+    answer::Answers,
+    error::ItemError,
+    prepare::{self, Naming, Secrets},
+    resend, row,
+    store::{Hd4dpStore, Intake, Known, NewVersion, Outgoing, Sent, UploadId},
+    submit::{Novelty, novelty},
+};
+
+/// The service's name in logs, queues and key folders.
+pub const SERVICE: &str = "hd4dp";
+
+/// What HD4DP of a hospital works with.
+pub struct Parts {
+    /// The hospital.
+    pub nihdi: Nihdi,
+    /// Its name on envelopes: `hd4dp-<nihdi>`.
+    pub source: Source,
+    /// Time, chance and probes.
+    pub context: Context,
+    /// The broker of the hospital's own zone.
+    pub broker: Arc<dyn Broker>,
+    /// What it remembers.
+    pub store: Arc<dyn Hd4dpStore>,
+    /// The registers' definitions.
+    pub definitions: Arc<Definitions>,
+    /// Its secrets.
+    pub secrets: Secrets,
+    /// Items of a publication at most.
+    pub publication_size: usize,
+    /// Registrations that may wait for an answer before [`Hd4dp::submit`] makes its caller wait.
+    pub window: u64,
+}
+
+/// A row that passed validation.
+pub struct AcceptedRow {
+    /// Its canonical values.
+    pub cells: Vec<Cell>,
+    /// The files that it names.
+    pub attachments: Vec<Attachment>,
+}
+
+/// A registration on its way to the dispatcher. Identity and content, so it prints nothing.
+pub(crate) struct Ready {
+    registration_id: Uuid,
+    version: u32,
+    item_id: Uuid,
+    identity: Identity,
+    content: Vec<u8>,
+    first_sent_at: Option<Timestamp>,
+}
+
+/// HD4DP of one hospital.
+pub struct Hd4dp {
+    pub(crate) parts: Parts,
+    pub(crate) waiting: watch::Sender<u64>,
+    ids: Mutex<IdBatch>,
+    policies: Mutex<BTreeMap<(String, u32), Arc<[Policy]>>>,
+    outgoing: mpsc::Sender<Vec<Ready>>,
+    dispatched: AsyncMutex<mpsc::Receiver<Vec<Ready>>>,
+}
+
+/// Batches that may stand between [`Hd4dp::submit`] and the dispatcher.
+const HANDOVER_BATCHES: usize = 2;
+/// How long a full window may stand still before it is taken to hold what will not be answered soon.
+const PATIENCE: Duration = Duration::from_secs(2);
+
+impl Hd4dp {
+    /// HD4DP from its parts.
+    ///
+    /// # Errors
+    ///
+    /// [`StoreError`] when the store does not say what still waits for an answer.
+    pub async fn new(parts: Parts) -> Result<Arc<Self>, StoreError> {
+        let waiting = parts.store.waiting().await?;
+        let (outgoing, dispatched) = mpsc::channel(HANDOVER_BATCHES);
+        Ok(Arc::new(Self {
+            ids: Mutex::new(IdBatch::new(parts.context.chance.bytes())),
+            policies: Mutex::default(),
+            waiting: watch::Sender::new(waiting),
+            outgoing,
+            dispatched: AsyncMutex::new(dispatched),
+            parts,
+        }))
+    }
+
+    /// What runs as long as the service does: handing over, sending again, taking answers.
+    pub fn works(self: &Arc<Self>) -> Vec<Work> {
+        let (dispatcher, resender) = (Arc::clone(self), Arc::clone(self));
+        let answers = Arc::new(Answers::new(Arc::clone(self)));
+        let queue = Arrow::ToHd4dp.queue(Some(&self.parts.nihdi));
+        let station = Station::new(SERVICE, queue, Arc::clone(&self.parts.broker), self.parts.context.clone());
+        vec![
+            Work::new("hd4dp handing over", move || {
+                let service = Arc::clone(&dispatcher);
+                Box::pin(async move { service.hand_over().await })
+            }),
+            Work::new("hd4dp sending again", move || {
+                let service = Arc::clone(&resender);
+                Box::pin(async move { service.send_again().await })
+            }),
+            station.work(answers),
+        ]
+    }
+
+    /// The hospital's store.
+    #[must_use]
+    pub fn store(&self) -> &Arc<dyn Hd4dpStore> {
+        &self.parts.store
+    }
+
+    /// The registers' definitions.
+    #[must_use]
+    pub fn definitions(&self) -> &Arc<Definitions> {
+        &self.parts.definitions
+    }
+
+    /// The hospital's number.
+    #[must_use]
+    pub fn nihdi(&self) -> &Nihdi {
+        &self.parts.nihdi
+    }
+
+    /// Time, chance and probes.
+    #[must_use]
+    pub fn context(&self) -> &Context {
+        &self.parts.context
+    }
+
+    /// Items of a publication at most.
+    #[must_use]
+    pub fn publication_size(&self) -> usize {
+        self.parts.publication_size
+    }
+
+    /// Writes accepted rows down and puts them on their way. When this returns they are durable; they are sent even if the process
+    /// dies now. Waits while too many registrations wait for an answer.
+    ///
+    /// # Errors
+    ///
+    /// [`Trouble`] of the store, or an [`ItemError`] for a row that cannot be prepared; then nothing of the batch was written.
+    pub async fn submit(
+        &self,
+        upload: UploadId,
+        definition: &Definition,
+        rows: Vec<AcceptedRow>,
+        attempted: u64,
+        rejected: u64,
+    ) -> Result<(), SubmitError> {
+        let mut intake = Intake { attempted, rejected, ..Intake::default() };
+        let ready = self.prepare(definition, rows, &mut intake).await?;
+        let context = &self.parts.context;
+        context.reach(SERVICE, host::Point::BeforeCommit).await;
+        self.parts.store.submit(upload, &intake, context.clock.now()).await.map_err(Trouble::from)?;
+        self.waiting.send_modify(|waiting| *waiting += ready.len() as u64);
+        context.reach(SERVICE, host::Point::AfterCommit).await;
+        if !ready.is_empty() {
+            self.wait_for_room().await;
+            // The dispatcher lives as long as the service; if it is gone, the outbox has the batch.
+            let _ = self.outgoing.send(ready).await;
+        }
+        Ok(())
+    }
+
+    /// Decides for each row what it is, and makes versions of the new and the changed ones.
+    async fn prepare(&self, definition: &Definition, rows: Vec<AcceptedRow>, intake: &mut Intake) -> Result<Vec<Ready>, SubmitError> {
+        let mut identities = Vec::with_capacity(rows.len());
+        let mut keys = Vec::with_capacity(rows.len());
+        for accepted in &rows {
+            let identity = prepare::identity(definition, &accepted.cells, &self.parts.secrets)?;
+            keys.push(prepare::unique_key(definition, &identity, &accepted.cells));
+            identities.push(identity);
+        }
+        let known = self.parts.store.known(definition.name(), &keys).await.map_err(Trouble::from)?;
+        let policies = self.policies(definition);
+        let mut in_batch: BTreeMap<String, Known> = BTreeMap::new();
+        let mut ready: Vec<Ready> = Vec::with_capacity(rows.len());
+        for (((accepted, identity), unique_key), stored) in rows.into_iter().zip(identities).zip(keys).zip(known) {
+            let cells = row::encode(&accepted.cells);
+            let files = accepted.attachments.iter().map(|file| (file.name.as_str(), file.bytes.as_slice()));
+            let row_hash = row::hash(&cells, files);
+            let known = in_batch.get(&unique_key).or(stored.as_ref());
+            let (registration_id, version) = match (novelty(known, &row_hash), known) {
+                (Novelty::Unchanged, Some(known)) => {
+                    intake.unchanged.push((known.registration_id, known.version));
+                    continue;
+                }
+                (Novelty::Changed { version }, Some(known)) => (known.registration_id, version),
+                _ => (self.next_id(), 1),
+            };
+            let naming = Naming { registration_id, version, organisation: self.parts.nihdi.as_str() };
+            let prepared = prepare::prepare(
+                definition,
+                naming,
+                identity,
+                &accepted.cells,
+                accepted.attachments.clone(),
+                &policies,
+                &self.parts.secrets,
+            )?;
+            let item_id = self.next_id();
+            in_batch.insert(unique_key.clone(), Known { registration_id, version, row_hash, confirmed: false });
+            intake.versions.push(NewVersion {
+                registration_id,
+                version,
+                item_id,
+                dcd: definition.name().to_owned(),
+                dcd_version: definition.version(),
+                unique_key,
+                patient_tag: prepared.patient_tag,
+                cells,
+                row_hash,
+                content_hash: prepared.content_hash,
+                attachments: accepted.attachments,
+            });
+            let (identity, content) = (prepared.identity, prepared.content);
+            ready.push(Ready { registration_id, version, item_id, identity, content, first_sent_at: None });
+        }
+        Ok(ready)
+    }
+
+    fn next_id(&self) -> Uuid {
+        self.ids.lock().unwrap_or_else(PoisonError::into_inner).next_uuid()
+    }
+
+    fn policies(&self, definition: &Definition) -> Arc<[Policy]> {
+        let mut known = self.policies.lock().unwrap_or_else(PoisonError::into_inner);
+        let key = (definition.name().to_owned(), definition.version());
+        Arc::clone(known.entry(key).or_insert_with(|| definition.policies().into()))
+    }
+
+    /// Waits until fewer registrations wait for an answer than the window has room for. What never gets an answer must not block what
+    /// would, so a window in which nothing moves for a while opens by itself.
+    async fn wait_for_room(&self) {
+        let mut waiting = self.waiting.subscribe();
+        let clock = &*self.parts.context.clock;
+        while *waiting.borrow_and_update() > self.parts.window {
+            match clock::timeout(clock, PATIENCE, waiting.changed()).await {
+                Ok(Ok(())) => {}
+                Ok(Err(_)) | Err(clock::Elapsed) => return,
+            }
+        }
+    }
+
+    /// Hands over what an earlier process left behind, then whatever is submitted.
+    async fn hand_over(&self) {
+        self.recover().await;
+        loop {
+            let Some(batch) = self.dispatched.lock().await.recv().await else { return };
+            self.send(batch, &Outcome::Sent).await;
+        }
+    }
+
+    /// What was written down and never taken over; and, on another broker incarnation, everything without an answer, since what was
+    /// on its way is gone.
+    async fn recover(&self) {
+        let store = &self.parts.store;
+        let incarnation = self.parts.broker.incarnation();
+        let all = self.keep_trying(|| store.is_new_incarnation(incarnation)).await;
+        let mut after = Uuid::nil();
+        loop {
+            let page = self.keep_trying(|| store.unanswered(after, all, page_size(self.parts.publication_size))).await;
+            let Some(last) = page.last() else { return };
+            after = last.registration_id;
+            self.send_outgoing(page).await;
+        }
+    }
+
+    /// Sends again what has had no answer for 48 hours, every 24 hours until day 10.
+    async fn send_again(&self) {
+        let (store, clock) = (&self.parts.store, &self.parts.context.clock);
+        loop {
+            let now = clock.now();
+            let due = self.keep_trying(|| store.due(now, page_size(self.parts.publication_size))).await;
+            if !due.is_empty() {
+                self.send_outgoing(due).await;
+                continue;
+            }
+            // Whatever is handed over from now on is not due before 48 hours have passed.
+            let horizon = now.plus(resend::NOK_AFTER);
+            let next = self.keep_trying(|| store.next_due()).await.map_or(horizon, |due| due.min(horizon));
+            clock.sleep_until(next).await;
+        }
+    }
+
+    async fn send_outgoing(&self, outgoing: Vec<Outgoing>) {
+        let (mut first, mut again) = (Vec::new(), Vec::new());
+        for version in outgoing {
+            let item = version.item_id;
+            let sent_before = version.first_sent_at.is_some();
+            match self.rebuild(version) {
+                Ok(ready) if sent_before => again.push(ready),
+                Ok(ready) => first.push(ready),
+                Err(error) => tracing::error!(%item, %error, "a registration cannot be sent; it stays in the outbox"),
+            }
+        }
+        for (batch, outcome) in [(first, Outcome::Sent), (again, Outcome::Resent)] {
+            if !batch.is_empty() {
+                self.send(batch, &outcome).await;
+            }
+        }
+    }
+
+    /// The same content once more, from the stored row.
+    fn rebuild(&self, outgoing: Outgoing) -> Result<Ready, ItemError> {
+        let unknown = || ItemError::UnknownDefinition { name: outgoing.dcd.clone(), version: outgoing.dcd_version };
+        let definition = self.parts.definitions.exact(&outgoing.dcd, outgoing.dcd_version).ok_or_else(unknown)?;
+        let cells = row::decode(&outgoing.cells).ok_or(ItemError::DamagedRow)?;
+        let identity = prepare::identity(&definition, &cells, &self.parts.secrets)?;
+        let naming = Naming {
+            registration_id: outgoing.registration_id,
+            version: outgoing.version,
+            organisation: self.parts.nihdi.as_str(),
+        };
+        let policies = self.policies(&definition);
+        let prepared =
+            prepare::prepare(&definition, naming, identity, &cells, outgoing.attachments, &policies, &self.parts.secrets)?;
+        Ok(Ready {
+            registration_id: outgoing.registration_id,
+            version: outgoing.version,
+            item_id: outgoing.item_id,
+            identity: prepared.identity,
+            content: prepared.content,
+            first_sent_at: outgoing.first_sent_at,
+        })
+    }
+
+    /// Hands a batch over to the messaging client, in as many publications as it needs, and notes that it was taken over. Tries until
+    /// it succeeds.
+    async fn send(&self, mut batch: Vec<Ready>, outcome: &Outcome) {
+        // Which item came from which line of a file is nobody's business behind the hospital.
+        self.parts.context.chance.shuffle(&mut batch);
+        let mut rest = batch.as_slice();
+        while !rest.is_empty() {
+            let mut capacity = Capacity::new(self.parts.publication_size);
+            let fitting = rest.iter().take_while(|ready| capacity.take(ready.content.len())).count().max(1);
+            let (publication, after) = rest.split_at(fitting);
+            self.publish(publication, outcome).await;
+            rest = after;
+        }
+    }
+
+    async fn publish(&self, batch: &[Ready], outcome: &Outcome) {
+        let clock = &self.parts.context.clock;
+        let route = Arrow::HandOver.route(Some(&self.parts.nihdi));
+        let items = batch.iter().map(|ready| {
+            SubmissionItem::new(ItemId::from_uuid(ready.item_id), &ready.identity, ready.content.clone())
+        });
+        let id = envelope::PublicationId::from_uuid(self.next_id());
+        let publication = Publication::new(id, self.parts.source.clone(), clock.now(), Submission { items: items.collect() });
+        let payload = match publication.encode() {
+            Ok(payload) => payload,
+            Err(error) => {
+                let items = batch.len();
+                tracing::error!(items, %error, "registrations do not fit into a publication; they stay in the outbox");
+                return;
+            }
+        };
+        self.keep_trying(|| self.parts.broker.publish(&route, payload.clone())).await;
+        let now = clock.now();
+        let sent: Vec<Sent> = batch
+            .iter()
+            .map(|ready| Sent {
+                registration_id: ready.registration_id,
+                version: ready.version,
+                next_send_at: resend::next_send(ready.first_sent_at.unwrap_or(now), now),
+            })
+            .collect();
+        let passage = Passage {
+            publication: id.uuid(),
+            step: Arrow::HandOver.step(),
+            queue: route.routing_key.clone(),
+            at: now,
+            outcome: outcome.clone(),
+            items: batch.iter().map(|ready| ready.item_id).collect(),
+        };
+        self.keep_trying(|| self.parts.store.sent(&sent, now, std::slice::from_ref(&passage))).await;
+    }
+
+    /// Does `work` until it succeeds, with a pause after each failure.
+    pub(crate) async fn keep_trying<T, E, F>(&self, mut work: impl FnMut() -> F) -> T
+    where
+        E: std::error::Error,
+        F: Future<Output = Result<T, E>>,
+    {
+        let mut backoff = Backoff::default();
+        loop {
+            match work().await {
+                Ok(value) => return value,
+                Err(error) => {
+                    let wait = backoff.after_failure();
+                    let reason = reasons(&error);
+                    tracing::warn!(service = SERVICE, failures = backoff.failures(), wait_ms = wait.as_millis(), "failed to {reason}; trying again");
+                    clock::sleep(&*self.parts.context.clock, wait).await;
+                }
+            }
+        }
+    }
+}
+
+/// Why a batch of rows was not taken in.
+#[derive(Debug, thiserror::Error)]
+pub enum SubmitError {
+    /// A row passed validation and still cannot be prepared: a defect of its definition.
+    #[error(transparent)]
+    Item(#[from] ItemError),
+    /// The store does not take it.
+    #[error(transparent)]
+    Trouble(#[from] Trouble),
+}
+
+fn page_size(publication_size: usize) -> u32 {
+    u32::try_from(publication_size).unwrap_or(u32::MAX).max(1)
+}

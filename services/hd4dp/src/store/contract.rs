@@ -1,0 +1,150 @@
+//! What every implementation of HD4DP's store must do: the same tests for all of them.
+
+use std::time::Duration;
+
+use super::*;
+
+fn at(seconds: u64) -> Timestamp {
+    Timestamp::EPOCH.plus(Duration::from_secs(seconds))
+}
+
+fn version(number: u128, version: u32) -> NewVersion {
+    NewVersion {
+        registration_id: Uuid::from_u128(number),
+        version,
+        item_id: Uuid::from_u128(number * 1000 + u128::from(version)),
+        dcd: "Made_Up".to_owned(),
+        dcd_version: 1,
+        unique_key: format!("key {number}"),
+        patient_tag: [number as u8; 16],
+        cells: vec![1, number as u8],
+        row_hash: [version as u8; 32],
+        content_hash: [version as u8 + 100; 32],
+        attachments: Vec::new(),
+    }
+}
+
+async fn submitted(store: &dyn Hd4dpStore, versions: Vec<NewVersion>, unchanged: Vec<(Uuid, u32)>) -> UploadId {
+    let upload = store.begin_upload("rows.csv", "Made_Up", at(0)).await.unwrap();
+    let attempted = (versions.len() + unchanged.len()) as u64 + 1;
+    let intake = Intake { versions, unchanged, attempted, rejected: 1 };
+    store.submit(upload, &intake, at(1)).await.unwrap();
+    upload
+}
+
+async fn a_version_is_sent_confirmed_and_counted(store: &dyn Hd4dpStore) {
+    let upload = submitted(store, vec![version(1, 1), version(2, 1)], vec![]).await;
+    let unsent = store.unanswered(Uuid::nil(), false, 10).await.unwrap();
+    assert_eq!(unsent.iter().map(|one| one.item_id).collect::<Vec<_>>(), [version(1, 1).item_id, version(2, 1).item_id]);
+    assert_eq!(unsent[0].cells, version(1, 1).cells);
+    let id = Uuid::from_u128(1);
+    assert_eq!(store.sending(id, at(2)).await.unwrap(), Some(Sending::Sending));
+    let sent = Sent { registration_id: id, version: 1, next_send_at: Some(at(500)) };
+    store.sent(&[sent], at(2), &[]).await.unwrap();
+    assert_eq!(store.sending(id, at(3)).await.unwrap(), Some(Sending::Pending));
+    assert_eq!(store.sending(id, at(2 + 48 * 3600)).await.unwrap(), Some(Sending::Nok));
+    assert_eq!(store.unanswered(Uuid::nil(), false, 10).await.unwrap().len(), 1);
+    assert_eq!(store.unanswered(Uuid::nil(), true, 10).await.unwrap().len(), 2);
+    assert_eq!(store.next_due().await.unwrap(), Some(at(500)));
+    assert!(store.due(at(499), 10).await.unwrap().is_empty());
+    assert_eq!(store.due(at(500), 10).await.unwrap()[0].first_sent_at, Some(at(2)));
+    store.confirm(&[(id, 1)], at(9), &[]).await.unwrap();
+    store.confirm(&[(id, 1)], at(10), &[]).await.unwrap();
+    assert_eq!(store.sending(id, at(11)).await.unwrap(), Some(Sending::Ok));
+    assert_eq!(store.waiting().await.unwrap(), 1);
+    let tally = store.tally(upload).await.unwrap();
+    assert_eq!(tally, Tally { attempted: 3, accepted: 2, rejected: 1, unchanged: 0, confirmed: 1 });
+}
+
+async fn a_new_version_overtakes_the_one_before(store: &dyn Hd4dpStore) {
+    submitted(store, vec![version(1, 1)], vec![]).await;
+    let id = Uuid::from_u128(1);
+    store.sent(&[Sent { registration_id: id, version: 1, next_send_at: Some(at(5)) }], at(2), &[]).await.unwrap();
+    let upload = submitted(store, vec![version(1, 2)], vec![]).await;
+    let known = store.known("Made_Up", &["key 1".to_owned(), "key 9".to_owned()]).await.unwrap();
+    assert_eq!(known, [Some(Known { registration_id: id, version: 2, row_hash: [2; 32], confirmed: false }), None]);
+    assert!(store.due(at(100), 10).await.unwrap().is_empty(), "the old version must be sent no more");
+    // The old version's answer leaves the new one waiting.
+    store.confirm(&[(id, 1)], at(6), &[]).await.unwrap();
+    assert_eq!(store.waiting().await.unwrap(), 1);
+    // A late confirm of the old version's sending does not touch the new one.
+    store.sent(&[Sent { registration_id: id, version: 1, next_send_at: Some(at(7)) }], at(7), &[]).await.unwrap();
+    assert_eq!(store.unanswered(Uuid::nil(), false, 10).await.unwrap()[0].version, 2);
+    store.confirm(&[(id, 2)], at(8), &[]).await.unwrap();
+    assert_eq!(store.tally(upload).await.unwrap().confirmed, 1);
+}
+
+async fn a_later_answer_settles_earlier_versions(store: &dyn Hd4dpStore) {
+    let first = submitted(store, vec![version(1, 1)], vec![]).await;
+    submitted(store, vec![version(1, 2)], vec![]).await;
+    assert_eq!(store.tally(first).await.unwrap().confirmed, 0);
+    store.confirm(&[(Uuid::from_u128(1), 2)], at(9), &[]).await.unwrap();
+    assert_eq!(store.tally(first).await.unwrap().confirmed, 1);
+    assert_eq!(store.waiting().await.unwrap(), 0);
+}
+
+async fn unchanged_rows_count_and_wait_with_the_stored_one(store: &dyn Hd4dpStore) {
+    submitted(store, vec![version(1, 1), version(2, 1)], vec![]).await;
+    store.confirm(&[(Uuid::from_u128(1), 1)], at(5), &[]).await.unwrap();
+    let (one, two) = ((Uuid::from_u128(1), 1), (Uuid::from_u128(2), 1));
+    let upload = submitted(store, vec![version(3, 1)], vec![one, two, two]).await;
+    let tally = store.tally(upload).await.unwrap();
+    assert_eq!(tally, Tally { attempted: 5, accepted: 4, rejected: 1, unchanged: 3, confirmed: 2 });
+    store.confirm(&[two, (Uuid::from_u128(3), 1)], at(6), &[]).await.unwrap();
+    assert_eq!(store.tally(upload).await.unwrap().confirmed, 4);
+    let first = store.uploaded(upload, None, 2).await.unwrap();
+    let rest = store.uploaded(upload, first.last().copied(), 9).await.unwrap();
+    let items: Vec<Uuid> = first.iter().chain(&rest).map(|item| item.item_id).collect();
+    assert_eq!(items, [version(1, 1).item_id, version(2, 1).item_id, version(3, 1).item_id]);
+}
+
+async fn a_status_is_held_against_what_was_sent(store: &dyn Hd4dpStore) {
+    submitted(store, vec![version(1, 1)], vec![]).await;
+    submitted(store, vec![version(1, 2)], vec![]).await;
+    let id = Uuid::from_u128(1);
+    let expected = store.expected(&[(id, 2), (id, 3), (id, 1)]).await.unwrap();
+    let of = |number| {
+        let sent = version(1, number);
+        Some(Expected { item_id: sent.item_id, patient_tag: sent.patient_tag, content_hash: sent.content_hash })
+    };
+    assert_eq!(expected, [of(2), None, of(1)]);
+}
+
+async fn an_attachment_comes_back_with_its_version(store: &dyn Hd4dpStore) {
+    let mut with = version(1, 1);
+    let place = registration::Place::of(30);
+    with.attachments = vec![Attachment { place, name: "P1.vcf".to_owned(), bytes: b"##fileformat".to_vec() }];
+    submitted(store, vec![with, version(2, 1)], vec![]).await;
+    let unsent = store.unanswered(Uuid::nil(), false, 10).await.unwrap();
+    assert_eq!(unsent[0].attachments[0].bytes, b"##fileformat");
+    assert!(unsent[1].attachments.is_empty());
+}
+
+async fn another_incarnation_is_noticed_once(store: &dyn Hd4dpStore) {
+    let incarnation = Uuid::from_u128;
+    assert!(store.is_new_incarnation(incarnation(1)).await.unwrap());
+    assert!(!store.is_new_incarnation(incarnation(1)).await.unwrap());
+    assert!(store.is_new_incarnation(incarnation(2)).await.unwrap());
+}
+
+macro_rules! contract {
+    ($($name:ident),+ $(,)?) => {
+        mod in_memory { $(#[tokio::test] async fn $name() { super::$name(&super::MemoryStore::default()).await; })+ }
+        mod in_sqlite {
+            $(#[tokio::test] async fn $name() {
+                let folder = tempfile::tempdir().unwrap();
+                super::$name(&super::SqliteStore::open(folder.path(), "00000196").await.unwrap()).await;
+            })+
+        }
+    };
+}
+
+contract!(
+    a_version_is_sent_confirmed_and_counted,
+    a_new_version_overtakes_the_one_before,
+    a_later_answer_settles_earlier_versions,
+    unchanged_rows_count_and_wait_with_the_stored_one,
+    a_status_is_held_against_what_was_sent,
+    an_attachment_comes_back_with_its_version,
+    another_incarnation_is_noticed_once,
+);

@@ -1,0 +1,224 @@
+//! HD4DP's store in memory, for simulations and tests.
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::{Mutex, MutexGuard, PoisonError},
+};
+
+use async_trait::async_trait;
+use clock::Timestamp;
+use store::{Itinerary, MemoryItinerary, Passage, StoreError};
+use uuid::Uuid;
+
+use super::{Expected, Hd4dpStore, Intake, Known, NewVersion, Outgoing, Sending, Sent, Tally, UploadId, UploadedItem};
+
+/// HD4DP's store in memory.
+#[derive(Default)]
+pub struct MemoryStore {
+    state: Mutex<State>,
+    itinerary: MemoryItinerary,
+}
+
+#[derive(Default)]
+struct State {
+    uploads: BTreeMap<UploadId, (u64, u64)>,
+    by_unique_key: BTreeMap<(String, String), Uuid>,
+    versions: BTreeMap<(Uuid, u32), Version>,
+    unchanged: BTreeMap<UploadId, Vec<(Uuid, u32)>>,
+    outbox: BTreeMap<Uuid, Waiting>,
+    incarnation: Option<Uuid>,
+}
+
+struct Version {
+    new: NewVersion,
+    upload: UploadId,
+    confirmed_at: Option<Timestamp>,
+}
+
+struct Waiting {
+    version: u32,
+    first_sent_at: Option<Timestamp>,
+    next_send_at: Option<Timestamp>,
+}
+
+impl State {
+    fn latest(&self, registration_id: Uuid) -> Option<&Version> {
+        self.versions.range((registration_id, 0)..=(registration_id, u32::MAX)).next_back().map(|(_, version)| version)
+    }
+
+    fn outgoing(&self, registration_id: Uuid, waiting: &Waiting) -> Option<Outgoing> {
+        let new = &self.versions.get(&(registration_id, waiting.version))?.new;
+        Some(Outgoing {
+            registration_id,
+            version: new.version,
+            item_id: new.item_id,
+            dcd: new.dcd.clone(),
+            dcd_version: new.dcd_version,
+            cells: new.cells.clone(),
+            attachments: new.attachments.clone(),
+            first_sent_at: waiting.first_sent_at,
+        })
+    }
+
+    /// Whether a version waits for an answer: its own, or that of a later one.
+    fn waits(&self, registration_id: Uuid, version: u32) -> bool {
+        let confirmed = self.versions.get(&(registration_id, version)).is_some_and(|version| version.confirmed_at.is_some());
+        !confirmed && self.outbox.get(&registration_id).is_some_and(|waiting| version <= waiting.version)
+    }
+}
+
+impl MemoryStore {
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+#[async_trait]
+impl Itinerary for MemoryStore {
+    async fn record(&self, passages: &[Passage]) -> Result<(), StoreError> {
+        self.itinerary.record(passages).await
+    }
+
+    async fn passages(&self, after: i64, limit: u32) -> Result<Vec<(i64, Passage)>, StoreError> {
+        self.itinerary.passages(after, limit).await
+    }
+}
+
+#[async_trait]
+impl Hd4dpStore for MemoryStore {
+    async fn begin_upload(&self, _file: &str, _dcd: &str, _at: Timestamp) -> Result<UploadId, StoreError> {
+        let mut state = self.lock();
+        let id = UploadId(state.uploads.last_key_value().map_or(1, |(last, _)| last.0 + 1));
+        state.uploads.insert(id, (0, 0));
+        Ok(id)
+    }
+
+    async fn known(&self, dcd: &str, unique_keys: &[String]) -> Result<Vec<Option<Known>>, StoreError> {
+        let state = self.lock();
+        let find = |key: &String| {
+            let id = *state.by_unique_key.get(&(dcd.to_owned(), key.clone()))?;
+            let latest = state.latest(id)?;
+            Some(Known {
+                registration_id: id,
+                version: latest.new.version,
+                row_hash: latest.new.row_hash,
+                confirmed: latest.confirmed_at.is_some(),
+            })
+        };
+        Ok(unique_keys.iter().map(find).collect())
+    }
+
+    async fn submit(&self, upload: UploadId, intake: &Intake, _at: Timestamp) -> Result<(), StoreError> {
+        let mut state = self.lock();
+        let figures = state.uploads.entry(upload).or_default();
+        figures.0 += intake.attempted;
+        figures.1 += intake.rejected;
+        state.unchanged.entry(upload).or_default().extend_from_slice(&intake.unchanged);
+        for new in &intake.versions {
+            state.by_unique_key.insert((new.dcd.clone(), new.unique_key.clone()), new.registration_id);
+            state.versions.insert((new.registration_id, new.version), Version { new: new.clone(), upload, confirmed_at: None });
+            let waiting = Waiting { version: new.version, first_sent_at: None, next_send_at: None };
+            state.outbox.insert(new.registration_id, waiting);
+        }
+        Ok(())
+    }
+
+    async fn sent(&self, sent: &[Sent], at: Timestamp, passages: &[Passage]) -> Result<(), StoreError> {
+        let mut state = self.lock();
+        for one in sent {
+            if let Some(waiting) = state.outbox.get_mut(&one.registration_id).filter(|waiting| waiting.version == one.version) {
+                waiting.first_sent_at.get_or_insert(at);
+                waiting.next_send_at = one.next_send_at;
+            }
+        }
+        self.itinerary.append(passages);
+        Ok(())
+    }
+
+    async fn unanswered(&self, after: Uuid, all: bool, limit: u32) -> Result<Vec<Outgoing>, StoreError> {
+        let state = self.lock();
+        let waiting = state.outbox.iter().filter(|(id, waiting)| **id > after && (all || waiting.first_sent_at.is_none()));
+        Ok(waiting.filter_map(|(id, waiting)| state.outgoing(*id, waiting)).take(limit as usize).collect())
+    }
+
+    async fn due(&self, now: Timestamp, limit: u32) -> Result<Vec<Outgoing>, StoreError> {
+        let state = self.lock();
+        let mut due: Vec<_> = state.outbox.iter().filter(|(_, waiting)| waiting.next_send_at.is_some_and(|at| at <= now)).collect();
+        due.sort_by_key(|(id, waiting)| (waiting.next_send_at, **id));
+        Ok(due.into_iter().filter_map(|(id, waiting)| state.outgoing(*id, waiting)).take(limit as usize).collect())
+    }
+
+    async fn next_due(&self) -> Result<Option<Timestamp>, StoreError> {
+        Ok(self.lock().outbox.values().filter_map(|waiting| waiting.next_send_at).min())
+    }
+
+    async fn expected(&self, versions: &[(Uuid, u32)]) -> Result<Vec<Option<Expected>>, StoreError> {
+        let state = self.lock();
+        let find = |version| {
+            let new = &state.versions.get(version)?.new;
+            Some(Expected { item_id: new.item_id, patient_tag: new.patient_tag, content_hash: new.content_hash })
+        };
+        Ok(versions.iter().map(find).collect())
+    }
+
+    async fn confirm(&self, versions: &[(Uuid, u32)], at: Timestamp, passages: &[Passage]) -> Result<u64, StoreError> {
+        let mut state = self.lock();
+        let before = state.outbox.len();
+        for (id, version) in versions {
+            for (_, settled) in state.versions.range_mut((*id, 0)..=(*id, *version)) {
+                settled.confirmed_at.get_or_insert(at);
+            }
+            if state.outbox.get(id).is_some_and(|waiting| waiting.version == *version) {
+                state.outbox.remove(id);
+            }
+        }
+        self.itinerary.append(passages);
+        Ok((before - state.outbox.len()) as u64)
+    }
+
+    async fn waiting(&self) -> Result<u64, StoreError> {
+        Ok(self.lock().outbox.len() as u64)
+    }
+
+    async fn sending(&self, registration_id: Uuid, now: Timestamp) -> Result<Option<Sending>, StoreError> {
+        let state = self.lock();
+        let first_sent_at = state.outbox.get(&registration_id).and_then(|waiting| waiting.first_sent_at);
+        Ok(state.latest(registration_id).map(|latest| super::sending(latest.confirmed_at.is_some(), first_sent_at, now)))
+    }
+
+    async fn tally(&self, upload: UploadId) -> Result<Tally, StoreError> {
+        let state = self.lock();
+        let (attempted, rejected) = state.uploads.get(&upload).copied().unwrap_or_default();
+        let versions: Vec<(Uuid, u32)> =
+            state.versions.iter().filter(|(_, version)| version.upload == upload).map(|(key, _)| *key).collect();
+        let unchanged: &[(Uuid, u32)] = state.unchanged.get(&upload).map_or(&[], Vec::as_slice);
+        let distinct: BTreeSet<&(Uuid, u32)> = unchanged.iter().collect();
+        let waiting = versions.iter().chain(distinct).filter(|(id, version)| state.waits(*id, *version)).count();
+        let accepted = versions.len() + unchanged.len();
+        Ok(Tally {
+            attempted,
+            accepted: accepted as u64,
+            rejected,
+            unchanged: unchanged.len() as u64,
+            confirmed: (accepted - waiting) as u64,
+        })
+    }
+
+    async fn uploaded(&self, upload: UploadId, after: Option<UploadedItem>, limit: u32) -> Result<Vec<UploadedItem>, StoreError> {
+        let state = self.lock();
+        let made = state.versions.iter().filter(|(_, version)| version.upload == upload).map(|(key, _)| *key);
+        let equal = state.unchanged.get(&upload).into_iter().flatten().copied();
+        let keys: BTreeSet<(Uuid, u32)> = made.chain(equal).collect();
+        let after = after.map_or((Uuid::nil(), 0), |item| (item.registration_id, item.version));
+        let behind = keys.into_iter().filter(|key| *key > after);
+        let items = behind.filter_map(|key| {
+            let new = &state.versions.get(&key)?.new;
+            Some(UploadedItem { registration_id: new.registration_id, version: new.version, item_id: new.item_id })
+        });
+        Ok(items.take(limit as usize).collect())
+    }
+
+    async fn is_new_incarnation(&self, incarnation: Uuid) -> Result<bool, StoreError> {
+        Ok(self.lock().incarnation.replace(incarnation) != Some(incarnation))
+    }
+}

@@ -1,0 +1,224 @@
+//! What HD4DP remembers: registrations with all their versions, what it still waits for an answer to, and the uploads.
+
+#[cfg(test)]
+mod contract;
+mod memory;
+mod sqlite;
+
+use async_trait::async_trait;
+use clock::Timestamp;
+use registration::Attachment;
+use store::{Itinerary, Passage, StoreError};
+use uuid::Uuid;
+
+pub use memory::MemoryStore;
+pub use sqlite::SqliteStore;
+
+/// Names an upload: one call that brought a file's rows.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub struct UploadId(pub i64);
+
+/// One version of a registration, ready to be written down. Holds everything that the hospital knows of the patient, so it prints
+/// its ids only.
+#[derive(Clone)]
+pub struct NewVersion {
+    /// The registration, the same over all its versions.
+    pub registration_id: Uuid,
+    /// 1 for the first submission, then rising by one.
+    pub version: u32,
+    /// Names this version on its way.
+    pub item_id: Uuid,
+    /// Technical name of its definition.
+    pub dcd: String,
+    /// Version of its definition.
+    pub dcd_version: u32,
+    /// The values of the definition's unique id. It may contain a national number (Treatment's does), so it never leaves the store.
+    pub unique_key: String,
+    /// The hospital's own tag of the patient, to recognise the identity that comes back with an answer.
+    pub patient_tag: [u8; 16],
+    /// All values, as [`crate::row`] writes them.
+    pub cells: Vec<u8>,
+    /// Equal for equal rows.
+    pub row_hash: [u8; 32],
+    /// Hash of the content that was made of it.
+    pub content_hash: [u8; 32],
+    /// Its attachments.
+    pub attachments: Vec<Attachment>,
+}
+
+impl std::fmt::Debug for NewVersion {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("NewVersion").field("registration_id", &self.registration_id).field("version", &self.version).finish_non_exhaustive()
+    }
+}
+
+/// What is known of a registration when a row with its unique id arrives.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Known {
+    /// The registration.
+    pub registration_id: Uuid,
+    /// Its latest version.
+    pub version: u32,
+    /// The latest version's row.
+    pub row_hash: [u8; 32],
+    /// Whether the latest version was confirmed.
+    pub confirmed: bool,
+}
+
+/// What one batch of an upload changes, all in one transaction.
+#[derive(Debug, Default)]
+pub struct Intake {
+    /// New registrations and new versions of known ones.
+    pub versions: Vec<NewVersion>,
+    /// Registrations whose row equals the stored one, with their latest version.
+    pub unchanged: Vec<(Uuid, u32)>,
+    /// Rows read in this batch, whatever became of them.
+    pub attempted: u64,
+    /// Rows refused in this batch.
+    pub rejected: u64,
+}
+
+/// A version that waits for its answer.
+#[derive(Clone)]
+pub struct Outgoing {
+    /// The registration.
+    pub registration_id: Uuid,
+    /// Its version.
+    pub version: u32,
+    /// The version's item.
+    pub item_id: Uuid,
+    /// Technical name of its definition.
+    pub dcd: String,
+    /// Version of its definition.
+    pub dcd_version: u32,
+    /// All values, as [`crate::row`] writes them.
+    pub cells: Vec<u8>,
+    /// Its attachments.
+    pub attachments: Vec<Attachment>,
+    /// When it was first handed over to the messaging client; `None` when it never was.
+    pub first_sent_at: Option<Timestamp>,
+}
+
+impl std::fmt::Debug for Outgoing {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Outgoing").field("item_id", &self.item_id).field("version", &self.version).finish_non_exhaustive()
+    }
+}
+
+/// A version that the messaging client took over.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Sent {
+    /// The registration.
+    pub registration_id: Uuid,
+    /// Its version.
+    pub version: u32,
+    /// When it is due again without an answer; `None` for never.
+    pub next_send_at: Option<Timestamp>,
+}
+
+/// What a STATUS is held against.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Expected {
+    /// The version's item.
+    pub item_id: Uuid,
+    /// The patient's tag.
+    pub patient_tag: [u8; 16],
+    /// Hash of the content that was sent.
+    pub content_hash: [u8; 32],
+}
+
+/// Where a version stands on its way, as the confirmation column of HD4DP shows it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Sending {
+    /// Written down, not yet taken over by the messaging client: status Sending.
+    Sending,
+    /// Taken over: Submitted, confirmation Pending.
+    Pending,
+    /// Taken over 48 hours ago or more without an answer: Submitted, confirmation NOK.
+    Nok,
+    /// Its STATUS arrived: Submitted, confirmation OK.
+    Ok,
+}
+
+/// The figures of an upload.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Tally {
+    /// Rows read.
+    pub attempted: u64,
+    /// Rows that became a version or equal a stored one.
+    pub accepted: u64,
+    /// Rows refused.
+    pub rejected: u64,
+    /// Rows that equal the stored one (part of `accepted`).
+    pub unchanged: u64,
+    /// Accepted rows whose version was confirmed.
+    pub confirmed: u64,
+}
+
+/// One accepted row of an upload.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub struct UploadedItem {
+    /// The registration.
+    pub registration_id: Uuid,
+    /// The version that the row made, or that it equals.
+    pub version: u32,
+    /// That version's item.
+    pub item_id: Uuid,
+}
+
+/// HD4DP's store. Every method is one transaction.
+#[async_trait]
+pub trait Hd4dpStore: Itinerary {
+    /// Opens an upload. `file` is its name for the hospital's own overview.
+    async fn begin_upload(&self, file: &str, dcd: &str, at: Timestamp) -> Result<UploadId, StoreError>;
+
+    /// What is known under each of `unique_keys`, in their order.
+    async fn known(&self, dcd: &str, unique_keys: &[String]) -> Result<Vec<Option<Known>>, StoreError>;
+
+    /// Writes a batch down: versions, their outbox rows, and the upload's figures. A new version takes the outbox row of the one
+    /// before it, which is sent no more.
+    async fn submit(&self, upload: UploadId, intake: &Intake, at: Timestamp) -> Result<(), StoreError>;
+
+    /// Notes that versions were taken over by the messaging client. What was answered or overtaken in between stays as it is.
+    async fn sent(&self, sent: &[Sent], at: Timestamp, passages: &[Passage]) -> Result<(), StoreError>;
+
+    /// Up to `limit` unanswered versions behind registration `after`, in order of their ids: those never taken over, or `all`.
+    async fn unanswered(&self, after: Uuid, all: bool, limit: u32) -> Result<Vec<Outgoing>, StoreError>;
+
+    /// Up to `limit` versions that are due to be sent again at `now`.
+    async fn due(&self, now: Timestamp, limit: u32) -> Result<Vec<Outgoing>, StoreError>;
+
+    /// When the next version is due to be sent again.
+    async fn next_due(&self) -> Result<Option<Timestamp>, StoreError>;
+
+    /// What is expected of a STATUS for each of `versions`, in their order; `None` for one that this hospital never sent.
+    async fn expected(&self, versions: &[(Uuid, u32)]) -> Result<Vec<Option<Expected>>, StoreError>;
+
+    /// Notes that versions were confirmed, and returns how many of them were waiting. One that was confirmed before changes nothing.
+    async fn confirm(&self, versions: &[(Uuid, u32)], at: Timestamp, passages: &[Passage]) -> Result<u64, StoreError>;
+
+    /// How many versions wait for an answer.
+    async fn waiting(&self) -> Result<u64, StoreError>;
+
+    /// Where the latest version of a registration stands at `now`.
+    async fn sending(&self, registration_id: Uuid, now: Timestamp) -> Result<Option<Sending>, StoreError>;
+
+    /// The figures of an upload.
+    async fn tally(&self, upload: UploadId) -> Result<Tally, StoreError>;
+
+    /// Up to `limit` accepted rows of an upload behind `after`, in order.
+    async fn uploaded(&self, upload: UploadId, after: Option<UploadedItem>, limit: u32) -> Result<Vec<UploadedItem>, StoreError>;
+
+    /// Remembers the broker's incarnation; `true` when it is another one than at the last call, so that what was on its way is gone.
+    async fn is_new_incarnation(&self, incarnation: Uuid) -> Result<bool, StoreError>;
+}
+
+/// Where a version stands, from what the store holds of it.
+pub(crate) fn sending(confirmed: bool, first_sent_at: Option<Timestamp>, now: Timestamp) -> Sending {
+    match first_sent_at {
+        _ if confirmed => Sending::Ok,
+        None => Sending::Sending,
+        Some(first) if now >= first.plus(crate::resend::NOK_AFTER) => Sending::Nok,
+        Some(_) => Sending::Pending,
+    }
+}

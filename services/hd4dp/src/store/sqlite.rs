@@ -1,0 +1,384 @@
+//! HD4DP's store in SQLite.
+
+use std::{collections::BTreeMap, path::Path};
+
+use async_trait::async_trait;
+use clock::Timestamp;
+use registration::{Attachment, Place};
+use sqlx::{Row, sqlite::SqliteRow};
+use store::{Database, Itinerary, Passage, Schema, StoreError, bulk, itinerary};
+use uuid::Uuid;
+
+use super::{Expected, Hd4dpStore, Intake, Known, NewVersion, Outgoing, Sending, Sent, Tally, UploadId, UploadedItem};
+
+const SCHEMA: Schema = Schema {
+    steps: &["
+CREATE TABLE upload (
+    id INTEGER PRIMARY KEY, file TEXT NOT NULL, dcd TEXT NOT NULL, at INTEGER NOT NULL,
+    attempted INTEGER NOT NULL DEFAULT 0, rejected INTEGER NOT NULL DEFAULT 0);
+CREATE TABLE registration (
+    id BLOB PRIMARY KEY, dcd TEXT NOT NULL, unique_key TEXT NOT NULL, version INTEGER NOT NULL) WITHOUT ROWID;
+CREATE UNIQUE INDEX registration_by_unique_key ON registration (dcd, unique_key);
+CREATE TABLE version (
+    registration_id BLOB NOT NULL, version INTEGER NOT NULL, item_id BLOB NOT NULL, dcd_version INTEGER NOT NULL,
+    upload INTEGER NOT NULL, submitted_at INTEGER NOT NULL, confirmed_at INTEGER,
+    patient_tag BLOB NOT NULL, row_hash BLOB NOT NULL, content_hash BLOB NOT NULL, cells BLOB NOT NULL,
+    PRIMARY KEY (registration_id, version)) WITHOUT ROWID;
+CREATE INDEX version_by_upload ON version (upload, registration_id, version, item_id);
+CREATE TABLE unchanged (
+    upload INTEGER NOT NULL, registration_id BLOB NOT NULL, version INTEGER NOT NULL,
+    PRIMARY KEY (upload, registration_id, version)) WITHOUT ROWID;
+CREATE TABLE unchanged_again (upload INTEGER PRIMARY KEY, rows INTEGER NOT NULL);
+CREATE TABLE attachment (
+    registration_id BLOB NOT NULL, version INTEGER NOT NULL, field INTEGER NOT NULL, item INTEGER NOT NULL,
+    name TEXT NOT NULL, bytes BLOB NOT NULL, PRIMARY KEY (registration_id, version, field, item)) WITHOUT ROWID;
+CREATE TABLE outbox (
+    registration_id BLOB PRIMARY KEY, version INTEGER NOT NULL, attempt INTEGER NOT NULL,
+    first_sent_at INTEGER, next_send_at INTEGER) WITHOUT ROWID;
+"],
+};
+
+/// HD4DP's store in `<folder>/hd4dp-<nihdi>.sqlite`.
+#[derive(Debug, Clone)]
+pub struct SqliteStore {
+    database: Database,
+}
+
+impl SqliteStore {
+    /// Opens the store of the hospital `nihdi`.
+    ///
+    /// # Errors
+    ///
+    /// [`StoreError`].
+    pub async fn open(folder: &Path, nihdi: &str) -> Result<Self, StoreError> {
+        Ok(Self { database: Database::open(folder, &format!("hd4dp-{nihdi}"), SCHEMA).await? })
+    }
+
+    /// The file below, for what all stores have.
+    #[must_use]
+    pub fn database(&self) -> &Database {
+        &self.database
+    }
+
+    async fn attach(&self, mut outgoing: Vec<Outgoing>) -> Result<Vec<Outgoing>, StoreError> {
+        let any: Option<i64> = sqlx::query_scalar("SELECT 1 FROM attachment LIMIT 1").fetch_optional(self.database.readers()).await?;
+        if any.is_none() {
+            return Ok(outgoing);
+        }
+        for version in &mut outgoing {
+            const SELECT: &str = "SELECT field, item, name, bytes FROM attachment WHERE registration_id = ? AND version = ?";
+            let rows = sqlx::query(SELECT)
+                .bind(&version.registration_id.as_bytes()[..])
+                .bind(version.version)
+                .fetch_all(self.database.readers())
+                .await?;
+            version.attachments = rows.iter().map(attachment).collect::<Result<_, _>>()?;
+        }
+        Ok(outgoing)
+    }
+}
+
+/// Items are stored plus one, 0 for a place outside a list.
+fn attachment(row: &SqliteRow) -> Result<Attachment, StoreError> {
+    let (field, item): (u16, u32) = (row.try_get("field")?, row.try_get("item")?);
+    let item = item.checked_sub(1).and_then(|item| u16::try_from(item).ok());
+    let place = item.map_or(Place::of(field), |item| Place::in_item(field, item));
+    Ok(Attachment { place, name: row.try_get("name")?, bytes: row.try_get("bytes")? })
+}
+
+fn id(row: &SqliteRow, column: &str) -> Result<Uuid, StoreError> {
+    Uuid::from_slice(row.try_get(column)?).map_err(|_| StoreError::Damaged { what: "id" })
+}
+
+fn hash<const N: usize>(row: &SqliteRow, column: &str) -> Result<[u8; N], StoreError> {
+    let bytes: &[u8] = row.try_get(column)?;
+    bytes.try_into().map_err(|_| StoreError::Damaged { what: "hash" })
+}
+
+fn moment(row: &SqliteRow, column: &str) -> Result<Option<Timestamp>, StoreError> {
+    Ok(row.try_get::<Option<i64>, _>(column)?.map(Timestamp::from_micros))
+}
+
+fn outgoing(row: &SqliteRow) -> Result<Outgoing, StoreError> {
+    Ok(Outgoing {
+        registration_id: id(row, "registration_id")?,
+        version: row.try_get("version")?,
+        item_id: id(row, "item_id")?,
+        dcd: row.try_get("dcd")?,
+        dcd_version: row.try_get("dcd_version")?,
+        cells: row.try_get("cells")?,
+        attachments: Vec::new(),
+        first_sent_at: moment(row, "first_sent_at")?,
+    })
+}
+
+const OUTGOING: &str = "SELECT o.registration_id, o.version, o.first_sent_at, v.item_id, r.dcd, v.dcd_version, v.cells
+    FROM outbox o JOIN version v ON v.registration_id = o.registration_id AND v.version = o.version
+    JOIN registration r ON r.id = o.registration_id";
+
+fn uploaded_item(row: &SqliteRow) -> Result<UploadedItem, StoreError> {
+    Ok(UploadedItem { registration_id: id(row, "registration_id")?, version: row.try_get("version")?, item_id: id(row, "item_id")? })
+}
+
+#[async_trait]
+impl Itinerary for SqliteStore {
+    async fn record(&self, passages: &[Passage]) -> Result<(), StoreError> {
+        let mut transaction = self.database.write().await?;
+        itinerary::insert(&mut transaction, passages).await?;
+        transaction.commit().await?;
+        Ok(())
+    }
+
+    async fn passages(&self, after: i64, limit: u32) -> Result<Vec<(i64, Passage)>, StoreError> {
+        itinerary::page(&self.database, after, limit).await
+    }
+}
+
+#[async_trait]
+impl Hd4dpStore for SqliteStore {
+    async fn begin_upload(&self, file: &str, dcd: &str, at: Timestamp) -> Result<UploadId, StoreError> {
+        let mut transaction = self.database.write().await?;
+        let id = sqlx::query_scalar("INSERT INTO upload (file, dcd, at) VALUES (?, ?, ?) RETURNING id")
+            .bind(file)
+            .bind(dcd)
+            .bind(at.as_micros())
+            .fetch_one(&mut *transaction)
+            .await?;
+        transaction.commit().await?;
+        Ok(UploadId(id))
+    }
+
+    async fn known(&self, dcd: &str, unique_keys: &[String]) -> Result<Vec<Option<Known>>, StoreError> {
+        const SELECT: &str = "SELECT r.unique_key, r.id, r.version, v.row_hash, v.confirmed_at
+            FROM json_each(?) k JOIN registration r ON r.dcd = ? AND r.unique_key = k.value
+            JOIN version v ON v.registration_id = r.id AND v.version = r.version";
+        let keys = serde_json::to_string(unique_keys).map_err(|_| StoreError::Damaged { what: "unique id" })?;
+        let rows = sqlx::query(SELECT).bind(keys).bind(dcd).fetch_all(self.database.readers()).await?;
+        let mut found = BTreeMap::new();
+        for row in &rows {
+            let known = Known {
+                registration_id: id(row, "id")?,
+                version: row.try_get("version")?,
+                row_hash: hash(row, "row_hash")?,
+                confirmed: row.try_get::<Option<i64>, _>("confirmed_at")?.is_some(),
+            };
+            found.insert(row.try_get::<String, _>("unique_key")?, known);
+        }
+        Ok(unique_keys.iter().map(|key| found.get(key).cloned()).collect())
+    }
+
+    async fn submit(&self, upload: UploadId, intake: &Intake, at: Timestamp) -> Result<(), StoreError> {
+        let count = |rows: u64| i64::try_from(rows).unwrap_or(i64::MAX);
+        let mut transaction = self.database.write().await?;
+        sqlx::query("UPDATE upload SET attempted = attempted + ?, rejected = rejected + ? WHERE id = ?")
+            .bind(count(intake.attempted))
+            .bind(count(intake.rejected))
+            .bind(upload.0)
+            .execute(&mut *transaction)
+            .await?;
+        insert_versions(&mut transaction, upload, &intake.versions, at).await?;
+        const UNCHANGED: &str = "INSERT INTO unchanged (upload, registration_id, version)";
+        let noted = bulk::insert(&mut transaction, UNCHANGED, 3, "ON CONFLICT DO NOTHING", &intake.unchanged, |row, (id, version)| {
+            row.bind(upload.0).bind(&id.as_bytes()[..]).bind(version)
+        })
+        .await?;
+        // A file may hold one row many times; the repetitions count as rows, not as registrations.
+        let again = (intake.unchanged.len() as u64).saturating_sub(noted);
+        if again > 0 {
+            sqlx::query("INSERT INTO unchanged_again (upload, rows) VALUES (?, ?) ON CONFLICT DO UPDATE SET rows = rows + excluded.rows")
+                .bind(upload.0)
+                .bind(count(again))
+                .execute(&mut *transaction)
+                .await?;
+        }
+        transaction.commit().await?;
+        Ok(())
+    }
+
+    async fn sent(&self, sent: &[Sent], at: Timestamp, passages: &[Passage]) -> Result<(), StoreError> {
+        let mut transaction = self.database.write().await?;
+        const TAIL: &str = ") UPDATE outbox SET attempt = attempt + 1, first_sent_at = coalesce(first_sent_at, taken.at), next_send_at = taken.due
+            FROM taken WHERE outbox.registration_id = taken.id AND outbox.version = taken.version";
+        bulk::insert(&mut transaction, "WITH taken (id, version, at, due) AS (", 4, TAIL, sent, |row, one| {
+            row.bind(&one.registration_id.as_bytes()[..])
+                .bind(one.version)
+                .bind(at.as_micros())
+                .bind(one.next_send_at.map(Timestamp::as_micros))
+        })
+        .await?;
+        itinerary::insert(&mut transaction, passages).await?;
+        transaction.commit().await?;
+        Ok(())
+    }
+
+    async fn unanswered(&self, after: Uuid, all: bool, limit: u32) -> Result<Vec<Outgoing>, StoreError> {
+        let sql = format!("{OUTGOING} WHERE o.registration_id > ? AND (? OR o.first_sent_at IS NULL) ORDER BY o.registration_id LIMIT ?");
+        let rows = sqlx::query(sqlx::AssertSqlSafe(sql))
+            .bind(&after.as_bytes()[..])
+            .bind(all)
+            .bind(limit)
+            .fetch_all(self.database.readers())
+            .await?;
+        self.attach(rows.iter().map(outgoing).collect::<Result<_, _>>()?).await
+    }
+
+    async fn due(&self, now: Timestamp, limit: u32) -> Result<Vec<Outgoing>, StoreError> {
+        let sql = format!("{OUTGOING} WHERE o.next_send_at <= ? ORDER BY o.next_send_at, o.registration_id LIMIT ?");
+        let rows =
+            sqlx::query(sqlx::AssertSqlSafe(sql)).bind(now.as_micros()).bind(limit).fetch_all(self.database.readers()).await?;
+        self.attach(rows.iter().map(outgoing).collect::<Result<_, _>>()?).await
+    }
+
+    async fn next_due(&self) -> Result<Option<Timestamp>, StoreError> {
+        let due: Option<i64> = sqlx::query_scalar("SELECT min(next_send_at) FROM outbox").fetch_one(self.database.readers()).await?;
+        Ok(due.map(Timestamp::from_micros))
+    }
+
+    async fn expected(&self, versions: &[(Uuid, u32)]) -> Result<Vec<Option<Expected>>, StoreError> {
+        const SELECT: &str = "SELECT registration_id, version, item_id, patient_tag, content_hash FROM version
+            WHERE registration_id IN (SELECT unhex(value) FROM json_each(?))";
+        let ids = bulk::id_list(versions.iter().map(|(id, _)| id));
+        let rows = sqlx::query(SELECT).bind(ids).fetch_all(self.database.readers()).await?;
+        let mut found = BTreeMap::new();
+        for row in &rows {
+            let version: u32 = row.try_get("version")?;
+            let expected =
+                Expected { item_id: id(row, "item_id")?, patient_tag: hash(row, "patient_tag")?, content_hash: hash(row, "content_hash")? };
+            found.insert((id(row, "registration_id")?, version), expected);
+        }
+        Ok(versions.iter().map(|version| found.get(version).cloned()).collect())
+    }
+
+    async fn confirm(&self, versions: &[(Uuid, u32)], at: Timestamp, passages: &[Passage]) -> Result<u64, StoreError> {
+        let mut transaction = self.database.write().await?;
+        const HEAD: &str = "WITH answered (id, version, at) AS (";
+        // An earlier version is settled with a later one, which replaces it at healthdata.
+        const CONFIRM: &str = ") UPDATE version SET confirmed_at = answered.at FROM answered
+            WHERE version.registration_id = answered.id AND version.version <= answered.version AND version.confirmed_at IS NULL";
+        bulk::insert(&mut transaction, HEAD, 3, CONFIRM, versions, |row, (id, version)| {
+            row.bind(&id.as_bytes()[..]).bind(version).bind(at.as_micros())
+        })
+        .await?;
+        const SETTLE: &str = ") DELETE FROM outbox WHERE (registration_id, version) IN (SELECT id, version FROM answered)";
+        let settled = bulk::insert(&mut transaction, "WITH answered (id, version) AS (", 2, SETTLE, versions, |row, (id, version)| {
+            row.bind(&id.as_bytes()[..]).bind(version)
+        })
+        .await?;
+        itinerary::insert(&mut transaction, passages).await?;
+        transaction.commit().await?;
+        Ok(settled)
+    }
+
+    async fn waiting(&self) -> Result<u64, StoreError> {
+        let waiting: i64 = sqlx::query_scalar("SELECT count(*) FROM outbox").fetch_one(self.database.readers()).await?;
+        Ok(u64::try_from(waiting).unwrap_or(0))
+    }
+
+    async fn sending(&self, registration_id: Uuid, now: Timestamp) -> Result<Option<Sending>, StoreError> {
+        const SELECT: &str = "SELECT v.confirmed_at, o.first_sent_at FROM registration r
+            JOIN version v ON v.registration_id = r.id AND v.version = r.version
+            LEFT JOIN outbox o ON o.registration_id = r.id WHERE r.id = ?";
+        let row = sqlx::query(SELECT).bind(&registration_id.as_bytes()[..]).fetch_optional(self.database.readers()).await?;
+        let Some(row) = row else { return Ok(None) };
+        let confirmed = moment(&row, "confirmed_at")?.is_some();
+        Ok(Some(super::sending(confirmed, moment(&row, "first_sent_at")?, now)))
+    }
+
+    async fn tally(&self, upload: UploadId) -> Result<Tally, StoreError> {
+        const SELECT: &str = "SELECT attempted, rejected,
+            (SELECT count(*) FROM unchanged WHERE upload = u.id)
+                + coalesce((SELECT rows FROM unchanged_again WHERE upload = u.id), 0) AS unchanged,
+            (SELECT count(*) FROM version WHERE upload = u.id) AS versions,
+            (SELECT count(*) FROM outbox o JOIN version v ON v.registration_id = o.registration_id AND v.version <= o.version
+                WHERE v.upload = u.id AND v.confirmed_at IS NULL)
+            + (SELECT count(*) FROM outbox o JOIN unchanged n ON n.upload = u.id AND n.registration_id = o.registration_id
+                AND n.version <= o.version) AS waiting
+            FROM upload u WHERE id = ?";
+        let row = sqlx::query(SELECT).bind(upload.0).fetch_one(self.database.readers()).await?;
+        let figure = |column| Ok::<u64, StoreError>(u64::try_from(row.try_get::<i64, _>(column)?).unwrap_or(0));
+        let (unchanged, versions) = (figure("unchanged")?, figure("versions")?);
+        Ok(Tally {
+            attempted: figure("attempted")?,
+            accepted: versions + unchanged,
+            rejected: figure("rejected")?,
+            unchanged,
+            confirmed: (versions + unchanged).saturating_sub(figure("waiting")?),
+        })
+    }
+
+    async fn uploaded(&self, upload: UploadId, after: Option<UploadedItem>, limit: u32) -> Result<Vec<UploadedItem>, StoreError> {
+        const SELECT: &str = "SELECT registration_id, version, item_id FROM version
+                WHERE upload = ?1 AND (registration_id, version) > (?2, ?3)
+            UNION ALL SELECT n.registration_id, n.version, v.item_id FROM unchanged n
+                JOIN version v ON v.registration_id = n.registration_id AND v.version = n.version
+                WHERE n.upload = ?1 AND (n.registration_id, n.version) > (?2, ?3)
+            ORDER BY 1, 2 LIMIT ?4";
+        let (id, version) = after.map_or((Uuid::nil(), 0), |item| (item.registration_id, item.version));
+        let rows = sqlx::query(SELECT)
+            .bind(upload.0)
+            .bind(&id.as_bytes()[..])
+            .bind(version)
+            .bind(limit)
+            .fetch_all(self.database.readers())
+            .await?;
+        rows.iter().map(uploaded_item).collect()
+    }
+
+    async fn is_new_incarnation(&self, incarnation: Uuid) -> Result<bool, StoreError> {
+        const UPSERT: &str = "INSERT INTO setting (name, value) VALUES ('incarnation', ?1) ON CONFLICT DO UPDATE SET value = ?1";
+        let incarnation = incarnation.to_string();
+        let mut transaction = self.database.write().await?;
+        let before: Option<String> =
+            sqlx::query_scalar("SELECT value FROM setting WHERE name = 'incarnation'").fetch_optional(&mut *transaction).await?;
+        sqlx::query(UPSERT).bind(&incarnation).execute(&mut *transaction).await?;
+        transaction.commit().await?;
+        Ok(before.as_deref() != Some(incarnation.as_str()))
+    }
+}
+
+async fn insert_versions(
+    connection: &mut sqlx::SqliteConnection,
+    upload: UploadId,
+    versions: &[NewVersion],
+    at: Timestamp,
+) -> Result<(), StoreError> {
+    const LATEST: &str = "ON CONFLICT (id) DO UPDATE SET version = excluded.version";
+    bulk::insert(connection, "INSERT INTO registration (id, dcd, unique_key, version)", 4, LATEST, versions, |row, new| {
+        row.bind(&new.registration_id.as_bytes()[..]).bind(&new.dcd).bind(&new.unique_key).bind(new.version)
+    })
+    .await?;
+    const VERSION: &str = "INSERT INTO version
+        (registration_id, version, item_id, dcd_version, upload, submitted_at, patient_tag, row_hash, content_hash, cells)";
+    bulk::insert(connection, VERSION, 10, "", versions, |row, new| {
+        row.bind(&new.registration_id.as_bytes()[..])
+            .bind(new.version)
+            .bind(&new.item_id.as_bytes()[..])
+            .bind(new.dcd_version)
+            .bind(upload.0)
+            .bind(at.as_micros())
+            .bind(&new.patient_tag[..])
+            .bind(&new.row_hash[..])
+            .bind(&new.content_hash[..])
+            .bind(&new.cells[..])
+    })
+    .await?;
+    const OVERTAKE: &str = "ON CONFLICT (registration_id)
+        DO UPDATE SET version = excluded.version, attempt = 0, first_sent_at = NULL, next_send_at = NULL";
+    bulk::insert(connection, "INSERT INTO outbox (registration_id, version, attempt)", 3, OVERTAKE, versions, |row, new| {
+        row.bind(&new.registration_id.as_bytes()[..]).bind(new.version).bind(0)
+    })
+    .await?;
+    let attachments: Vec<(&NewVersion, &Attachment)> =
+        versions.iter().flat_map(|new| new.attachments.iter().map(move |attachment| (new, attachment))).collect();
+    const ATTACHMENT: &str = "INSERT INTO attachment (registration_id, version, field, item, name, bytes)";
+    bulk::insert(connection, ATTACHMENT, 6, "", &attachments, |row, (new, attachment)| {
+        row.bind(&new.registration_id.as_bytes()[..])
+            .bind(new.version)
+            .bind(attachment.place.field)
+            .bind(attachment.place.item.map_or(0, |item| u32::from(item) + 1))
+            .bind(&attachment.name)
+            .bind(&attachment.bytes[..])
+    })
+    .await?;
+    Ok(())
+}
