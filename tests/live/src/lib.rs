@@ -1,0 +1,1 @@
+//! The real RabbitMQ, and killed processes.

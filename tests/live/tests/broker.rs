@@ -1,0 +1,85 @@
+//! The contract of `broker`, held against a real RabbitMQ, and what only a real one can do: fall silent, restart empty-handed, be full.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use anyhow::Result;
+use broker::contract::{self, Subject};
+use broker::{Broker, Payload, PublishError, RabbitBroker};
+use clock::{OffsetClock, SystemClock};
+use testkit::{Cable, Rabbit, RabbitSubject};
+use topology::{Actor, Arrow, Naming, Topology, Vhost};
+
+/// One test, since the broker that it may have to start lives as long as it does. A case that fails is the last one named.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn rabbitmq_keeps_the_contract() -> Result<()> {
+    let rabbit = Rabbit::find().await?;
+    for case in contract::CASES {
+        println!("{}", case.name);
+        let subject = |topology| async {
+            Box::new(RabbitSubject::declare(rabbit.url(), topology).await.expect("the queues are declared")) as Box<dyn Subject>
+        };
+        contract::check(case, subject).await;
+    }
+    println!("a_silent_broker_fails_confirms_at_their_deadline");
+    a_silent_broker_fails_confirms_at_their_deadline(&rabbit).await?;
+    println!("what_is_missing_is_named");
+    what_is_missing_is_named(&rabbit).await
+}
+
+/// The connection stands and nobody answers: no publisher waits for ever, and all goes on when the broker speaks again.
+async fn a_silent_broker_fails_confirms_at_their_deadline(rabbit: &Rabbit) -> Result<()> {
+    let topology = Topology::for_hospitals(&[]).within(&Vhost::Hd);
+    let naming = Naming::prefixed(testkit::unique_prefix());
+    let clock = OffsetClock::default();
+    let cable = Cable::to(rabbit.url()).await?;
+    let broker = Arc::new(RabbitBroker::connect(cable.url(), naming.clone(), Arc::new(clock.clone())).await?);
+    broker.declare(&topology).await?;
+    let route = Arrow::ToDhw.route(None);
+    broker.publish(&route, Payload::from_static(b"before")).await?;
+
+    cable.freeze(true);
+    let publishing: Vec<_> = (0..20)
+        .map(|_| {
+            let (broker, route) = (Arc::clone(&broker), route.clone());
+            tokio::spawn(async move { broker.publish(&route, Payload::from_static(b"into the silence")).await })
+        })
+        .collect();
+    clock::sleep(&SystemClock, Duration::from_millis(200)).await;
+    assert!(publishing.iter().all(|publishing| !publishing.is_finished()), "a confirm came from nowhere");
+    clock.jump(Duration::from_secs(31));
+    for publishing in publishing {
+        assert_eq!(publishing.await?, Err(PublishError::ConfirmLost));
+    }
+
+    cable.freeze(false);
+    broker.publish(&route, Payload::from_static(b"after")).await?;
+    broker.close().await;
+    let broker = RabbitBroker::connect(rabbit.url(), naming, Arc::new(SystemClock)).await?;
+    broker.delete(&topology).await?;
+    broker.close().await;
+    Ok(())
+}
+
+/// A service that starts before anyone has declared its queues can say what is missing, and the connection survives the question.
+async fn what_is_missing_is_named(rabbit: &Rabbit) -> Result<()> {
+    let prefix = testkit::unique_prefix();
+    let broker = RabbitBroker::connect(rabbit.url(), Naming::prefixed(&prefix), Arc::new(SystemClock)).await?;
+    let topology = Topology::for_hospitals(&[]).within(&Vhost::Hd);
+    let needed = topology.used_by(&Actor::Dhw.user(None));
+    let names = ["exchange step-7-back", "exchange dead.dhw.in", "queue dhw.in"];
+    let expected = names.map(|name| {
+        let (kind, name) = name.split_once(' ').expect("a kind and a name");
+        format!("{kind} {prefix}.{name}")
+    });
+    let mut missing = broker.missing(&needed).await?;
+    missing.sort_unstable();
+    let mut sorted = expected.to_vec();
+    sorted.sort_unstable();
+    assert_eq!(missing, sorted);
+    broker.declare(&topology).await?;
+    assert_eq!(broker.missing(&needed).await?, Vec::<String>::new());
+    broker.delete(&topology).await?;
+    broker.close().await;
+    Ok(())
+}

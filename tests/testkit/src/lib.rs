@@ -1,0 +1,11 @@
+//! What the test crates share: a RabbitMQ to test against, a way to cut its connections, and that broker as the contract suite wants it.
+
+mod cable;
+mod node;
+mod rabbit;
+mod subject;
+
+pub use cable::Cable;
+pub use node::Node;
+pub use rabbit::{Origin, Rabbit};
+pub use subject::{RabbitSubject, unique_prefix};

@@ -1,0 +1,172 @@
+use std::ffi::OsString;
+use std::net::TcpListener;
+use std::path::{Path, PathBuf};
+use std::process::Stdio;
+use std::time::Duration;
+
+use anyhow::{Context, Result, bail, ensure};
+use clock::{SystemClock, sleep, timeout};
+use tempfile::TempDir;
+use tokio::net::TcpStream;
+use tokio::process::{Child, Command};
+
+/// Nine seconds were measured on two idle cores; tests share theirs.
+const START_DEADLINE: Duration = Duration::from_secs(120);
+
+/// Debian's `/usr/sbin/rabbitmq-server` runs only as root or rabbitmq. What it wraps runs as anybody, so that is looked for first.
+const DIRECTORIES: &[&str] = &["/usr/lib/rabbitmq/bin", "/opt/rabbitmq/sbin", "/usr/local/sbin", "/usr/local/bin"];
+
+/// A RabbitMQ node of one test's own: own ports, own name, own home, own data, no plugins. Stops when it is dropped.
+pub struct Node {
+    server: Child,
+    /// The start script and the node that it runs in the background share this process group.
+    group: u32,
+    _port_mapper: Option<Child>,
+    port: u16,
+    programs: PathBuf,
+    environment: Vec<(&'static str, OsString)>,
+    home: TempDir,
+}
+
+impl Node {
+    /// Starts a node and waits until it takes connections.
+    ///
+    /// # Errors
+    ///
+    /// When RabbitMQ is not installed or does not come up; the text says which, with the node's own last words.
+    pub async fn start() -> Result<Self> {
+        let programs = programs().context("rabbitmq-server is not installed")?;
+        let home = tempfile::Builder::new().prefix("precision-rabbitmq-").tempdir()?;
+        let [port, distribution, mapper] = free_ports()?;
+        let config = home.path().join("rabbitmq.conf");
+        std::fs::write(&config, format!("listeners.tcp.default = 127.0.0.1:{port}\n"))?;
+        std::fs::write(home.path().join("enabled_plugins"), "[].\n")?;
+        std::fs::write(home.path().join("env.conf"), "")?;
+        let path = |name: &str| home.path().join(name).into_os_string();
+        let environment: Vec<(&'static str, OsString)> = vec![
+            ("HOME", home.path().into()),
+            ("RABBITMQ_NODENAME", format!("precision-{}-{port}@localhost", std::process::id()).into()),
+            ("RABBITMQ_NODE_PORT", port.to_string().into()),
+            ("RABBITMQ_DIST_PORT", distribution.to_string().into()),
+            ("ERL_EPMD_PORT", mapper.to_string().into()),
+            ("ERL_EPMD_ADDRESS", "127.0.0.1".into()),
+            ("RABBITMQ_MNESIA_BASE", path("data")),
+            ("RABBITMQ_LOG_BASE", path("log")),
+            ("RABBITMQ_ENABLED_PLUGINS_FILE", path("enabled_plugins")),
+            ("RABBITMQ_CONFIG_FILE", config.into_os_string()),
+            ("RABBITMQ_CONF_ENV_FILE", path("env.conf")),
+            ("RABBITMQ_PID_FILE", path("pid")),
+        ];
+        // Started here, so that it ends with the node; otherwise the node leaves one behind as a daemon.
+        let mut mapping = Command::new("epmd");
+        let port_mapper = quiet(&mut mapping).envs(environment.clone()).spawn().ok();
+        let output = std::fs::File::create(home.path().join("output"))?;
+        let mut serving = Command::new(programs.join("rabbitmq-server"));
+        let server = quiet(&mut serving)
+            .envs(environment.clone())
+            .stdout(output.try_clone()?)
+            .stderr(output)
+            .process_group(0)
+            .spawn()
+            .context("rabbitmq-server cannot be run")?;
+        let group = server.id().context("rabbitmq-server ended at once")?;
+        let mut node = Self { server, group, _port_mapper: port_mapper, port, programs, environment, home };
+        node.wait_until_up().await?;
+        Ok(node)
+    }
+
+    /// The address of a virtual host of this node.
+    #[must_use]
+    pub fn url(&self, user: &str, password: &str, vhost: &str) -> String {
+        format!("amqp://{user}:{password}@127.0.0.1:{}/{}", self.port, vhost.replace('/', "%2f"))
+    }
+
+    /// Runs `rabbitmqctl` against this node.
+    ///
+    /// # Errors
+    ///
+    /// When it fails, with what it said.
+    pub async fn control(&self, arguments: &[&str]) -> Result<String> {
+        let mut controlling = Command::new(self.programs.join("rabbitmqctl"));
+        let output =
+            quiet(&mut controlling).envs(self.environment.clone()).args(arguments).stdout(Stdio::piped()).stderr(Stdio::piped());
+        let output = output.output().await.context("rabbitmqctl cannot be run")?;
+        let said = String::from_utf8_lossy(&output.stdout).into_owned();
+        ensure!(
+            output.status.success(),
+            "rabbitmqctl {} failed: {said}{}",
+            arguments.first().unwrap_or(&""),
+            String::from_utf8_lossy(&output.stderr)
+        );
+        Ok(said)
+    }
+
+    /// Loads a definitions file.
+    ///
+    /// # Errors
+    ///
+    /// As [`Node::control`].
+    pub async fn import_definitions(&self, definitions: &str) -> Result<()> {
+        let file = self.home.path().join("definitions.json");
+        std::fs::write(&file, definitions)?;
+        let file = file.to_str().context("the temporary directory has an odd name")?;
+        self.control(&["import_definitions", file]).await.map(drop)
+    }
+
+    /// The port opens last, when everything else of the node runs.
+    async fn wait_until_up(&mut self) -> Result<()> {
+        let address = ("127.0.0.1", self.port);
+        let server = &mut self.server;
+        let waiting = async {
+            loop {
+                if let Some(status) = server.try_wait()? {
+                    bail!("the node ended with {status}");
+                }
+                if TcpStream::connect(address).await.is_ok() {
+                    return Ok(());
+                }
+                sleep(&SystemClock, Duration::from_millis(100)).await;
+            }
+        };
+        let outcome = timeout(&SystemClock, START_DEADLINE, waiting).await;
+        let outcome = outcome.unwrap_or_else(|_| bail!("the node did not come up within {} s", START_DEADLINE.as_secs()));
+        outcome.with_context(|| format!("rabbitmq-server did not start; it said: {}", last_words(self.home.path())))
+    }
+}
+
+impl Drop for Node {
+    /// Killing the start script would leave the node behind, so its whole group goes. The files go after it.
+    fn drop(&mut self) {
+        let killing = format!("kill -s KILL -- -{}", self.group);
+        let _ = std::process::Command::new("sh").args(["-c", &killing]).stderr(Stdio::null()).status();
+    }
+}
+
+fn programs() -> Option<PathBuf> {
+    let path = std::env::var_os("PATH").unwrap_or_default();
+    DIRECTORIES
+        .iter()
+        .map(PathBuf::from)
+        .chain(std::env::split_paths(&path))
+        .find(|directory| directory.join("rabbitmq-server").is_file())
+}
+
+fn quiet(command: &mut Command) -> &mut Command {
+    command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null()).kill_on_drop(true)
+}
+
+/// Ports that were free a moment ago, all held at once so that they differ.
+fn free_ports() -> Result<[u16; 3]> {
+    let listeners = [TcpListener::bind("127.0.0.1:0")?, TcpListener::bind("127.0.0.1:0")?, TcpListener::bind("127.0.0.1:0")?];
+    let mut ports = [0; 3];
+    for (port, listener) in ports.iter_mut().zip(&listeners) {
+        *port = listener.local_addr()?.port();
+    }
+    Ok(ports)
+}
+
+fn last_words(home: &Path) -> String {
+    let output = std::fs::read_to_string(home.join("output")).unwrap_or_default();
+    let lines: Vec<_> = output.lines().filter(|line| !line.trim().is_empty()).collect();
+    lines[lines.len().saturating_sub(5)..].join(" / ")
+}
