@@ -115,8 +115,14 @@ impl serde_json::ser::Formatter for Compact {
 }
 
 /// The 8 bytes that name a key, as 16 lower-case hexadecimal digits.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct KeyIdHex(pub [u8; 8]);
+
+impl fmt::Debug for KeyIdHex {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "KeyIdHex({self})")
+    }
+}
 
 impl fmt::Display for KeyIdHex {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

@@ -12,3 +12,6 @@ pub use arrival::{Arrival, ArrivalItem};
 pub use outgoing_feedback::{OutgoingFeedback, OutgoingItem};
 pub use validation::{Validation, ValidationItem};
 pub use verdict::{Verdict, VerdictFinding, VerdictItem, VerdictSeverity};
+
+#[cfg(test)]
+mod tests;
