@@ -426,3 +426,6 @@ fn filled_cells(row: &Row<'_>) -> Vec<Cell> {
     }
     cells
 }
+
+#[cfg(test)]
+mod tests;

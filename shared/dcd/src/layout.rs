@@ -176,3 +176,87 @@ impl Layout {
         Some(field.column_with(place.item.unwrap_or_default(), width))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use crate::sample::{GOOD, brief, definition};
+
+    fn faults(header: &[&str]) -> Vec<String> {
+        let header: Vec<_> = header.iter().map(|column| (*column).to_owned()).collect();
+        brief(&definition().layout(&header).err().unwrap_or_default())
+    }
+
+    fn good_with(more: &[&'static str]) -> Vec<&'static str> {
+        GOOD.iter().map(|(column, _)| *column).chain(more.iter().copied()).collect()
+    }
+
+    fn good_without(column: &str) -> Vec<&'static str> {
+        good_with(&[]).into_iter().filter(|name| *name != column).collect()
+    }
+
+    #[test]
+    fn the_template_is_a_header_that_fits() {
+        let template = definition().header_template();
+        assert!(template.contains(&"variants|00|gene".to_owned()));
+        assert!(!template.contains(&"organisation".to_owned()) && !template.contains(&"body|bmi".to_owned()));
+        assert!(definition().layout(&template).is_ok());
+        assert_eq!(faults(&good_with(&["organisation", "body|bmi"])), Vec::<String>::new());
+    }
+
+    #[test]
+    fn all_faults_of_a_header_come_at_once() {
+        let header = ["case", "case", "nothing", "variants|00|kind", "variants|2|gene"];
+        assert_eq!(
+            faults(&header),
+            ["E14 case", "E01 nothing", "E08 variants", "E16 seen", "E16 variants|0|gene", "E16 variants|1|gene"]
+        );
+    }
+
+    #[test]
+    fn required_columns_must_be_there_and_what_fills_itself_need_not() {
+        assert_eq!(faults(&good_without("case")), ["E16 case"]);
+        assert_eq!(faults(&good_without("variants|01|gene")), ["E16 variants|01|gene"]);
+        for column in ["stage", "patient_id|sex", "patient_id|generated", "patient_id"] {
+            assert_eq!(faults(&good_without(column)), Vec::<String>::new(), "{column}");
+        }
+    }
+
+    #[test]
+    fn list_items_are_numbered_from_0_without_gaps_in_one_width() {
+        let with = |columns: &[&'static str]| {
+            let base = good_with(&[]).into_iter().filter(|column| !column.starts_with("variants|"));
+            faults(&base.chain(columns.iter().copied()).collect::<Vec<_>>())
+        };
+        let none = Vec::<String>::new();
+        assert_eq!(with(&["variants|0|gene", "variants|1|gene"]), none);
+        assert_eq!(with(&["variants|001|gene", "variants|000|gene"]), none);
+        assert_eq!(with(&["variants|0|gene", "variants|01|gene"]), ["E08 variants"]);
+        assert_eq!(with(&["variants|1|gene"]), ["E08 variants", "E16 variants|0|gene"]);
+        assert_eq!(with(&["variants|0|gene", "variants|2|gene"]), ["E08 variants", "E16 variants|1|gene"]);
+        assert_eq!(with(&["variants|0|gene", "variants|1|gene", "variants|2|gene", "variants|3|gene"]), ["E30 variants"]);
+        assert_eq!(with(&["variants|gene"]), ["E08 variants|gene"]);
+        assert_eq!(with(&["variants|x|gene"]), ["E01 variants|x|gene"]);
+    }
+
+    /// A file without a header begins with a row: none of it may be repeated.
+    #[test]
+    fn what_may_be_a_row_is_not_repeated() {
+        assert_eq!(faults(&["64031299906", "Janssens", "12/03/1964"]), ["E02 -"]);
+        assert_eq!(faults(&[]), ["E02 -"]);
+        let header = good_with(&["64031299906", "Jan Janssens", ""]);
+        let first = GOOD.len() + 1;
+        let numbered = [first, first + 1, first + 2].map(|at| format!("E01 #{at}"));
+        assert_eq!(faults(&header), numbered);
+    }
+
+    #[test]
+    fn a_layout_knows_its_places_and_its_width() {
+        let header: Vec<_> = ["case", "seen", "variants|0|gene"].map(str::to_owned).to_vec();
+        let layout = definition().layout(&header).unwrap();
+        let place = layout.place(2).unwrap();
+        assert_eq!(place.item, Some(0));
+        assert_eq!(layout.column_at(place).as_deref(), Some("variants|0|gene"));
+        assert_eq!(layout.place(0).unwrap().item, None);
+        assert_eq!(layout.place(3), None);
+    }
+}

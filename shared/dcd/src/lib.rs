@@ -25,6 +25,8 @@ mod read;
 mod recheck;
 mod row;
 mod rule;
+#[cfg(test)]
+mod sample;
 mod schema;
 mod source;
 mod text;

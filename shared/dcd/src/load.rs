@@ -132,7 +132,8 @@ fn read_definition(file: &str, text: &str, lists: crate::compile::Lists<'_>) -> 
         line: error.line(),
         column: error.column(),
         path,
-        reason: error.to_string(),
+        // The position is told already.
+        reason: error.to_string().split(" at line ").next().unwrap_or_default().to_owned(),
     };
     let source: DefinitionSource =
         serde_path_to_error::deserialize(&mut json).map_err(|error| malformed(error.inner(), error.path().to_string()))?;
@@ -191,3 +192,6 @@ fn read_directory(root: &Path, directory: &Path, files: &mut BTreeMap<String, Fi
     }
     Ok(())
 }
+
+#[cfg(test)]
+mod tests;

@@ -92,17 +92,25 @@ fn read_text<'a>(field: &Field, text: &'a str, note: &mut impl FnMut(Code, Expec
 
 /// Checks a text, or one of several joined by `|`.
 fn part_fits(field: &Field, text: &str, note: &mut impl FnMut(Code, Expected)) -> bool {
-    if let Some(list) = &field.code_list {
-        match list.membership(text) {
-            Membership::Listed => return reduces(field, text, note),
-            Membership::Plausible if field.binding => note(Code::W03, Expected::List(CodeList::shared_name(list))),
-            Membership::Unknown if field.binding => {
-                note(Code::E06, Expected::List(CodeList::shared_name(list)));
-                return false;
+    let Some(list) = &field.code_list else { return form_fits(field, text, note) };
+    match list.membership(text) {
+        Membership::Listed => reduces(field, text, note),
+        Membership::Unknown if field.binding => {
+            note(Code::E06, Expected::List(CodeList::shared_name(list)));
+            false
+        }
+        Membership::Plausible | Membership::Unknown => {
+            let fits = form_fits(field, text, note);
+            if fits && field.binding {
+                note(Code::W03, Expected::List(CodeList::shared_name(list)));
             }
-            Membership::Plausible | Membership::Unknown => {}
+            fits
         }
     }
+}
+
+/// Checks a text that no list vouches for.
+fn form_fits(field: &Field, text: &str, note: &mut impl FnMut(Code, Expected)) -> bool {
     // Bytes bound characters from above, so the count is needed for long texts only.
     let max = field.max_length as usize;
     if text.len() > max && text.chars().count() > max {

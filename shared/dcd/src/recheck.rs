@@ -81,3 +81,80 @@ impl Definition {
         cells.iter().filter_map(|cell| Some((self.column_at(cell.place)?, cell.value.as_str()))).collect()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use registration::{Cell, CodeKey, Content, ContentHead, ContentKind, Place};
+
+    use crate::sample::{brief, check, context, definition};
+
+    /// What healthdata has of a checked row.
+    fn at_hd(changes: &[(&str, &str)]) -> Vec<Cell> {
+        let head = ContentHead {
+            registration_id: Default::default(),
+            version: 1,
+            kind: ContentKind::Registration,
+            dcd: "Sample".into(),
+            dcd_version: 2,
+            organisation: "00000196".into(),
+            patient_tag: [0; 16],
+        };
+        let cells = check(changes).cells;
+        let values = cells.iter().map(|cell| (cell.place, cell.value.as_str()));
+        let content = Content::reduce(head, values, vec![], &definition().policies(), &CodeKey::new([1; 32])).unwrap();
+        assert_eq!(content.check(&definition().policies()), Ok(()));
+        content.cells().to_vec()
+    }
+
+    fn changed(column: &str, value: &str) -> Vec<String> {
+        let definition = definition();
+        let mut cells = at_hd(&[]);
+        let cell = cells.iter_mut().find(|cell| definition.column_at(cell.place).as_deref() == Some(column)).unwrap();
+        value.clone_into(&mut cell.value);
+        brief(&definition.recheck(&cells, &context()))
+    }
+
+    #[test]
+    fn what_the_hospital_accepted_healthdata_accepts() {
+        assert_eq!(definition().recheck(&at_hd(&[]), &context()), vec![]);
+        let without_number = [("patient_id", ""), ("patient_id|generated", "TRUE")];
+        assert_eq!(definition().recheck(&at_hd(&without_number), &context()), vec![]);
+        let withheld = [("variants|00|secret", "s"), ("variants|00|rank", "1")];
+        assert_eq!(definition().recheck(&at_hd(&withheld), &context()), vec![]);
+    }
+
+    #[test]
+    fn what_can_be_checked_there_is_checked() {
+        assert_eq!(changed("seen", "2024-06-02"), ["V02 seen", "V03 reported", "V03 variants|00|found", "V03 variants|01|found"]);
+        assert_eq!(changed("seen", "10/02/2024"), ["E04 seen"]);
+        assert_eq!(changed("stage", "V"), ["E06 stage"]);
+        assert_eq!(changed("body|weight", "70,5"), ["E05 body|weight"]);
+        assert_eq!(changed("variants|01|rank", "4"), ["V03 variants|01|rank"]);
+        assert_eq!(changed("comment", "number 64.03.12-999.06"), ["E17 comment"]);
+    }
+
+    #[test]
+    fn cells_at_impossible_places_are_findings() {
+        let definition = definition();
+        let gene = definition.field_no("variants|gene").unwrap();
+        let with = |place| {
+            let mut cells = at_hd(&[]);
+            cells.push(Cell { place, value: "EGFR".into() });
+            brief(&definition.recheck(&cells, &context()))
+        };
+        assert!(with(Place::of(gene)).contains(&"E08 variants|00|gene".to_owned()));
+        assert!(with(Place::in_item(gene, 7)).contains(&"E08 variants|07|gene".to_owned()));
+        assert_eq!(with(Place::of(9999)), Vec::<String>::new());
+    }
+
+    #[test]
+    fn columns_at_healthdata_have_their_own_names() {
+        let columns = definition().hd_columns();
+        assert!(
+            columns.contains(&"patient_id|year_of_birth".to_owned()) && columns.contains(&"patient_id|postal_area".to_owned())
+        );
+        for absent in ["patient_id", "patient_id|name", "patient_id|date_of_birth", "variants|secret"] {
+            assert!(!columns.contains(&absent.to_owned()), "{absent}");
+        }
+    }
+}

@@ -137,3 +137,98 @@ fn text_schema(field: &Field) -> Value {
 fn number(value: Number) -> Value {
     serde_json::from_str(&value.to_string()).unwrap_or(Value::Null)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::Definitions;
+    use crate::sample::{JSON, definition};
+
+    fn file(text: &str) -> Value {
+        serde_json::from_str(text).unwrap()
+    }
+
+    #[test]
+    fn the_schema_is_the_file_and_a_valid_schema() {
+        let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../../dcd/definition.schema.json");
+        assert_eq!(json_schema(), file(&std::fs::read_to_string(path).unwrap()));
+        assert!(jsonschema::meta::is_valid(&json_schema()));
+    }
+
+    #[test]
+    fn the_schema_takes_what_the_program_takes() {
+        let schema = jsonschema::validator_for(&json_schema()).unwrap();
+        let mut definitions = vec![("sample".to_owned(), file(JSON))];
+        for definition in Definitions::built_in().unwrap().iter() {
+            let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/../../dcd");
+            let path = format!("{folder}/{}/{}/definition.json", definition.name(), definition.version());
+            definitions.push((path.clone(), file(&std::fs::read_to_string(path).unwrap())));
+        }
+        for (name, definition) in definitions {
+            let errors: Vec<_> = schema.iter_errors(&definition).map(|error| error.to_string()).collect();
+            assert!(errors.is_empty(), "{name}: {errors:?}");
+        }
+    }
+
+    #[test]
+    fn the_schema_refuses_what_the_program_refuses_for_its_shape() {
+        let schema = jsonschema::validator_for(&json_schema()).unwrap();
+        for (from, to) in [
+            ("\"max_items\": 3", "\"max_item\": 3"),
+            ("\"version\": 2", "\"version\": 0"),
+            ("\"nl\": \"Staal\"", "\"nl\": \" \""),
+            ("\"hd\": \"pseudonym\"", "\"hd\": \"as_is\""),
+            ("\"list\": \"SITE\", \"hd\": \"as_is\"", "\"list\": \"SITE\""),
+            ("\"list\": \"STAGE\", \"required\"", "\"required\""),
+            ("{ \"empty\": \"patient_id\" }", "{ }"),
+            ("{ \"empty\": \"patient_id\" }", "{ \"empty\": \"case\", \"filled\": \"case\" }"),
+            ("[\"seen\", \"<=\", \"today\"]", "[\"seen\", \"=<\", \"today\"]"),
+            ("\"link\": \"case\", ", ""),
+            ("\"severity\": \"error\"", "\"severity\": \"fatal\""),
+        ] {
+            let changed = JSON.replacen(from, to, 1);
+            assert_ne!(changed, JSON, "{from}");
+            assert!(!schema.is_valid(&file(&changed)), "{to}");
+            assert!(Definitions::single(&changed, crate::sample::LISTS).is_err(), "{to}");
+        }
+    }
+
+    #[test]
+    fn a_registrations_schema_says_what_its_fields_hold() {
+        let schema = definition().row_schema();
+        assert!(jsonschema::meta::is_valid(&schema));
+        let schema = jsonschema::validator_for(&schema).unwrap();
+        let good = json!({
+            "case": "CASE-1", "seen": "2024-02-10", "body|weight": 70.5, "none_found": false, "sites": ["LIVER", "OTHER"],
+            "variants": [{ "gene": "EGFR", "copies": 3 }, { "gene": "NEW1" }]
+        });
+        assert!(schema.is_valid(&good), "{:?}", schema.iter_errors(&good).map(|error| error.to_string()).collect::<Vec<_>>());
+        for (member, value) in [
+            ("case", json!("lower")),
+            ("case", json!(null)),
+            ("seen", json!("10/02/2024")),
+            ("body|weight", json!(300.6)),
+            ("body|weight", json!(70.55)),
+            ("stage", json!("V")),
+            ("sites", json!(["LIVER", "LIVER"])),
+            ("variants", json!([{ "gene": "EGFR" }, {}])),
+            ("variants", json!([{ "gene": "e gfr" }])),
+            ("variants|gene", json!("EGFR")),
+            ("nothing", json!(1)),
+        ] {
+            let mut changed = good.clone();
+            changed[member] = value;
+            assert!(!schema.is_valid(&changed), "{member}");
+        }
+        let mut without = good;
+        without.as_object_mut().unwrap().remove("seen");
+        assert!(!schema.is_valid(&without));
+    }
+
+    #[test]
+    fn the_built_in_registers_have_valid_row_schemas() {
+        for definition in Definitions::built_in().unwrap().iter() {
+            assert!(jsonschema::meta::is_valid(&definition.row_schema()), "{}", definition.name());
+        }
+    }
+}
