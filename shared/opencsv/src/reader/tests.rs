@@ -243,6 +243,19 @@ fn a_record_beyond_the_limit_costs_that_record() {
     }
 }
 
+/// Wherever the limit falls: in the text, on the closing quote, among the blanks behind it.
+#[test]
+fn a_record_around_the_limit_is_whole_or_too_long() {
+    for length in 0..12 {
+        let value = "x".repeat(length);
+        let text = format!("a;b\n1;\"{value}\"   \n4;5\n");
+        let first = if length <= 3 { row(2, &["1", &value]) } else { fault(2, "too long") };
+        for step in [1, 3, 1000] {
+            assert_eq!(limited(&text, 10, step), [first.clone(), row(3, &["4", "5"])], "length {length}, step {step}");
+        }
+    }
+}
+
 #[test]
 fn a_quote_open_beyond_the_limit_costs_its_row() {
     let text = format!("a;b\n1;\"2\n{}7;8\n", "3;4\n".repeat(20));
@@ -265,9 +278,10 @@ fn a_long_text_in_quotes_is_one_record_beyond_the_limit() {
 
 #[test]
 fn an_endless_line_does_not_fill_the_memory() {
-    for byte in *b" x\"" {
-        let text = io::repeat(byte).take(20 << 20);
-        let mut reader = Reader::new("a;b\n1;".as_bytes().chain(text));
+    let closed_at_the_limit = format!("1;\"{}\"", "x".repeat(MAX_RECORD_BYTES - 4));
+    for (start, byte) in [("1;", b' '), ("1;", b'x'), ("1;", b'"'), (&closed_at_the_limit, b' ')] {
+        let endless = start.as_bytes().chain(io::repeat(byte).take(20 << 20));
+        let mut reader = Reader::new(b"a;b\n".chain(endless));
         reader.header().unwrap();
         let record = reader.next_record().unwrap().unwrap();
         assert_eq!(record.body, Err(RecordFault::TooLong));
