@@ -75,7 +75,11 @@ impl Transform for Back {
                 Err(error) => {
                     let (identity, feedback) = (data.identity.clone(), data.feedback.clone());
                     let id = item.id;
-                    bad.push(BadItem { id, code: error.code(), data: ReturnedFeedback { identity, feedback, items: vec![item] } });
+                    bad.push(BadItem {
+                        id,
+                        code: error.code(),
+                        data: ReturnedFeedback { identity, feedback, items: vec![item] },
+                    });
                 }
             }
         }

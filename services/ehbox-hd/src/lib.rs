@@ -1,1 +1,14 @@
 //! Steps 5 to 6 and back: healthdata's eHBox messaging client.
+//!
+//! In reading order: [`service`] wires two relays; [`forward`] opens what the TTP passed on, [`inspect`]s it and hands it to HD4RES;
+//! [`back`] seals HD4RES's feedback. [`store`] remembers which tag goes with which pseudonym.
+
+pub mod back;
+pub mod config;
+pub mod error;
+pub mod forward;
+pub mod inspect;
+pub mod service;
+pub mod store;
+
+pub use service::{EhboxHd, Parts, SERVICE};

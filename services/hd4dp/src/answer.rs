@@ -41,7 +41,12 @@ impl Answers {
         Ok(judged.collect())
     }
 
-    async fn set_aside(&self, publication: &Publication<FeedbackDelivery>, item: &DeliveredItem, code: &'static str) -> Result<(), Trouble> {
+    async fn set_aside(
+        &self,
+        publication: &Publication<FeedbackDelivery>,
+        item: &DeliveredItem,
+        code: &'static str,
+    ) -> Result<(), Trouble> {
         let parts = &self.service.parts;
         let dead = DeadLetter {
             incoming: publication.id,
@@ -74,7 +79,9 @@ impl Answers {
                         confirmed.push(read.version());
                         arrived.push(item.id.uuid());
                     }
-                    Err(Disposition::Ignore(code)) => passages.push(passage(Outcome::Ignored(code.to_owned()), vec![item.id.uuid()])),
+                    Err(Disposition::Ignore(code)) => {
+                        passages.push(passage(Outcome::Ignored(code.to_owned()), vec![item.id.uuid()]))
+                    }
                     Err(Disposition::DeadLetter(code)) => {
                         self.set_aside(publication, item, code).await?;
                         passages.push(passage(Outcome::DeadLettered(code.to_owned()), vec![item.id.uuid()]));

@@ -44,9 +44,8 @@ pub fn read(item: &DeliveredItem, tag: &TagKey) -> Result<Read, ItemError> {
 pub fn confirms(read: &Read, expected: Option<&Expected>) -> Result<(), ItemError> {
     let Feedback::Status { head, content_hash } = &read.feedback else { return Err(ItemError::Kind) };
     let expected = expected.ok_or(ItemError::ForeignFeedback)?;
-    let own = head.item_id == expected.item_id
-        && read.patient_tag == expected.patient_tag
-        && *content_hash == expected.content_hash;
+    let own =
+        head.item_id == expected.item_id && read.patient_tag == expected.patient_tag && *content_hash == expected.content_hash;
     if own { Ok(()) } else { Err(ItemError::ForeignFeedback) }
 }
 

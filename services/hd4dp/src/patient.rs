@@ -3,7 +3,7 @@
 use std::fmt;
 
 use dcd::Definition;
-use identifying::{Identity, IdentityKind, SharedHospitalKey, GeneratedId};
+use identifying::{GeneratedId, Identity, IdentityKind, SharedHospitalKey};
 use registration::Cell;
 
 use crate::error::ItemError;

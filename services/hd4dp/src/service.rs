@@ -184,7 +184,12 @@ impl Hd4dp {
     }
 
     /// Decides for each row what it is, and makes versions of the new and the changed ones.
-    async fn prepare(&self, definition: &Definition, rows: Vec<AcceptedRow>, intake: &mut Intake) -> Result<Vec<Ready>, SubmitError> {
+    async fn prepare(
+        &self,
+        definition: &Definition,
+        rows: Vec<AcceptedRow>,
+        intake: &mut Intake,
+    ) -> Result<Vec<Ready>, SubmitError> {
         let mut identities = Vec::with_capacity(rows.len());
         let mut keys = Vec::with_capacity(rows.len());
         for accepted in &rows {
@@ -364,9 +369,9 @@ impl Hd4dp {
     async fn publish(&self, batch: &[Ready], outcome: &Outcome) {
         let clock = &self.parts.context.clock;
         let route = Arrow::HandOver.route(Some(&self.parts.nihdi));
-        let items = batch.iter().map(|ready| {
-            SubmissionItem::new(ItemId::from_uuid(ready.item_id), &ready.identity, ready.content.clone())
-        });
+        let items = batch
+            .iter()
+            .map(|ready| SubmissionItem::new(ItemId::from_uuid(ready.item_id), &ready.identity, ready.content.clone()));
         let id = envelope::PublicationId::from_uuid(self.next_id());
         let publication = Publication::new(id, self.parts.source.clone(), clock.now(), Submission { items: items.collect() });
         let payload = match publication.encode() {
@@ -411,7 +416,12 @@ impl Hd4dp {
                 Err(error) => {
                     let wait = backoff.after_failure();
                     let reason = reasons(&error);
-                    tracing::warn!(service = SERVICE, failures = backoff.failures(), wait_ms = wait.as_millis(), "failed to {reason}; trying again");
+                    tracing::warn!(
+                        service = SERVICE,
+                        failures = backoff.failures(),
+                        wait_ms = wait.as_millis(),
+                        "failed to {reason}; trying again"
+                    );
                     clock::sleep(&*self.parts.context.clock, wait).await;
                 }
             }

@@ -84,7 +84,9 @@ impl CsvFile {
         let mut reader = Reader::new(File::open(path).map_err(failed)?);
         let header = reader.header().map_err(|error| match error {
             HeaderError::Io(source) => failed(source),
-            HeaderError::Empty | HeaderError::NotUtf8 | HeaderError::Separator | HeaderError::Unreadable => refused(vec![Finding::new(Code::E02)]),
+            HeaderError::Empty | HeaderError::NotUtf8 | HeaderError::Separator | HeaderError::Unreadable => {
+                refused(vec![Finding::new(Code::E02)])
+            }
         })?;
         let layout = definition.layout(&header).map_err(refused)?;
         definition.collection().may_create(today).map_err(|finding| refused(vec![finding]))?;
@@ -249,7 +251,11 @@ pub async fn upload(
     let clock = &hd4dp.context().clock;
     let mut written = Reports::create(reports, &file.path, &file.header, language)?;
     let name = file.path.file_name().map_or_else(String::new, |name| name.to_string_lossy().into_owned());
-    let id = hd4dp.store().begin_upload(&name, definition.name(), clock.now()).await.map_err(|error| SubmitError::Trouble(error.into()))?;
+    let id = hd4dp
+        .store()
+        .begin_upload(&name, definition.name(), clock.now())
+        .await
+        .map_err(|error| SubmitError::Trouble(error.into()))?;
     let organisation = hd4dp.nihdi().as_str().to_owned();
     let columns = file.header.len();
     let (mut accepted, mut attempted, mut rejected, mut total) = (Vec::new(), 0, 0, 0);

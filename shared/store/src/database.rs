@@ -134,6 +134,24 @@ impl Database {
         Ok(value)
     }
 
+    /// Sets a setting, and says whether it had another value before, or none.
+    ///
+    /// # Errors
+    ///
+    /// [`StoreError::Database`].
+    pub async fn is_new(&self, name: &str, value: &str) -> Result<bool, StoreError> {
+        let mut transaction = self.write().await?;
+        let before: Option<String> =
+            sqlx::query_scalar("SELECT value FROM setting WHERE name = $1").bind(name).fetch_optional(&mut *transaction).await?;
+        sqlx::query("INSERT INTO setting (name, value) VALUES ($1, $2) ON CONFLICT (name) DO UPDATE SET value = excluded.value")
+            .bind(name)
+            .bind(value)
+            .execute(&mut *transaction)
+            .await?;
+        transaction.commit().await?;
+        Ok(before.as_deref() != Some(value))
+    }
+
     /// Closes the connections; what was committed stays.
     pub async fn close(&self) {
         self.readers.close().await;

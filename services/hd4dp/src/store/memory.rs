@@ -143,7 +143,8 @@ impl Hd4dpStore for MemoryStore {
 
     async fn due(&self, now: Timestamp, limit: u32) -> Result<Vec<Outgoing>, StoreError> {
         let state = self.lock();
-        let mut due: Vec<_> = state.outbox.iter().filter(|(_, waiting)| waiting.next_send_at.is_some_and(|at| at <= now)).collect();
+        let mut due: Vec<_> =
+            state.outbox.iter().filter(|(_, waiting)| waiting.next_send_at.is_some_and(|at| at <= now)).collect();
         due.sort_by_key(|(id, waiting)| (waiting.next_send_at, **id));
         Ok(due.into_iter().filter_map(|(id, waiting)| state.outgoing(*id, waiting)).take(limit as usize).collect())
     }

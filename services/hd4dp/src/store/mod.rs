@@ -48,7 +48,10 @@ pub struct NewVersion {
 
 impl std::fmt::Debug for NewVersion {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("NewVersion").field("registration_id", &self.registration_id).field("version", &self.version).finish_non_exhaustive()
+        f.debug_struct("NewVersion")
+            .field("registration_id", &self.registration_id)
+            .field("version", &self.version)
+            .finish_non_exhaustive()
     }
 }
 

@@ -61,7 +61,8 @@ impl SqliteStore {
     }
 
     async fn attach(&self, mut outgoing: Vec<Outgoing>) -> Result<Vec<Outgoing>, StoreError> {
-        let any: Option<i64> = sqlx::query_scalar("SELECT 1 FROM attachment LIMIT 1").fetch_optional(self.database.readers()).await?;
+        let any: Option<i64> =
+            sqlx::query_scalar("SELECT 1 FROM attachment LIMIT 1").fetch_optional(self.database.readers()).await?;
         if any.is_none() {
             return Ok(outgoing);
         }
@@ -117,7 +118,11 @@ const OUTGOING: &str = "SELECT o.registration_id, o.version, o.first_sent_at, v.
     JOIN registration r ON r.id = o.registration_id";
 
 fn uploaded_item(row: &SqliteRow) -> Result<UploadedItem, StoreError> {
-    Ok(UploadedItem { registration_id: id(row, "registration_id")?, version: row.try_get("version")?, item_id: id(row, "item_id")? })
+    Ok(UploadedItem {
+        registration_id: id(row, "registration_id")?,
+        version: row.try_get("version")?,
+        item_id: id(row, "item_id")?,
+    })
 }
 
 #[async_trait]
@@ -178,18 +183,21 @@ impl Hd4dpStore for SqliteStore {
             .await?;
         insert_versions(&mut transaction, upload, &intake.versions, at).await?;
         const UNCHANGED: &str = "INSERT INTO unchanged (upload, registration_id, version)";
-        let noted = bulk::insert(&mut transaction, UNCHANGED, 3, "ON CONFLICT DO NOTHING", &intake.unchanged, |row, (id, version)| {
-            row.bind(upload.0).bind(&id.as_bytes()[..]).bind(version)
-        })
-        .await?;
+        let noted =
+            bulk::insert(&mut transaction, UNCHANGED, 3, "ON CONFLICT DO NOTHING", &intake.unchanged, |row, (id, version)| {
+                row.bind(upload.0).bind(&id.as_bytes()[..]).bind(version)
+            })
+            .await?;
         // A file may hold one row many times; the repetitions count as rows, not as registrations.
         let again = (intake.unchanged.len() as u64).saturating_sub(noted);
         if again > 0 {
-            sqlx::query("INSERT INTO unchanged_again (upload, rows) VALUES (?, ?) ON CONFLICT DO UPDATE SET rows = rows + excluded.rows")
-                .bind(upload.0)
-                .bind(count(again))
-                .execute(&mut *transaction)
-                .await?;
+            sqlx::query(
+                "INSERT INTO unchanged_again (upload, rows) VALUES (?, ?) ON CONFLICT DO UPDATE SET rows = rows + excluded.rows",
+            )
+            .bind(upload.0)
+            .bind(count(again))
+            .execute(&mut *transaction)
+            .await?;
         }
         transaction.commit().await?;
         Ok(())
@@ -212,7 +220,9 @@ impl Hd4dpStore for SqliteStore {
     }
 
     async fn unanswered(&self, after: Uuid, all: bool, limit: u32) -> Result<Vec<Outgoing>, StoreError> {
-        let sql = format!("{OUTGOING} WHERE o.registration_id > ? AND (? OR o.first_sent_at IS NULL) ORDER BY o.registration_id LIMIT ?");
+        let sql = format!(
+            "{OUTGOING} WHERE o.registration_id > ? AND (? OR o.first_sent_at IS NULL) ORDER BY o.registration_id LIMIT ?"
+        );
         let rows = sqlx::query(sqlx::AssertSqlSafe(sql))
             .bind(&after.as_bytes()[..])
             .bind(all)
@@ -230,7 +240,8 @@ impl Hd4dpStore for SqliteStore {
     }
 
     async fn next_due(&self) -> Result<Option<Timestamp>, StoreError> {
-        let due: Option<i64> = sqlx::query_scalar("SELECT min(next_send_at) FROM outbox").fetch_one(self.database.readers()).await?;
+        let due: Option<i64> =
+            sqlx::query_scalar("SELECT min(next_send_at) FROM outbox").fetch_one(self.database.readers()).await?;
         Ok(due.map(Timestamp::from_micros))
     }
 
@@ -242,8 +253,11 @@ impl Hd4dpStore for SqliteStore {
         let mut found = BTreeMap::new();
         for row in &rows {
             let version: u32 = row.try_get("version")?;
-            let expected =
-                Expected { item_id: id(row, "item_id")?, patient_tag: hash(row, "patient_tag")?, content_hash: hash(row, "content_hash")? };
+            let expected = Expected {
+                item_id: id(row, "item_id")?,
+                patient_tag: hash(row, "patient_tag")?,
+                content_hash: hash(row, "content_hash")?,
+            };
             found.insert((id(row, "registration_id")?, version), expected);
         }
         Ok(versions.iter().map(|version| found.get(version).cloned()).collect())
@@ -260,10 +274,11 @@ impl Hd4dpStore for SqliteStore {
         })
         .await?;
         const SETTLE: &str = ") DELETE FROM outbox WHERE (registration_id, version) IN (SELECT id, version FROM answered)";
-        let settled = bulk::insert(&mut transaction, "WITH answered (id, version) AS (", 2, SETTLE, versions, |row, (id, version)| {
-            row.bind(&id.as_bytes()[..]).bind(version)
-        })
-        .await?;
+        let settled =
+            bulk::insert(&mut transaction, "WITH answered (id, version) AS (", 2, SETTLE, versions, |row, (id, version)| {
+                row.bind(&id.as_bytes()[..]).bind(version)
+            })
+            .await?;
         itinerary::insert(&mut transaction, passages).await?;
         transaction.commit().await?;
         Ok(settled)
@@ -325,14 +340,7 @@ impl Hd4dpStore for SqliteStore {
     }
 
     async fn is_new_incarnation(&self, incarnation: Uuid) -> Result<bool, StoreError> {
-        const UPSERT: &str = "INSERT INTO setting (name, value) VALUES ('incarnation', ?1) ON CONFLICT DO UPDATE SET value = ?1";
-        let incarnation = incarnation.to_string();
-        let mut transaction = self.database.write().await?;
-        let before: Option<String> =
-            sqlx::query_scalar("SELECT value FROM setting WHERE name = 'incarnation'").fetch_optional(&mut *transaction).await?;
-        sqlx::query(UPSERT).bind(&incarnation).execute(&mut *transaction).await?;
-        transaction.commit().await?;
-        Ok(before.as_deref() != Some(incarnation.as_str()))
+        self.database.is_new("incarnation", &incarnation.to_string()).await
     }
 }
 

@@ -1,0 +1,138 @@
+//! Step 6: opens what the TTP passed on, inspects it, and hands it to HD4RES.
+
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use envelope::{
+    B64, ItemId, KeyIdHex, Publication, Text, content_hash,
+    sealed::{PseudonymisedItem, PseudonymisedSubmission},
+};
+use hd_messages::{Arrival, ArrivalItem};
+use host::{BadItem, Passed, Refusal, Transform, Trouble};
+use pseudonymised::PseudonymPart;
+use registration::Content;
+use sealing::{KeyId, Opener, Part, keys::Party};
+use topology::{Arrow, Nihdi};
+
+use crate::{
+    error::ItemError,
+    inspect::Inspection,
+    service::Client,
+    store::{Binding, HdStore},
+};
+
+/// Passes registrations on to HD4RES.
+pub struct Forward {
+    pub(crate) client: Client,
+    pub(crate) store: Arc<dyn HdStore>,
+    pub(crate) inspection: Arc<Inspection>,
+}
+
+/// What opens one publication, and whose it is.
+struct Openers {
+    pseudonym: Opener,
+    content: Opener,
+    hospital: Nihdi,
+    hospital_key: KeyId,
+}
+
+/// An item that was opened and inspected.
+struct Opened {
+    sealed: PseudonymisedItem,
+    arrival: ArrivalItem,
+    binding: Binding,
+}
+
+impl Forward {
+    fn openers(&self, data: &PseudonymisedSubmission) -> Result<Openers, ItemError> {
+        let keys = &self.client.keys;
+        let own = KeyId(data.content.key.0);
+        let hospital_key = keys.keyring.open_header(own, &data.content.header)?;
+        let (party, key) = keys.public.by_id(hospital_key).ok_or(ItemError::UnknownParty)?;
+        let Party::EhboxHco(hospital) = party else { return Err(ItemError::UnknownParty) };
+        let content = keys.keyring.opener(Part::Content, std::slice::from_ref(key), own, &data.content.enc.0)?;
+        let ttp = keys.public.keys(Party::EhealthTtp).map_err(|_| ItemError::UnknownParty)?.all();
+        let seal = &data.pseudonym;
+        let pseudonym = keys.keyring.opener(Part::Pseudonym, ttp, KeyId(seal.key.0), &seal.enc.0)?;
+        Ok(Openers { pseudonym, content, hospital, hospital_key })
+    }
+
+    fn open(&self, openers: &Openers, item: &PseudonymisedItem) -> Result<(ArrivalItem, Binding), ItemError> {
+        let part = openers.pseudonym.open(item.id.as_bytes(), &item.pseudonym)?;
+        let part = PseudonymPart::decode(&part).map_err(|_| ItemError::PseudonymPart)?;
+        if part.content_hash != content_hash(&item.content) {
+            return Err(ItemError::Swapped);
+        }
+        let bytes = openers.content.open(item.id.as_bytes(), &item.content)?;
+        let content = Content::decode(&bytes).map_err(|_| ItemError::Content)?;
+        self.inspection.inspect(&content, openers.hospital.as_str())?;
+        let binding = Binding {
+            sender: part.sender.to_string(),
+            hospital: openers.hospital,
+            tag: content.head().patient_tag,
+            pseudonym: part.pseudonym.to_string(),
+        };
+        let arrival = ArrivalItem {
+            id: item.id,
+            pseudonym: Text::from(&part.pseudonym),
+            sender: Text::from(&part.sender),
+            hospital: KeyIdHex(openers.hospital_key.0),
+            handle: B64(part.handle),
+            content: B64(bytes),
+        };
+        Ok((arrival, binding))
+    }
+}
+
+fn alone(data: &PseudonymisedSubmission, item: PseudonymisedItem, error: &ItemError) -> BadItem<PseudonymisedSubmission> {
+    let (id, code) = (item.id, error.code());
+    let (pseudonym, content) = (data.pseudonym.clone(), data.content.clone());
+    BadItem { id, code, data: PseudonymisedSubmission { pseudonym, content, items: vec![item] } }
+}
+
+#[async_trait]
+impl Transform for Forward {
+    type In = PseudonymisedSubmission;
+    type Out = Arrival;
+
+    async fn transform(
+        &self,
+        publication: Publication<PseudonymisedSubmission>,
+    ) -> Result<Passed<PseudonymisedSubmission, Arrival>, Refusal> {
+        let mut data = publication.data;
+        let openers = self.openers(&data).map_err(|error| Refusal::Envelope(error.code()))?;
+        let (mut opened, mut bad) = (Vec::with_capacity(data.items.len()), Vec::new());
+        for item in std::mem::take(&mut data.items) {
+            match self.open(&openers, &item) {
+                Ok((arrival, binding)) => opened.push(Opened { sealed: item, arrival, binding }),
+                Err(error) => bad.push(alone(&data, item, &error)),
+            }
+        }
+        let bindings: Vec<&Binding> = opened.iter().map(|one| &one.binding).collect();
+        let bound = self.store.bind(&bindings).await.map_err(Trouble::from)?;
+        let mut items = Vec::with_capacity(opened.len());
+        for (one, bound) in opened.into_iter().zip(bound) {
+            if bound {
+                items.push(one.arrival);
+            } else {
+                tracing::error!(item = %one.sealed.id, "ALARM: a tag and a pseudonym do not belong together; the item is held");
+                bad.push(alone(&data, one.sealed, &ItemError::Tag));
+            }
+        }
+        let mut onward = Vec::new();
+        if !items.is_empty() {
+            let (id, now) = (publication.id.derived("opened"), self.client.context.clock.now());
+            let publication = Publication::new(id, self.client.source.clone(), now, Arrival { items });
+            onward.push((Arrow::ToHd4res.route(None), publication));
+        }
+        Ok(Passed { onward, bad })
+    }
+
+    fn items(data: &PseudonymisedSubmission) -> Vec<ItemId> {
+        data.items.iter().map(|item| item.id).collect()
+    }
+
+    fn passed(data: &Arrival) -> Vec<ItemId> {
+        data.items.iter().map(|item| item.id).collect()
+    }
+}

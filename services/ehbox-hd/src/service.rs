@@ -1,0 +1,96 @@
+//! healthdata's messaging client at work: one relay forward, one back.
+
+use std::sync::Arc;
+
+use broker::Broker;
+use dcd::Definitions;
+use envelope::Source;
+use host::{Context, Relay, Work};
+use sealing::keys::MessagingKeys;
+use store::Itinerary;
+use topology::Arrow;
+
+use crate::{back::Back, forward::Forward, inspect::Inspection, store::HdStore};
+
+/// The service's name in logs, queues and key folders.
+pub const SERVICE: &str = "ehbox-hd";
+
+/// What healthdata's messaging client works with.
+pub struct Parts {
+    /// Its name on envelopes: `ehbox-hd`.
+    pub source: Source,
+    /// Time, chance and probes.
+    pub context: Context,
+    /// The broker of eHealth's zone.
+    pub ehealth: Arc<dyn Broker>,
+    /// The broker of healthdata's zone.
+    pub hd: Arc<dyn Broker>,
+    /// What it remembers.
+    pub store: Arc<dyn HdStore>,
+    /// The registers' definitions, for what healthdata may have.
+    pub definitions: Arc<Definitions>,
+    /// Its keys.
+    pub keys: Arc<MessagingKeys>,
+}
+
+/// What both directions need.
+#[derive(Clone)]
+pub(crate) struct Client {
+    pub(crate) source: Source,
+    pub(crate) context: Context,
+    pub(crate) keys: Arc<MessagingKeys>,
+}
+
+/// The messaging client of healthdata.
+pub struct EhboxHd {
+    parts: Parts,
+}
+
+impl EhboxHd {
+    /// The messaging client from its parts.
+    #[must_use]
+    pub fn new(parts: Parts) -> Self {
+        Self { parts }
+    }
+
+    /// What runs as long as the service does: one relay per direction, so that the way back never waits for the way forward.
+    #[must_use]
+    pub fn works(&self) -> Vec<Work> {
+        let parts = &self.parts;
+        let client = Client { source: parts.source.clone(), context: parts.context.clone(), keys: Arc::clone(&parts.keys) };
+        let itinerary: Arc<dyn Itinerary> = Arc::clone(&parts.store) as Arc<dyn Itinerary>;
+        let forward = Forward {
+            client: client.clone(),
+            store: Arc::clone(&parts.store),
+            inspection: Arc::new(Inspection::new(&parts.definitions)),
+        };
+        vec![
+            Relay {
+                service: SERVICE,
+                source: parts.source.clone(),
+                from: Arrow::ToHd,
+                to: Arrow::ToHd4res,
+                nihdi: None,
+                incoming: Arc::clone(&parts.ehealth),
+                outgoing: Arc::clone(&parts.hd),
+                itinerary: Arc::clone(&itinerary),
+                context: parts.context.clone(),
+                transform: forward,
+            }
+            .work(),
+            Relay {
+                service: SERVICE,
+                source: parts.source.clone(),
+                from: Arrow::FeedbackOut,
+                to: Arrow::ToTtpBack,
+                nihdi: None,
+                incoming: Arc::clone(&parts.hd),
+                outgoing: Arc::clone(&parts.ehealth),
+                itinerary,
+                context: parts.context.clone(),
+                transform: Back { client },
+            }
+            .work(),
+        ]
+    }
+}

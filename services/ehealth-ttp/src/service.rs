@@ -1,0 +1,111 @@
+//! The TTP at work: one relay forward, one back. It keeps no patient.
+
+use std::sync::Arc;
+
+use broker::Broker;
+use envelope::{Message, Publication, PublicationId, Source};
+use host::{Context, Relay, Work};
+use pseudonymisation::{HandleKey, HandleOpener, PseudonymisationError, Pseudonymiser, SenderKey};
+use sealing::keys::TtpKeys;
+use store::Itinerary;
+use topology::Arrow;
+
+use crate::{back::Back, forward::Forward, store::TtpStore};
+
+/// The service's name in logs, queues and key folders.
+pub const SERVICE: &str = "ehealth-ttp";
+
+/// The recipient that the pseudonyms are for: one key over all registers of healthdata, as published.
+pub const DOMAIN: &str = "healthdata";
+
+/// What the TTP works with.
+pub struct Parts {
+    /// Its name on envelopes: `ehealth-ttp`.
+    pub source: Source,
+    /// Time, chance and probes.
+    pub context: Context,
+    /// The broker of eHealth's zone.
+    pub ehealth: Arc<dyn Broker>,
+    /// What it remembers.
+    pub store: Arc<dyn TtpStore>,
+    /// Its keys.
+    pub keys: Arc<TtpKeys>,
+    /// Distinct patients per sender and day; `None` lifts the limit.
+    pub quota: Option<u32>,
+}
+
+/// What both directions need.
+#[derive(Clone)]
+pub(crate) struct Ttp {
+    pub(crate) source: Source,
+    pub(crate) context: Context,
+    pub(crate) store: Arc<dyn TtpStore>,
+    pub(crate) keys: Arc<TtpKeys>,
+    pub(crate) pseudonymiser: Arc<Pseudonymiser>,
+    pub(crate) handle_key: Arc<HandleKey>,
+    pub(crate) handles: Arc<HandleOpener>,
+    pub(crate) sender_key: Arc<SenderKey>,
+    pub(crate) quota: Option<u32>,
+}
+
+impl Ttp {
+    /// A new envelope around what goes on: the TTP's own id, source, and time without fractions.
+    pub(crate) fn envelope<D: Message>(&self, incoming: PublicationId, data: D) -> Publication<D> {
+        let now = self.context.clock.now().rounded_to_seconds();
+        Publication::new(incoming.derived("ehealth-ttp"), self.source.clone(), now, data)
+    }
+}
+
+/// The trusted third party.
+pub struct EhealthTtp {
+    ttp: Ttp,
+    ehealth: Arc<dyn Broker>,
+}
+
+impl EhealthTtp {
+    /// The TTP from its parts.
+    ///
+    /// # Errors
+    ///
+    /// [`PseudonymisationError::Epochs`] when the epochs of its keys have gaps.
+    pub fn new(parts: Parts) -> Result<Self, PseudonymisationError> {
+        let masters = parts.keys.masters.iter().map(|(epoch, master)| (*epoch, master.bytes()));
+        let ttp = Ttp {
+            pseudonymiser: Arc::new(Pseudonymiser::new(DOMAIN, masters)?),
+            handle_key: Arc::new(HandleKey::new(*parts.keys.handle.bytes())),
+            handles: Arc::new(HandleOpener::new(HandleKey::new(*parts.keys.handle.bytes()))),
+            sender_key: Arc::new(SenderKey::new(*parts.keys.sender.bytes())),
+            source: parts.source,
+            context: parts.context,
+            store: parts.store,
+            keys: parts.keys,
+            quota: parts.quota,
+        };
+        Ok(Self { ttp, ehealth: parts.ehealth })
+    }
+
+    /// What runs as long as the service does: one relay per direction, so that the way back never waits for the way forward.
+    #[must_use]
+    pub fn works(&self) -> Vec<Work> {
+        vec![
+            self.relay(Arrow::ToTtp, Arrow::ToHd, Forward { ttp: self.ttp.clone() }).work(),
+            self.relay(Arrow::ToTtpBack, Arrow::ToHco, Back { ttp: self.ttp.clone() }).work(),
+        ]
+    }
+
+    fn relay<T>(&self, from: Arrow, to: Arrow, transform: T) -> Relay<T> {
+        let itinerary: Arc<dyn Itinerary> = Arc::clone(&self.ttp.store) as Arc<dyn Itinerary>;
+        Relay {
+            service: SERVICE,
+            source: self.ttp.source.clone(),
+            from,
+            to,
+            nihdi: None,
+            incoming: Arc::clone(&self.ehealth),
+            outgoing: Arc::clone(&self.ehealth),
+            itinerary,
+            context: self.ttp.context.clone(),
+            transform,
+        }
+    }
+}

@@ -1,0 +1,46 @@
+//! What every implementation of the TTP's store must do: the same tests for all of them.
+
+use identifying::{GeneratedId, Identity, SharedHospitalKey};
+
+use super::*;
+
+fn marks(count: i16) -> Vec<Mark> {
+    let key = SharedHospitalKey::new([1; 32]);
+    let identity = |number| Identity::Generated(GeneratedId::derive(&key, &format!("Name{number}"), "First", (1960, 1, 1), "1"));
+    (0..count).map(|number| Mark::of(&[7; 32], &identity(number))).collect()
+}
+
+async fn counts_per_sender_and_day(store: &dyn TtpStore) {
+    store.day_key(1, [7; 32]).await.unwrap();
+    let marks = marks(60);
+    let admitted = async |day, sender: &'static str| {
+        let admitted = store.admit(day, sender, &marks, 50).await.unwrap();
+        admitted.iter().filter(|passed| **passed).count()
+    };
+    let first = admitted(1, "ehbox-hco-00000196").await;
+    assert!((50..=52).contains(&first), "{first}");
+    assert_eq!(admitted(1, "ehbox-hco-00000196").await, first, "who was let through passes again, who was not does not");
+    assert_eq!(admitted(1, "ehbox-hco-00000295").await, first, "another sender has its own quota");
+    store.day_key(2, [8; 32]).await.unwrap();
+    assert_eq!(admitted(2, "ehbox-hco-00000196").await, first, "a new day starts from nothing");
+}
+
+async fn the_key_of_a_day_stays_for_the_day(store: &dyn TtpStore) {
+    assert_eq!(store.day_key(5, [1; 32]).await.unwrap(), [1; 32]);
+    assert_eq!(store.day_key(5, [2; 32]).await.unwrap(), [1; 32]);
+    assert_eq!(store.day_key(6, [3; 32]).await.unwrap(), [3; 32]);
+}
+
+macro_rules! contract {
+    ($($name:ident),+ $(,)?) => {
+        mod in_memory { $(#[tokio::test] async fn $name() { super::$name(&super::MemoryStore::default()).await; })+ }
+        mod in_sqlite {
+            $(#[tokio::test] async fn $name() {
+                let folder = tempfile::tempdir().unwrap();
+                super::$name(&super::SqliteStore::open(folder.path()).await.unwrap()).await;
+            })+
+        }
+    };
+}
+
+contract!(counts_per_sender_and_day, the_key_of_a_day_stays_for_the_day);

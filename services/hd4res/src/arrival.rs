@@ -1,0 +1,213 @@
+//! Step 6 at work: takes registrations in, answers each, and hands the new ones to the data warehouse.
+
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use broker::Delivery;
+use envelope::{B64, ItemId, KeyIdHex, Publication, Text, content_hash};
+use hd_messages::{Arrival, ArrivalItem, OutgoingFeedback, OutgoingItem, Validation, ValidationItem};
+use host::{DeadLetter, Handle, Point, Trouble, Verdict, station};
+use pseudonymised::{Pseudonym, SenderCode};
+use registration::{Content, Feedback, FeedbackHead};
+use store::{Outcome, Passage};
+use topology::Arrow;
+
+use crate::{
+    error::ItemError,
+    receive::Reception,
+    service::{Hd4res, SERVICE},
+    store::Arrived,
+};
+
+/// Takes registrations in.
+pub struct Arrivals {
+    service: Arc<Hd4res>,
+}
+
+/// What became of the items of one publication.
+#[derive(Default)]
+struct Sorted {
+    answers: Vec<OutgoingItem>,
+    hand_over: Vec<ValidationItem>,
+    new: Vec<uuid::Uuid>,
+    known: Vec<uuid::Uuid>,
+    bad: Vec<(usize, ItemError)>,
+}
+
+/// The items of a publication that could be read, each with its place in it, and the others.
+struct Read {
+    arrived: Vec<(usize, Arrived)>,
+    bad: Vec<(usize, ItemError)>,
+}
+
+impl Arrivals {
+    pub(crate) fn new(service: Arc<Hd4res>) -> Self {
+        Self { service }
+    }
+
+    fn read(&self, items: &mut [ArrivalItem]) -> Read {
+        let mut read = Read { arrived: Vec::with_capacity(items.len()), bad: Vec::new() };
+        for (place, item) in items.iter_mut().enumerate() {
+            match self.read_item(item) {
+                Ok(arrived) => read.arrived.push((place, arrived)),
+                Err(error) => read.bad.push((place, error)),
+            }
+        }
+        read
+    }
+
+    fn read_item(&self, item: &ArrivalItem) -> Result<Arrived, ItemError> {
+        let pseudonym: Pseudonym = item.pseudonym.parse().map_err(|_| ItemError::Pseudonym)?;
+        let sender: SenderCode = item.sender.parse().map_err(|_| ItemError::Pseudonym)?;
+        let content = item.content().map_err(|_| ItemError::Content)?;
+        let unique_id = self.unique_id(&content, &pseudonym)?;
+        let head = content.head();
+        Ok(Arrived {
+            item_id: item.id.uuid(),
+            sender: sender.to_string(),
+            pseudonym: pseudonym.to_string(),
+            hospital: item.hospital.0,
+            handle: item.handle.0.clone(),
+            registration_id: head.registration_id,
+            version: head.version,
+            kind: head.kind,
+            dcd: head.dcd.clone(),
+            unique_id,
+            content: item.content.0.clone(),
+            content_hash: content_hash(&item.content),
+        })
+    }
+
+    /// The unique id in healthdata's form: the pseudonym stands where the hospital has the patient.
+    fn unique_id(&self, content: &Content, pseudonym: &Pseudonym) -> Result<String, ItemError> {
+        let head = content.head();
+        let definition = self.service.definitions.exact(&head.dcd, head.dcd_version).ok_or(ItemError::UnknownDefinition)?;
+        let values = definition.unique_id().iter().map(|field| {
+            if *field == definition.patient().id {
+                pseudonym.as_str()
+            } else {
+                content.value(registration::Place::of(*field)).unwrap_or_default()
+            }
+        });
+        Ok(values.collect::<Vec<_>>().join("|"))
+    }
+
+    fn sort(read: &Read, receptions: &[Reception]) -> Sorted {
+        let mut sorted = Sorted { bad: read.bad.clone(), ..Sorted::default() };
+        for ((place, arrived), reception) in read.arrived.iter().zip(receptions) {
+            let (number, hands_over) = match reception {
+                Reception::New { status_number } => (*status_number, true),
+                Reception::Older { status_number } => (*status_number, false),
+                Reception::Known { status_number, hand_over } => (*status_number, *hand_over),
+                Reception::Reused => {
+                    sorted.bad.push((*place, ItemError::Reused));
+                    continue;
+                }
+            };
+            let is_known = matches!(reception, Reception::Known { .. });
+            if is_known { &mut sorted.known } else { &mut sorted.new }.push(arrived.item_id);
+            sorted.answers.push(status(arrived, number));
+            if hands_over {
+                sorted.hand_over.push(validation_item(arrived));
+            }
+        }
+        sorted
+    }
+
+    fn passages(&self, publication: &Publication<Arrival>, sorted: &Sorted) -> Vec<Passage> {
+        let queue = Arrow::ToHd4res.queue(None);
+        let at = self.service.context.clock.now();
+        let passage = |outcome, queue: String, items| Passage {
+            publication: publication.id.uuid(),
+            step: Arrow::ToDhw.step(),
+            queue,
+            at,
+            outcome,
+            items,
+        };
+        let mut passages = Vec::new();
+        for (outcome, items) in [(Outcome::Arrived, &sorted.new), (Outcome::Known, &sorted.known)] {
+            if !items.is_empty() {
+                passages.push(passage(outcome, queue.to_string(), items.clone()));
+            }
+        }
+        for (place, error) in &sorted.bad {
+            let item = publication.data.items[*place].id.uuid();
+            passages.push(passage(Outcome::DeadLettered(error.code().to_owned()), queue.dead().to_string(), vec![item]));
+        }
+        passages
+    }
+
+    async fn take(&self, mut publication: Publication<Arrival>) -> Result<(), Trouble> {
+        let (service, context) = (&self.service, &self.service.context);
+        let read = self.read(&mut publication.data.items);
+        let arrived: Vec<Arrived> = read.arrived.iter().map(|(_, arrived)| arrived.clone()).collect();
+        context.reach(SERVICE, Point::BeforeCommit).await;
+        let passages = |receptions: &[Reception]| self.passages(&publication, &Self::sort(&read, receptions));
+        let receptions = service.store.receive(&arrived, context.clock.now(), &passages).await?;
+        context.reach(SERVICE, Point::AfterCommit).await;
+        let sorted = Self::sort(&read, &receptions);
+        for (place, error) in &sorted.bad {
+            self.set_aside(&publication, &publication.data.items[*place], error.code()).await?;
+        }
+        if !sorted.answers.is_empty() {
+            let id = publication.id.derived("status");
+            let feedback = OutgoingFeedback { items: sorted.answers };
+            service.publish(Arrow::FeedbackOut, id, feedback).await?;
+        }
+        if !sorted.hand_over.is_empty() {
+            let id = publication.id.derived("validation");
+            service.publish(Arrow::ToDhw, id, Validation { items: sorted.hand_over }).await?;
+        }
+        Ok(())
+    }
+
+    async fn set_aside(&self, publication: &Publication<Arrival>, item: &ArrivalItem, code: &'static str) -> Result<(), Trouble> {
+        let dead = DeadLetter {
+            incoming: publication.id,
+            item: item.id,
+            source: self.service.source.clone(),
+            code,
+            data: Arrival { items: vec![item.clone()] },
+        };
+        dead.publish(&*self.service.broker, &Arrow::ToHd4res.dead_route(None), self.service.context.clock.now()).await
+    }
+}
+
+/// The STATUS that turns the hospital's confirmation to OK.
+fn status(arrived: &Arrived, number: u64) -> OutgoingItem {
+    let head =
+        FeedbackHead { registration_id: arrived.registration_id, version: arrived.version, item_id: arrived.item_id, number };
+    let feedback = Feedback::Status { head, content_hash: arrived.content_hash };
+    OutgoingItem {
+        id: ItemId::from_uuid(arrived.item_id).derived(STATUS),
+        handle: B64(arrived.handle.clone()),
+        hospital: KeyIdHex(arrived.hospital),
+        feedback: B64(feedback.encode()),
+    }
+}
+
+/// What the item id of a STATUS is derived by.
+pub const STATUS: &str = "STATUS";
+
+fn validation_item(arrived: &Arrived) -> ValidationItem {
+    ValidationItem {
+        id: ItemId::from_uuid(arrived.item_id),
+        pseudonym: Text::unchecked(arrived.pseudonym.clone()),
+        sender: Text::unchecked(arrived.sender.clone()),
+        content: B64(arrived.content.clone()),
+    }
+}
+
+#[async_trait]
+impl Handle for Arrivals {
+    type Error = Trouble;
+
+    async fn handle(&self, batch: &[Delivery]) -> Result<Vec<Verdict>, Trouble> {
+        let (publications, verdicts) = station::read_all::<Arrival>(batch);
+        for publication in publications {
+            self.take(publication).await?;
+        }
+        Ok(verdicts)
+    }
+}

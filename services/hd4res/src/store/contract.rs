@@ -1,0 +1,115 @@
+//! What every implementation of HD4RES's store must do: the same tests for all of them.
+
+use super::*;
+
+fn arrived(item: u128, unique_id: &str, version: u32) -> Arrived {
+    Arrived {
+        item_id: Uuid::from_u128(item),
+        sender: "SA".to_owned(),
+        pseudonym: "P1".to_owned(),
+        hospital: [1; 8],
+        handle: vec![item as u8],
+        registration_id: Uuid::from_u128(9),
+        version,
+        kind: ContentKind::Registration,
+        dcd: "Made_Up".to_owned(),
+        unique_id: unique_id.to_owned(),
+        content: vec![item as u8; 30],
+        content_hash: [item as u8; 32],
+    }
+}
+
+async fn receive(store: &dyn Hd4resStore, arrivals: &[Arrived]) -> Vec<Reception> {
+    store.receive(arrivals, Timestamp::EPOCH, &|_| Vec::new()).await.unwrap()
+}
+
+fn judged(item: u128, is_clean: bool) -> Judged {
+    Judged { item_id: Uuid::from_u128(item), sender: "SA".to_owned(), is_clean }
+}
+
+async fn an_arrival_is_kept_once_and_answered_each_time(store: &dyn Hd4resStore) {
+    let first = arrived(1, "U1", 1);
+    assert_eq!(receive(store, &[first.clone()]).await, [Reception::New { status_number: 1 }]);
+    let again = Reception::Known { status_number: 1, hand_over: true };
+    assert_eq!(receive(store, &[first.clone(), first.clone()]).await, [again, again]);
+    assert_eq!(store.judge(&[judged(1, true), judged(2, true)], &[]).await.unwrap(), [true, false]);
+    assert_eq!(receive(store, &[first]).await, [Reception::Known { status_number: 1, hand_over: false }]);
+    assert_eq!(store.records().await.unwrap(), 1);
+}
+
+async fn twice_in_one_batch_is_known_the_second_time(store: &dyn Hd4resStore) {
+    let first = arrived(1, "U1", 1);
+    let receptions = receive(store, &[first.clone(), first]).await;
+    assert_eq!(receptions, [Reception::New { status_number: 1 }, Reception::Known { status_number: 1, hand_over: true }]);
+    assert_eq!(store.records().await.unwrap(), 1);
+}
+
+async fn an_id_with_another_content_is_refused(store: &dyn Hd4resStore) {
+    receive(store, &[arrived(1, "U1", 1)]).await;
+    let reused = Arrived { content_hash: [200; 32], ..arrived(1, "U1", 1) };
+    assert_eq!(receive(store, &[reused]).await, [Reception::Reused]);
+}
+
+async fn an_earlier_version_that_arrives_late_overwrites_nothing(store: &dyn Hd4resStore) {
+    assert_eq!(receive(store, &[arrived(2, "U1", 2)]).await, [Reception::New { status_number: 1 }]);
+    assert_eq!(receive(store, &[arrived(1, "U1", 1)]).await, [Reception::Older { status_number: 2 }]);
+    assert_eq!(receive(store, &[arrived(3, "U1", 3)]).await, [Reception::New { status_number: 3 }]);
+    let waiting = store.unvalidated(0, 10).await.unwrap();
+    assert_eq!(
+        waiting.iter().map(|one| (one.item_id, one.content.clone())).collect::<Vec<_>>(),
+        [(Uuid::from_u128(3), vec![3; 30])]
+    );
+    // A verdict on the old version leaves the new one waiting.
+    store.judge(&[judged(2, false)], &[]).await.unwrap();
+    assert_eq!(store.unvalidated(0, 10).await.unwrap().len(), 1);
+    assert_eq!(store.status("SA", "Made_Up", "U1").await.unwrap(), Some(RecordStatus::New));
+    store.judge(&[judged(3, false)], &[]).await.unwrap();
+    assert_eq!(store.status("SA", "Made_Up", "U1").await.unwrap(), Some(RecordStatus::CommentsNeeded));
+    let items: Vec<Uuid> = (1..=4).map(Uuid::from_u128).collect();
+    assert_eq!(store.validated(&items).await.unwrap(), 3);
+}
+
+async fn senders_do_not_touch_each_others_records(store: &dyn Hd4resStore) {
+    let foreign = Arrived { sender: "SB".to_owned(), ..arrived(1, "U1", 1) };
+    let receptions = receive(store, &[arrived(1, "U1", 1), foreign]).await;
+    assert_eq!(receptions, [Reception::New { status_number: 1 }; 2]);
+    assert_eq!(store.records().await.unwrap(), 2);
+}
+
+async fn unvalidated_records_come_in_pages(store: &dyn Hd4resStore) {
+    let arrivals: Vec<Arrived> = (1..=5).map(|item| arrived(item, &format!("U{item}"), 1)).collect();
+    receive(store, &arrivals).await;
+    store.judge(&[judged(2, true)], &[]).await.unwrap();
+    let first = store.unvalidated(0, 2).await.unwrap();
+    let rest = store.unvalidated(first[1].record, 9).await.unwrap();
+    let items: Vec<u128> = first.iter().chain(&rest).map(|one| one.item_id.as_u128()).collect();
+    assert_eq!(items, [1, 3, 4, 5]);
+}
+
+async fn another_incarnation_is_noticed_once(store: &dyn Hd4resStore) {
+    assert!(store.is_new_incarnation(Uuid::from_u128(1)).await.unwrap());
+    assert!(!store.is_new_incarnation(Uuid::from_u128(1)).await.unwrap());
+    assert!(store.is_new_incarnation(Uuid::from_u128(2)).await.unwrap());
+}
+
+macro_rules! contract {
+    ($($name:ident),+ $(,)?) => {
+        mod in_memory { $(#[tokio::test] async fn $name() { super::$name(&super::MemoryStore::default()).await; })+ }
+        mod in_sqlite {
+            $(#[tokio::test] async fn $name() {
+                let folder = tempfile::tempdir().unwrap();
+                super::$name(&super::SqliteStore::open(folder.path()).await.unwrap()).await;
+            })+
+        }
+    };
+}
+
+contract!(
+    an_arrival_is_kept_once_and_answered_each_time,
+    twice_in_one_batch_is_known_the_second_time,
+    an_id_with_another_content_is_refused,
+    an_earlier_version_that_arrives_late_overwrites_nothing,
+    senders_do_not_touch_each_others_records,
+    unvalidated_records_come_in_pages,
+    another_incarnation_is_noticed_once,
+);

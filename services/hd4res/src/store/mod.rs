@@ -1,0 +1,133 @@
+//! What HD4RES remembers: records under pseudonyms, and every item that arrived.
+
+#[cfg(test)]
+mod contract;
+mod memory;
+mod sqlite;
+
+use async_trait::async_trait;
+use clock::Timestamp;
+use registration::ContentKind;
+use store::{Itinerary, Passage, StoreError};
+use uuid::Uuid;
+
+use crate::receive::Reception;
+
+pub use memory::MemoryStore;
+pub use sqlite::SqliteStore;
+
+/// A registration that arrived, read and ready to be kept.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Arrived {
+    /// The item.
+    pub item_id: Uuid,
+    /// The sending hospital, as the TTP calls it.
+    pub sender: String,
+    /// The patient, as the TTP calls it.
+    pub pseudonym: String,
+    /// The id of the hospital's key, to seal answers for it.
+    pub hospital: [u8; 8],
+    /// What the TTP needs to pass an answer back; opaque.
+    pub handle: Vec<u8>,
+    /// The registration.
+    pub registration_id: Uuid,
+    /// Its version.
+    pub version: u32,
+    /// Registration or deletion.
+    pub kind: ContentKind,
+    /// Technical name of its definition.
+    pub dcd: String,
+    /// Its unique id in healthdata's form: the pseudonym stands for the patient.
+    pub unique_id: String,
+    /// The encoded content.
+    pub content: Vec<u8>,
+    /// Its SHA-256.
+    pub content_hash: [u8; 32],
+}
+
+/// What the data warehouse said of an item.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Judged {
+    /// The item.
+    pub item_id: Uuid,
+    /// Its sender.
+    pub sender: String,
+    /// Whether nothing was found.
+    pub is_clean: bool,
+}
+
+/// A record that the data warehouse has not validated yet.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Unvalidated {
+    /// Position of the record, to continue behind it.
+    pub record: i64,
+    /// The item.
+    pub item_id: Uuid,
+    /// Its sender.
+    pub sender: String,
+    /// The patient.
+    pub pseudonym: String,
+    /// The encoded content.
+    pub content: Vec<u8>,
+}
+
+/// Status of a record at HD4RES (domain sheet 4.1), as far as registrations only arrive and are validated.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum RecordStatus {
+    /// Arrived.
+    New,
+    /// The data warehouse found something; the researcher must comment.
+    CommentsNeeded,
+    /// Deleted at the hospital.
+    Deleted,
+}
+
+impl RecordStatus {
+    /// The status as it is stored and shown.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::New => "New",
+            Self::CommentsNeeded => "Comments needed",
+            Self::Deleted => "Deleted",
+        }
+    }
+
+    /// The status of what arrives.
+    #[must_use]
+    pub const fn on_arrival(kind: ContentKind) -> Self {
+        match kind {
+            ContentKind::Registration => Self::New,
+            ContentKind::Deletion => Self::Deleted,
+        }
+    }
+}
+
+/// Makes the passages of a batch once it is decided what each arrival is.
+pub type PassagesOf<'a> = &'a (dyn Fn(&[Reception]) -> Vec<Passage> + Sync);
+
+/// HD4RES's store. Every method is one transaction.
+#[async_trait]
+pub trait Hd4resStore: Itinerary {
+    /// Keeps what is new among the arrivals, and says of each what it is.
+    async fn receive(&self, arrivals: &[Arrived], at: Timestamp, passages: PassagesOf<'_>) -> Result<Vec<Reception>, StoreError>;
+
+    /// Notes verdicts; a verdict about an item that never arrived is `false`. A verdict about an earlier version than the one held
+    /// changes nothing else.
+    async fn judge(&self, verdicts: &[Judged], passages: &[Passage]) -> Result<Vec<bool>, StoreError>;
+
+    /// Up to `limit` records behind `after` that wait for a verdict on their latest version.
+    async fn unvalidated(&self, after: i64, limit: u32) -> Result<Vec<Unvalidated>, StoreError>;
+
+    /// How many of `items` have a verdict, on their version or a later one of their record.
+    async fn validated(&self, items: &[Uuid]) -> Result<u64, StoreError>;
+
+    /// How many records there are.
+    async fn records(&self) -> Result<u64, StoreError>;
+
+    /// The status of a record.
+    async fn status(&self, sender: &str, dcd: &str, unique_id: &str) -> Result<Option<RecordStatus>, StoreError>;
+
+    /// Remembers the broker's incarnation; `true` when it is another one than at the last call, so that what was on its way is gone.
+    async fn is_new_incarnation(&self, incarnation: Uuid) -> Result<bool, StoreError>;
+}
