@@ -106,7 +106,7 @@ impl de::Visitor<'_> for IdVisitor {
 /// store appends them at the end of its index.
 ///
 /// ```text
-/// rrrrrrrr-rrrr-8rrr-Rrrr-rCCCCCCCCCCC      r random, R variant 10 and 2 random bits, C counter (its highest 2 bits share a digit with r)
+/// rrrrrrrr-rrrr-8rrr-Rrrr-rMCCCCCCCCCC   r random, C counter, R variant and 2 random bits, M 2 random bits and 2 of the counter
 /// ```
 #[derive(Debug)]
 pub struct IdBatch {

@@ -137,3 +137,12 @@ fn the_sizes_are_no_less_than_the_texts() {
     let whole = publication(FeedbackDelivery { items });
     assert!(whole.encode().unwrap().len() <= whole.data.size_max() + 256);
 }
+
+#[test]
+fn every_type_is_documented() {
+    let wire = include_str!("../../../docs/WIRE.md");
+    for name in [Submission::TYPE, FeedbackDelivery::TYPE] {
+        let short = name.strip_prefix("be.healthdata.precision.").unwrap();
+        assert!(wire.contains(&format!("`{short}`")), "{name}");
+    }
+}

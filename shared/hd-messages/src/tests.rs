@@ -1,7 +1,7 @@
 //! The four messages, byte by byte and with every item judged alone.
 
 use clock::Timestamp;
-use envelope::{B64, ItemId, KeyIdHex, Message, Publication, PublicationId};
+use envelope::{B64, ItemId, KeyIdHex, Message, Publication, PublicationId, Text};
 use pseudonymised::{Pseudonym, PseudonymisedError, SenderCode};
 use registration::{ContentError, Feedback, FeedbackHead};
 use uuid::Uuid;
@@ -139,6 +139,18 @@ fn a_bad_item_does_not_cost_its_publication() {
     assert!(read("", "").content() == Err(ContentError::Truncated));
 }
 
+/// What was given room at step 3 has room at step 6.
+#[test]
+fn what_has_room_once_has_room_here() {
+    let clear_len = 1_024;
+    let mut capacity = envelope::Capacity::new(envelope::MAX_ITEMS);
+    while capacity.take(clear_len) {}
+    let mut item = arrival().items.remove(0);
+    item.pseudonym = Text::unchecked("p".repeat(62));
+    (item.handle, item.content) = (B64(vec![0; 97]), B64(vec![0; clear_len]));
+    assert!(publication(Arrival { items: vec![item; capacity.items()] }).encode().is_ok());
+}
+
 #[test]
 fn feedback_comes_out_as_it_went_in() {
     let head = FeedbackHead { registration_id: Uuid::from_u128(3), version: 1, item_id: Uuid::from_u128(1), number: 1 };
@@ -169,4 +181,13 @@ fn members_are_as_strict_as_the_envelope() {
 fn debug_prints_neither_pseudonym_nor_content() {
     let printed = format!("{:?} {:?} {:?}", arrival(), validation(), outgoing(vec![1, 2, 3]));
     assert!(!printed.contains("ABCDEFGHIJ") && !printed.contains("1, 2, 3") && !printed.contains("4, 5, 6"), "{printed}");
+}
+
+#[test]
+fn every_type_is_documented() {
+    let wire = include_str!("../../../docs/WIRE.md");
+    for name in [Arrival::TYPE, Validation::TYPE, Verdict::TYPE, OutgoingFeedback::TYPE] {
+        let short = name.strip_prefix("be.healthdata.precision.").unwrap();
+        assert!(wire.contains(&format!("`{short}`")), "{name}");
+    }
 }

@@ -8,6 +8,9 @@ use super::*;
 const PART: Part = Part::Content;
 const ITEM: [u8; 16] = *b"item id, 16 long";
 
+const PARTS: [Part; 7] =
+    [Part::Identity, Part::Content, Part::ContentHeader, Part::Pseudonym, Part::Return, Part::Feedback, Part::ReturnedIdentity];
+
 fn key() -> PrivateKey {
     PrivateKey::generate().unwrap()
 }
@@ -99,21 +102,12 @@ fn base_mode_does_not_pass_for_authenticated_nor_the_other_way() {
 
 #[test]
 fn no_part_opens_as_another() {
-    let parts = [
-        Part::Identity,
-        Part::Content,
-        Part::ContentHeader,
-        Part::Pseudonym,
-        Part::Return,
-        Part::Feedback,
-        Part::ReturnedIdentity,
-    ];
     let (sender, recipient) = (key(), key());
-    for (number, sealed_as) in parts.into_iter().enumerate() {
+    for (number, sealed_as) in PARTS.into_iter().enumerate() {
         assert_eq!(usize::from(sealed_as.tag()), number + 1);
         let mut sealer = Sealer::authenticated(sealed_as, &sender, recipient.public()).unwrap();
         let (blob, enc) = (sealer.seal(&ITEM, b"clear").unwrap(), sealer.encapsulation().1);
-        for opened_as in parts {
+        for opened_as in PARTS {
             let opener = Opener::authenticated(opened_as, sender.public(), &recipient, &enc).unwrap();
             let expected = if opened_as == sealed_as { Ok(b"clear".to_vec()) } else { Err(SealingError::DoesNotOpen(opened_as)) };
             assert_eq!(opener.open(&ITEM, &blob), expected, "{sealed_as} as {opened_as}");
@@ -269,6 +263,28 @@ fn a_header_of_another_length_is_refused() {
     let blob = sealer.seal(&[0; 16], b"9 bytes..").unwrap();
     let header = [sealer.encapsulation().1.as_slice(), &blob].concat();
     assert_eq!(open_header(&recipient, &header), Err(SealingError::HeaderLength));
+}
+
+#[test]
+fn every_code_and_part_is_documented() {
+    let wire = include_str!("../../../docs/WIRE.md");
+    let errors = [
+        SealingError::UnknownKey(KeyId([0; 8])),
+        SealingError::LowOrder,
+        SealingError::KeyLength,
+        SealingError::CutShort(PART),
+        SealingError::DoesNotOpen(PART),
+        SealingError::HeaderLength,
+        SealingError::TooManyItems,
+        SealingError::TooLong,
+        SealingError::NoRandomness,
+    ];
+    for error in errors {
+        assert!(wire.contains(&format!("`{}`", error.code())), "{error}");
+    }
+    for part in PARTS {
+        assert!(wire.contains(&format!("| {} | {part} |", part.tag())), "{part}");
+    }
 }
 
 #[test]

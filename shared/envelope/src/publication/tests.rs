@@ -312,6 +312,57 @@ fn debug_prints_no_bytes() {
     assert!(!printed.contains("canary") && !printed.contains("99, 97") && !printed.contains("Y2FuYXJ5"), "{printed}");
 }
 
+#[test]
+fn every_code_and_type_is_documented() {
+    let wire = include_str!("../../../../docs/WIRE.md");
+    let faults = [
+        Fault::Truncated,
+        Fault::TrailingBytes,
+        Fault::NotJson,
+        Fault::UnknownMember,
+        Fault::RepeatedMember,
+        Fault::MissingMember,
+        Fault::UnknownVersion,
+        Fault::UnknownType,
+        Fault::NotBase64,
+        Fault::WrongLength,
+        Fault::InvalidMember,
+    ];
+    let errors = faults.map(|fault| EnvelopeError::Refused { fault, at: Place { line: 1, column: 1 } }).into_iter().chain([
+        EnvelopeError::NoItems,
+        EnvelopeError::TooManyItems,
+        EnvelopeError::TooLarge { bytes: 0 },
+        EnvelopeError::Unwritable,
+    ]);
+    for code in errors.map(|error| error.code()).chain(["RETURN_PART_FORM", "RETURN_PART_LENGTH"]) {
+        assert!(wire.contains(&format!("`{code}`")), "{code}");
+    }
+    for name in [SealedSubmission::TYPE, PseudonymisedSubmission::TYPE, SealedFeedback::TYPE, ReturnedFeedback::TYPE] {
+        let short = name.strip_prefix("be.healthdata.precision.").unwrap();
+        assert!(wire.contains(&format!("`{short}`")), "{name}");
+    }
+}
+
+/// What was given room at step 3 has room at step 5, where most stands around a content.
+#[test]
+fn what_has_room_once_has_room_at_every_step() {
+    for clear_len in [1_024, 4_096, 3 * 1_024 * 1_024] {
+        let mut capacity = crate::Capacity::new(MAX_ITEMS);
+        while capacity.take(clear_len) {}
+        let item = |at: usize| PseudonymisedItem {
+            id: item_id(at as u128),
+            pseudonym: B64(vec![1; 114 + 97 + 20]),
+            content: B64(vec![2; clear_len + 20]),
+        };
+        let whole = publication(PseudonymisedSubmission {
+            pseudonym: Encapsulation::new([0; 8], [0; 32]),
+            content: ContentSeal::new([0; 8], [0; 32], vec![0; 60]),
+            items: (0..capacity.items()).map(item).collect(),
+        });
+        assert!(whole.encode().is_ok(), "{clear_len}");
+    }
+}
+
 /// The other three documents, so that a slip in a member's name cannot pass unseen.
 #[test]
 fn every_sealed_document_has_its_documented_members() {
@@ -387,6 +438,8 @@ prop_compose! {
 }
 
 proptest! {
+    #![proptest_config(ProptestConfig::with_cases(64))]
+
     #[test]
     fn written_is_read_back_and_written_the_same(publication in any_sealed()) {
         let document = publication.encode().unwrap();

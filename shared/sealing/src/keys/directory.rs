@@ -41,21 +41,11 @@ impl KeyDirectory {
     ///
     /// [`KeyError::Exists`] when the directory is complete already, or [`KeyError::File`].
     pub fn create(root: &Path, hospitals: &[Nihdi]) -> Result<Self, KeyError> {
-        let directory = Self { root: root.to_owned() };
+        let (directory, _held) = Self::made(root)?;
         if directory.is_complete() {
             return Err(KeyError::Exists { path: root.to_owned() });
         }
-        files::make_folder(root, false)?;
-        for hospital in hospitals {
-            directory.make_hospital(hospital)?;
-        }
-        directory.make_key_pair(Party::EhboxHd)?;
-        let ttp = directory.make_folder(Party::EhealthTtp)?;
-        for name in [&numbered(PSEUDONYM, 1), HANDLE, SENDER, QUOTA] {
-            make_secret(&ttp.join(name))?;
-        }
-        // Last of all: its public file says that the directory is complete.
-        directory.make_key_pair(Party::EhealthTtp)?;
+        directory.fill(hospitals)?;
         Ok(directory)
     }
 
@@ -75,14 +65,12 @@ impl KeyDirectory {
     ///
     /// As [`Self::create`] and [`Self::add_hospital`].
     pub fn open_or_create(root: &Path, hospitals: &[Nihdi]) -> Result<Self, KeyError> {
-        let directory = Self { root: root.to_owned() };
-        if !directory.is_complete() {
-            return Self::create(root, hospitals);
-        }
-        for hospital in hospitals {
-            if !directory.public_file(Party::EhboxHco(*hospital)).exists() {
-                directory.make_hospital(hospital)?;
-            }
+        let (directory, _held) = Self::made(root)?;
+        if directory.is_complete() {
+            let lacks = |hospital: &&Nihdi| !directory.public_file(Party::EhboxHco(**hospital)).exists();
+            hospitals.iter().filter(lacks).try_for_each(|hospital| directory.make_hospital(hospital))?;
+        } else {
+            directory.fill(hospitals)?;
         }
         Ok(directory)
     }
@@ -93,6 +81,7 @@ impl KeyDirectory {
     ///
     /// [`KeyError::Exists`] when it has keys, [`KeyError::NoSharedKey`] when no other hospital's folder is at hand.
     pub fn add_hospital(&self, hospital: &Nihdi) -> Result<(), KeyError> {
+        let _held = files::lock(&self.root)?;
         let path = self.public_file(Party::EhboxHco(*hospital));
         if path.exists() {
             return Err(KeyError::Exists { path });
@@ -106,6 +95,7 @@ impl KeyDirectory {
     ///
     /// [`KeyError::Missing`] when the party's folder is not at hand.
     pub fn renew_key_pair(&self, party: Party) -> Result<(), KeyError> {
+        let _held = files::lock(&self.root)?;
         let folder = self.own_folder(party)?;
         let number = last_number(&read_numbered(&folder, MESSAGING)?) + 1;
         make_secret(&folder.join(numbered(MESSAGING, number)))?;
@@ -118,6 +108,7 @@ impl KeyDirectory {
     ///
     /// [`KeyError::Missing`] when the TTP's folder is not at hand.
     pub fn add_epoch(&self) -> Result<u32, KeyError> {
+        let _held = files::lock(&self.root)?;
         let folder = self.own_folder(Party::EhealthTtp)?;
         let epoch = last_number(&read_numbered(&folder, PSEUDONYM)?) + 1;
         make_secret(&folder.join(numbered(PSEUDONYM, epoch)))?;
@@ -223,6 +214,23 @@ impl KeyDirectory {
             }
         }
         Ok(())
+    }
+
+    /// The directory, made if there was none, and the lock that keeps other processes from making keys in it.
+    fn made(root: &Path) -> Result<(Self, File), KeyError> {
+        files::make_folder(root, false)?;
+        Ok((Self { root: root.to_owned() }, files::lock(root)?))
+    }
+
+    fn fill(&self, hospitals: &[Nihdi]) -> Result<(), KeyError> {
+        hospitals.iter().try_for_each(|hospital| self.make_hospital(hospital))?;
+        self.make_key_pair(Party::EhboxHd)?;
+        let ttp = self.make_folder(Party::EhealthTtp)?;
+        for name in [&numbered(PSEUDONYM, 1), HANDLE, SENDER, QUOTA] {
+            make_secret(&ttp.join(name))?;
+        }
+        // Last of all: its public file says that the directory is complete.
+        self.make_key_pair(Party::EhealthTtp)
     }
 
     fn public_file(&self, party: Party) -> PathBuf {

@@ -34,6 +34,14 @@ pub(super) fn make_folder(path: &Path, private: bool) -> Result<(), KeyError> {
     fs::set_permissions(path, Permissions::from_mode(mode)).map_err(failed("make the folder", path))
 }
 
+/// Waits until no other process makes keys in `folder`, and holds it until the file is dropped: two that added hospitals at once would
+/// give them different shared keys.
+pub(super) fn lock(folder: &Path) -> Result<File, KeyError> {
+    let held = File::open(folder).map_err(failed("lock the folder", folder))?;
+    held.lock().map_err(failed("lock the folder", folder))?;
+    Ok(held)
+}
+
 /// Writes a new file of 32 bytes as hexadecimal digits; fails when there is one of that name.
 pub(super) fn write_new_secret(path: &Path, bytes: &[u8; 32]) -> Result<(), KeyError> {
     let mut text = Zeroizing::new(HEXLOWER.encode(bytes));
@@ -135,5 +143,37 @@ impl Drop for Beside {
     fn drop(&mut self) {
         // After a rename it is gone already.
         let _gone = fs::remove_file(&self.0);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_secret_is_never_written_over_and_nothing_is_left_beside_it() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("some.key");
+        write_new_secret(&path, &[1; 32]).unwrap();
+        assert!(matches!(write_new_secret(&path, &[2; 32]), Err(KeyError::Exists { .. })));
+        assert_eq!(*read_secret(&path).unwrap(), [1; 32]);
+        assert_eq!(names(folder.path()).unwrap(), ["some.key"]);
+    }
+
+    #[test]
+    fn a_public_file_takes_the_place_of_the_one_before() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("party.json");
+        write_public(&path, "one").unwrap();
+        write_public(&path, "two").unwrap();
+        assert_eq!(fs::read_to_string(&path).unwrap(), "two");
+        assert_eq!(names(folder.path()).unwrap(), ["party.json"]);
+    }
+
+    #[test]
+    fn an_error_names_the_file_and_what_was_tried() {
+        let missing = Path::new("/nowhere/some.key");
+        assert_eq!(write_public(missing, "x").unwrap_err().to_string().split_once("some.key").unwrap().0, "write /nowhere/.");
+        assert_eq!(read_secret(missing).unwrap_err().to_string(), "find the key file /nowhere/some.key");
     }
 }

@@ -62,3 +62,20 @@ pub struct TtpKeys {
     /// Keys what counts distinct identifiers; the days' keys are derived from it.
     pub quota: Secret,
 }
+
+#[cfg(test)]
+mod tests {
+    use data_encoding::HEXLOWER;
+
+    use super::*;
+
+    /// Computed apart, with Python's hmac.
+    #[test]
+    fn the_two_keys_are_the_documented_ones() {
+        let secrets = HospitalSecrets::new(Secret::from_bytes([6; 32]), &Secret::from_bytes([5; 32])).unwrap();
+        let hex = |secret: &Secret| HEXLOWER.encode(secret.bytes());
+        assert_eq!(hex(&secrets.tag_key), "06".repeat(32));
+        assert_eq!(hex(&secrets.generated_id_key), "311d1e52b3a25cb79600557072664556e3760e6935803b3515f6ffcfef5e4e82");
+        assert_eq!(hex(&secrets.code_key), "9d1fb57dcdc5e67152b7d339565ec786cb6929c6d70bb9b8de531f88b4a350fb");
+    }
+}

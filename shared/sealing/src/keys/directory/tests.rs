@@ -130,16 +130,37 @@ fn keys_are_never_written_over() {
     assert!(directory.messaging(Party::EhboxHco(nihdi(B))).is_ok());
 }
 
+/// Two shared keys would give one patient two generated ids.
+#[test]
+fn hospitals_that_are_added_at_once_share_one_key() {
+    let folder = tempfile::tempdir().unwrap();
+    let root = folder.path().join("keys");
+    let hospitals: Vec<Nihdi> = (1..=8).map(|number| nihdi(&format!("0000000{number}"))).collect();
+    std::thread::scope(|scope| {
+        for hospital in &hospitals {
+            scope.spawn(|| KeyDirectory::open_or_create(&root, std::slice::from_ref(hospital)).unwrap());
+        }
+    });
+    let directory = KeyDirectory::open(&root).unwrap();
+    let first = directory.hospital_secrets(&hospitals[0]).unwrap().code_key;
+    assert!(hospitals.iter().all(|hospital| directory.hospital_secrets(hospital).unwrap().code_key == first));
+    assert_eq!(directory.public().unwrap().hospitals().count(), 8);
+}
+
 /// Whatever file an interrupted creation had come to, the next one keeps what is there and completes it.
 #[test]
 fn an_interrupted_creation_is_completed() {
     let (_folder, directory) = created(&[A]);
     let all = content(&directory.root);
     for missing in all.keys().filter(|path| !path.ends_with("hospitals.key")) {
+        let before = content(&directory.root);
         fs::remove_file(missing).unwrap();
         let _gone = fs::remove_file(directory.root.join("public/ehealth-ttp.json"));
         KeyDirectory::create(&directory.root, &[nihdi(A)]).unwrap();
         assert!(directory.messaging(Party::EhboxHco(nihdi(A))).is_ok(), "{}", missing.display());
+        let after = content(&directory.root);
+        let kept = |path: &&PathBuf| path.extension().is_some_and(|kind| kind == "key") && path != &missing;
+        assert!(before.keys().filter(kept).all(|path| before[path] == after[path]), "{}", missing.display());
         assert!(directory.ttp().is_ok() && directory.hospital_secrets(&nihdi(A)).is_ok(), "{}", missing.display());
     }
     let leftovers = content(&directory.root).into_keys().filter(|path| !all.contains_key(path)).count();
