@@ -65,7 +65,9 @@ fn value(definition: &Definition, field: &Field, item: u16) -> String {
     match field.kind() {
         Kind::PatientId => "64031299906".to_owned(),
         Kind::Date if definition.patient().date_of_birth == definition.field_no(field.column()) => "12/03/1964".to_owned(),
+        Kind::Date if field.name() == "date" => "11/03/2024".to_owned(),
         Kind::Date => format!("{:02}/03/2024", 10 + item),
+        Kind::Number if field.name() == "rank" => (item + 1).to_string(),
         Kind::Number => field.min().map_or_else(|| (item + 1).to_string(), dcd::Number::hospital_form),
         Kind::Boolean if field.column().ends_with("generated") => String::new(),
         Kind::Boolean => "FALSE".to_owned(),
@@ -76,6 +78,7 @@ fn value(definition: &Definition, field: &Field, item: u16) -> String {
             Some(pattern) if pattern.contains("c\\.") => "c.2573T>G".to_owned(),
             Some(pattern) if pattern.contains("p\\.") => "p.Leu858Arg".to_owned(),
             Some(pattern) if pattern.contains("NCT") => "NCT01234567".to_owned(),
+            _ if field.column().starts_with("patient_id|") => field.name().to_owned(),
             _ => "ORDINARY-TEXT-OF-SOME-WORDS-42".to_owned(),
         },
     }

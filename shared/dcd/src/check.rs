@@ -1,16 +1,15 @@
 //! One row against its definition: all findings in one go, and the canonical values of what is filled.
 
-use std::borrow::Cow;
 use std::fmt;
 
 use jiff::civil::Date;
-use national_number::Sex;
 use registration::{Cell, Place};
 
 use crate::catalogue::Code;
-use crate::condition::{SEX_FEMALE, SEX_MALE, Target, Truth};
+use crate::condition::{Target, Truth};
 use crate::definition::Definition;
-use crate::field::{Fact, Field, FieldNo, GroupKind, Kind, Required};
+use crate::field::{Field, FieldNo, GroupKind, Kind, Required};
+use crate::fill::{compute, fill_defaults, fill_from_ssin};
 use crate::finding::{Expected, Finding, Severity};
 use crate::layout::{Column, Layout};
 use crate::privacy::Identifiers;
@@ -183,97 +182,13 @@ pub(crate) fn blank_item(definition: &Definition, group: u16, item: u16) -> Faul
     Fault::in_field(first, item, Code::E09, Expected::Nothing)
 }
 
-/// Reads the national number, and fills in from it what the definition says.
-fn fill_from_ssin(row: &mut Row<'_>) {
-    let patient = &row.definition.patient;
-    let Some(facts) = row.value(patient.id, 0).text().and_then(national_number::facts) else { return };
-    for number in [patient.date_of_birth, patient.sex].into_iter().flatten() {
-        let Some(field) = row.definition.field(number).filter(|_| row.value(number, 0).is_empty()) else { continue };
-        let value = match field.default_from_ssin {
-            Some(Fact::DateOfBirth) => {
-                facts.birth.and_then(|(year, month, day)| Date::new(year, month, day).ok()).map(Value::Date)
-            }
-            Some(Fact::Sex) => {
-                facts.sex.map(|sex| Value::Text(Cow::Borrowed(if sex == Sex::Male { SEX_MALE } else { SEX_FEMALE })))
-            }
-            None => None,
-        };
-        if let Some(value) = value {
-            row.set(number, 0, value);
-        }
-    }
-    row.facts = Some(facts);
-}
-
-/// The items at which a field stands in this row: one outside lists.
-fn items_of(row: &Row<'_>, field: &Field) -> u16 {
-    field.list.as_ref().map_or(1, |list| row.items_of(list.group))
-}
-
-/// Whether an item takes part at all: blank items in a list do not.
-fn is_alive(row: &Row<'_>, field: &Field, item: u16) -> bool {
-    let group = field.list.as_ref().and_then(|list| row.definition.groups.get(usize::from(list.group)));
-    group.is_none_or(|group| row.item_is_filled(group.fields.clone(), item))
-}
-
-/// Fills in defaults. Where a value is required only under a condition, the default comes under the same condition.
-fn fill_defaults<'a>(row: &mut Row<'a>) {
-    for (number, field) in (0..).zip(&row.definition.fields) {
-        let Some(default) = &field.default else { continue };
-        for item in 0..items_of(row, field) {
-            let applies = match &field.required {
-                Required::Never | Required::Always => true,
-                Required::When(condition) => condition.truth(row, item) == Truth::True,
-            };
-            if applies && row.value(number, item).is_empty() && is_alive(row, field, item) {
-                let value: Value<'a> = read(field, default, Form::Canonical, &mut |_, _| {});
-                row.set(number, item, value);
-            }
-        }
-    }
-}
-
-/// Computes what is computed, and compares what was given for it.
-fn compute<'a>(row: &mut Row<'a>, organisation: &'a str, faults: &mut Vec<Fault>) {
-    for (number, field) in (0..).zip(&row.definition.fields) {
-        let Some(computed) = &field.computed else { continue };
-        for item in 0..items_of(row, field) {
-            let waits = is_unanswered(row, number, item);
-            let value = if waits { Value::Empty } else { computed.value(row, field, item, organisation) };
-            match (row.value(number, item), &value) {
-                (Value::Empty | Value::Invalid, _) => {}
-                (Value::Number(given), Value::Number(value)) if given == value => {}
-                (Value::Number(given), Value::Number(value)) => {
-                    let last_decimal = 10_u64.pow(6 - u32::from(field.decimals.min(6)));
-                    let is_rounding = computed.rounds() && given.millionths().abs_diff(value.millionths()) <= last_decimal;
-                    let code = if is_rounding { Code::W04 } else { Code::E24 };
-                    faults.push(Fault::in_field(number, item, code, Expected::Nothing));
-                }
-                (given, value) if given.canonical() == value.canonical() => {}
-                _ => faults.push(Fault::in_field(number, item, Code::E24, Expected::Nothing)),
-            }
-            row.set(number, item, value);
-        }
-    }
-}
-
-/// In a questionnaire that nobody answered nothing is computed either: a lone score would look like an answer.
-fn is_unanswered(row: &Row<'_>, field: FieldNo, item: u16) -> bool {
-    let around =
-        row.definition.groups.iter().find(|group| group.kind == GroupKind::Questionnaire && group.fields.contains(&field));
-    let is_answer = |number: FieldNo| {
-        row.definition.field(number).is_some_and(|field| field.computed.is_none()) && !row.value(number, item).is_empty()
-    };
-    around.is_some_and(|group| !group.fields.clone().any(is_answer))
-}
-
 pub(crate) fn check_required(row: &Row<'_>, faults: &mut Vec<Fault>) {
     for (number, field) in (0..).zip(&row.definition.fields) {
         if field.is_computed() || matches!(field.required, Required::Never) {
             continue;
         }
-        for item in 0..items_of(row, field) {
-            if row.value(number, item).is_empty() && is_required(row, &field.required, item) && is_alive(row, field, item) {
+        for item in 0..row.items_of_field(field) {
+            if row.value(number, item).is_empty() && is_required(row, &field.required, item) && row.is_alive(field, item) {
                 faults.push(Fault::in_field(number, item, Code::V01, Expected::Nothing));
             }
         }
@@ -317,7 +232,7 @@ fn check_attachments(row: &Row<'_>, source: &dyn AttachmentSource, faults: &mut 
     let limits = &row.definition.attachments;
     let mut sum = 0_u64;
     for (number, field) in (0..).zip(&row.definition.fields).filter(|(_, field)| field.kind == Kind::Attachment) {
-        for item in 0..items_of(row, field) {
+        for item in 0..row.items_of_field(field) {
             let Some(name) = row.value(number, item).text() else { continue };
             let extension = name.rsplit_once('.').map(|(_, extension)| extension.to_ascii_lowercase());
             let is_allowed = extension.is_some_and(|extension| field.extensions.contains(&extension));
@@ -360,16 +275,17 @@ pub(crate) fn check_rules(row: &Row<'_>, faults: &mut Vec<Fault>) {
 /// Searches the texts that reach healthdata as they are; at the hospital also for the row's own identifiers.
 pub(crate) fn check_privacy(row: &Row<'_>, knows_patient: bool, faults: &mut Vec<Fault>) {
     let mut identifiers = None;
+    let mut folded = String::new();
     for (number, field) in (0..).zip(&row.definition.fields) {
         if !field.reaches_hd_as_is() || field.is_computed() || !field.is_free_text() {
             continue;
         }
-        for item in 0..items_of(row, field) {
+        for item in 0..row.items_of_field(field) {
             let Some(text) = row.value(number, item).text() else { continue };
             if national_number::contains_number(text) {
                 faults.push(Fault::in_field(number, item, Code::E17, Expected::Nothing));
             }
-            if knows_patient && identifiers.get_or_insert_with(|| Identifiers::of(row)).appear_in(text) {
+            if knows_patient && identifiers.get_or_insert_with(|| Identifiers::of(row)).appear_in(text, &mut folded) {
                 faults.push(Fault::in_field(number, item, Code::E21, Expected::Nothing));
             }
         }

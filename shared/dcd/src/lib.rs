@@ -15,6 +15,7 @@ mod date;
 mod definition;
 mod error;
 mod field;
+mod fill;
 mod finding;
 mod layout;
 mod list;

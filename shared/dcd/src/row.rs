@@ -9,7 +9,7 @@ use registration::Policy;
 
 use crate::date;
 use crate::definition::Definition;
-use crate::field::{FieldNo, GroupKind, Kind};
+use crate::field::{Field, FieldNo, GroupKind, Kind};
 use crate::number::Number;
 
 /// What stands in a slot.
@@ -176,6 +176,17 @@ impl<'a> Row<'a> {
         fields.any(|field| !matches!(self.value(field, item), Value::Empty | Value::Withheld))
     }
 
+    /// The items at which a field stands in this row: one outside lists.
+    pub(crate) fn items_of_field(&self, field: &Field) -> u16 {
+        field.list.as_ref().map_or(1, |list| self.items_of(list.group))
+    }
+
+    /// Whether an item takes part at all: blank items in a list do not.
+    pub(crate) fn is_alive(&self, field: &Field, item: u16) -> bool {
+        let group = field.list.as_ref().and_then(|list| self.definition.groups.get(usize::from(list.group)));
+        group.is_none_or(|group| self.item_is_filled(group.fields.clone(), item))
+    }
+
     /// Whether healthdata lacks one of these fields as the hospital gave it.
     pub(crate) fn withholds(&self, fields: Range<FieldNo>) -> bool {
         self.at_hd
@@ -184,7 +195,7 @@ impl<'a> Row<'a> {
                 .any(|field| self.definition.field(field).is_some_and(|field| field.policy != Some(Policy::AsIs)))
     }
 
-    /// Whether two values of a file field and another one name the same: an extension may be missing on one side.
+    /// Whether the field holds the name of a file.
     pub(crate) fn is_attachment(&self, field: FieldNo) -> bool {
         self.definition.field(field).is_some_and(|field| field.kind == Kind::Attachment)
     }

@@ -104,25 +104,7 @@ impl Compiler<'_> {
                 )?;
                 Condition::Matches(number, anchored(&pattern).or_else(|error| fault(&at(form), error.to_string()))?)
             }
-            "count" => {
-                let Some((name, sign, wanted)) = source.count else { return missing() };
-                Condition::Count(self.list(&name, &at(form))?, sign, wanted)
-            }
-            "any_item" | "every_item" => {
-                let Some(pair) = source.any_item.or(source.every_item) else { return missing() };
-                let (name, inner) = *pair;
-                let list = self.list(&name, &at(form))?;
-                let inside = Compiler { definition: self.definition, reads_item: Cell::new(false) };
-                let inner = Box::new(inside.condition(inner, Some(list), &format!("{}[1]", at(form)))?);
-                if form == "any_item" { Condition::AnyItem(list, inner) } else { Condition::EveryItem(list, inner) }
-            }
-            "rising" | "consecutive_from_one" => {
-                let name = source.rising.or(source.consecutive_from_one).unwrap_or_default();
-                let (number, list) = self.field_of_list(&name, &at(form))?;
-                let kinds: &[Kind] = if form == "rising" { &[Kind::Date, Kind::Number] } else { &[Kind::Number] };
-                self.of_kinds(number, kinds, &at(form))?;
-                if form == "rising" { Condition::Rising(number, list) } else { Condition::ConsecutiveFromOne(number, list) }
-            }
+            "count" | "any_item" | "every_item" | "rising" | "consecutive_from_one" => self.over_list(source, form, &at(form))?,
             "days_between" => {
                 let Some((from, to, sign, days)) = source.days_between else { return missing() };
                 let (from, to) = self.two_dates(&from, &to, list, &at(form))?;
@@ -154,6 +136,28 @@ impl Compiler<'_> {
             }
         };
         Ok(compiled)
+    }
+
+    /// The forms that are about a list as a whole.
+    fn over_list(&self, source: ConditionSource, form: &str, path: &str) -> Compiled<Condition> {
+        if let Some((name, sign, wanted)) = source.count {
+            return Ok(Condition::Count(self.list(&name, path)?, sign, wanted));
+        }
+        if let Some(pair) = source.any_item.or(source.every_item) {
+            let (name, inner) = *pair;
+            let list = self.list(&name, path)?;
+            let inside = Compiler { definition: self.definition, reads_item: Cell::new(false) };
+            let inner = Box::new(inside.condition(inner, Some(list), &format!("{path}[1]"))?);
+            return Ok(if form == "any_item" { Condition::AnyItem(list, inner) } else { Condition::EveryItem(list, inner) });
+        }
+        let name = source.rising.or(source.consecutive_from_one).unwrap_or_default();
+        let (number, list) = self.field_of_list(&name, path)?;
+        if form == "rising" {
+            self.of_kinds(number, &[Kind::Date, Kind::Number], path)?;
+            return Ok(Condition::Rising(number, list));
+        }
+        self.of_kinds(number, &[Kind::Number], path)?;
+        Ok(Condition::ConsecutiveFromOne(number, list))
     }
 
     fn compare(&self, field: &str, sign: Sign, operand: OperandSource, list: Option<u16>, path: &str) -> Compiled<Condition> {
