@@ -149,7 +149,7 @@ impl Layout {
         check_required(&row, &mut faults);
         check_attachments(&row, context.attachments, &mut faults);
         check_rules(&row, &mut faults);
-        check_privacy(&row, true, &mut faults);
+        check_privacy(&row, &mut faults);
         let findings = name_faults(definition, &faults, |field, item| {
             let width = field.list.as_ref().and_then(|list| self.widths.get(usize::from(list.group))).copied().unwrap_or(2);
             field.column_with(item, width)
@@ -272,8 +272,9 @@ pub(crate) fn check_rules(row: &Row<'_>, faults: &mut Vec<Fault>) {
     }
 }
 
-/// Searches the texts that reach healthdata as they are; at the hospital also for the row's own identifiers.
-pub(crate) fn check_privacy(row: &Row<'_>, knows_patient: bool, faults: &mut Vec<Fault>) {
+/// Searches the texts that reach healthdata as they are. At healthdata the row's own identifiers are withheld, so that only national
+/// numbers are found there.
+pub(crate) fn check_privacy(row: &Row<'_>, faults: &mut Vec<Fault>) {
     let mut identifiers = None;
     let mut folded = String::new();
     for (number, field) in (0..).zip(&row.definition.fields) {
@@ -285,7 +286,7 @@ pub(crate) fn check_privacy(row: &Row<'_>, knows_patient: bool, faults: &mut Vec
             if national_number::contains_number(text) {
                 faults.push(Fault::in_field(number, item, Code::E17, Expected::Nothing));
             }
-            if knows_patient && identifiers.get_or_insert_with(|| Identifiers::of(row)).appear_in(text, &mut folded) {
+            if identifiers.get_or_insert_with(|| Identifiers::of(row)).appear_in(text, &mut folded) {
                 faults.push(Fault::in_field(number, item, Code::E21, Expected::Nothing));
             }
         }

@@ -38,7 +38,7 @@ impl Definition {
         row.count_items(|group, item| faults.push(blank_item(self, group, item)));
         check_required(&row, &mut faults);
         check_rules(&row, &mut faults);
-        check_privacy(&row, false, &mut faults);
+        check_privacy(&row, &mut faults);
         name_faults(self, &faults, |field, item| field.column_with(item, 2))
     }
 

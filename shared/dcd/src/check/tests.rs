@@ -100,6 +100,13 @@ fn every_fault_of_a_cell_has_its_code() {
 }
 
 #[test]
+fn the_bounds_of_a_number_belong_to_it() {
+    let within = [("body|weight", "20"), ("body|weight", "300,5"), ("body|weight", "+20,0"), ("body|height", "100")];
+    within.into_iter().for_each(|cell| assert_eq!(findings(&[cell]), Vec::<String>::new()));
+    assert_eq!(findings(&[("body|height", "99")]), ["V04 body|height"]);
+}
+
+#[test]
 fn lengths_count_characters_and_not_bytes() {
     assert_eq!(findings(&[("comment", &"é".repeat(60))]), Vec::<String>::new());
     assert_eq!(findings(&[("comment", &"é".repeat(61))]), ["E23 comment"]);
@@ -126,6 +133,8 @@ fn rules_between_fields_speak_for_themselves() {
         (vec![("reported", "24/03/2024")], vec!["W05 reported"]),
         (vec![("reported", "23/03/2024")], vec![]),
         (vec![("variants|01|found", "09/02/2024")], vec!["V03 variants|01|found", "V03 variants|01|found"]),
+        (vec![("variants|01|found", "11/02/2024")], vec!["V03 variants|01|found"]),
+        (vec![("variants|00|found", "")], vec![]),
         (vec![("none_found", "TRUE")], vec!["V03 none_found"]),
         (vec![("file", "")], vec![]),
         (vec![("case", "CASE-2")], vec!["V03 file"]),

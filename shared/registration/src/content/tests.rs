@@ -146,6 +146,17 @@ fn bytes_behind_the_body_and_unordered_places_are_refused() {
 }
 
 #[test]
+fn attachments_are_ordered_and_stand_once_at_a_place() {
+    let with = |fields: &[u16]| {
+        let files = fields.iter().map(|field| file(*field)).collect();
+        Content::reduce(head(), [], files, &[Policy::AsIs; 4], &key())
+            .map(|content| content.attachments().iter().map(|file| file.place).collect())
+    };
+    assert_eq!(with(&[3, 1]), Ok(vec![Place::of(1), Place::of(3)]));
+    assert_eq!(with(&[2, 2]), Err(ContentError::Order { field: 2 }));
+}
+
+#[test]
 fn debug_prints_counts_only() {
     let content = Content::reduce(head(), [(Place::of(0), "CANARY")], vec![file(1)], &[Policy::AsIs; 2], &key()).unwrap();
     assert_eq!(format!("{content:?}"), "Content { cells: 1, attachments: 1, .. }");
