@@ -66,7 +66,6 @@ impl EhboxHco {
         vec![
             Relay {
                 service: SERVICE,
-                source: parts.source.clone(),
                 from: Arrow::HandOver,
                 to: Arrow::ToTtp,
                 nihdi: Some(parts.nihdi),
@@ -79,7 +78,6 @@ impl EhboxHco {
             .work(),
             Relay {
                 service: SERVICE,
-                source: parts.source.clone(),
                 from: Arrow::ToHco,
                 to: Arrow::ToHd4dp,
                 nihdi: Some(parts.nihdi),

@@ -67,7 +67,6 @@ impl EhboxHd {
         vec![
             Relay {
                 service: SERVICE,
-                source: parts.source.clone(),
                 from: Arrow::ToHd,
                 to: Arrow::ToHd4res,
                 nihdi: None,
@@ -80,7 +79,6 @@ impl EhboxHd {
             .work(),
             Relay {
                 service: SERVICE,
-                source: parts.source.clone(),
                 from: Arrow::FeedbackOut,
                 to: Arrow::ToTtpBack,
                 nihdi: None,

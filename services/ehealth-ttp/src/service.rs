@@ -97,7 +97,6 @@ impl EhealthTtp {
         let itinerary: Arc<dyn Itinerary> = Arc::clone(&self.ttp.store) as Arc<dyn Itinerary>;
         Relay {
             service: SERVICE,
-            source: self.ttp.source.clone(),
             from,
             to,
             nihdi: None,

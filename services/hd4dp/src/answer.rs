@@ -51,7 +51,7 @@ impl Answers {
         let dead = DeadLetter {
             incoming: publication.id,
             item: item.id,
-            source: parts.source.clone(),
+            source: publication.source.clone(),
             code,
             data: FeedbackDelivery { items: vec![item.clone()] },
         };

@@ -148,6 +148,18 @@ impl Hd4dp {
         &self.parts.context
     }
 
+    /// How many registrations wait for an answer.
+    #[must_use]
+    pub fn waiting(&self) -> u64 {
+        *self.waiting.borrow()
+    }
+
+    /// Waits until nothing waits for an answer.
+    pub async fn answered(&self) {
+        // The sender lives in `self`, so the wait cannot fail.
+        let _ = self.waiting.subscribe().wait_for(|waiting| *waiting == 0).await;
+    }
+
     /// Items of a publication at most.
     #[must_use]
     pub fn publication_size(&self) -> usize {

@@ -5,7 +5,7 @@
 
 use std::{
     fs::File,
-    io::{self, BufWriter, Write},
+    io::{self, BufWriter},
     path::{Path, PathBuf},
     sync::Arc,
 };
@@ -199,7 +199,7 @@ impl Reports {
         let stem = file.file_stem().map_or_else(|| "input".to_owned(), |stem| stem.to_string_lossy().into_owned());
         let open = |kind: &str| File::create(folder.join(format!("{stem}.{kind}.csv"))).map(BufWriter::new).map(Writer::new);
         let columns = || header.iter().map(String::as_str);
-        let mut create = || -> io::Result<_> {
+        let create = || -> io::Result<_> {
             std::fs::create_dir_all(folder)?;
             let (mut success, mut error) = (open("success")?, open("error")?);
             success.write_record(columns())?;

@@ -119,7 +119,7 @@ impl Arrivals {
         let at = self.service.context.clock.now();
         let passage = |outcome, queue: String, items| Passage {
             publication: publication.id.uuid(),
-            step: Arrow::ToDhw.step(),
+            step: Arrow::ToHd4res.step(),
             queue,
             at,
             outcome,
@@ -134,6 +134,16 @@ impl Arrivals {
         for (place, error) in &sorted.bad {
             let item = publication.data.items[*place].id.uuid();
             passages.push(passage(Outcome::DeadLettered(error.code().to_owned()), queue.dead().to_string(), vec![item]));
+        }
+        if !sorted.answers.is_empty() {
+            passages.push(Passage {
+                publication: publication.id.derived(STATUS).uuid(),
+                step: Arrow::FeedbackOut.step(),
+                queue: Arrow::FeedbackOut.queue(None).to_string(),
+                at,
+                outcome: Outcome::Sent,
+                items: sorted.answers.iter().map(|answer| answer.id.uuid()).collect(),
+            });
         }
         passages
     }
@@ -151,7 +161,7 @@ impl Arrivals {
             self.set_aside(&publication, &publication.data.items[*place], error.code()).await?;
         }
         if !sorted.answers.is_empty() {
-            let id = publication.id.derived("status");
+            let id = publication.id.derived(STATUS);
             let feedback = OutgoingFeedback { items: sorted.answers };
             service.publish(Arrow::FeedbackOut, id, feedback).await?;
         }
@@ -166,7 +176,7 @@ impl Arrivals {
         let dead = DeadLetter {
             incoming: publication.id,
             item: item.id,
-            source: self.service.source.clone(),
+            source: publication.source.clone(),
             code,
             data: Arrival { items: vec![item.clone()] },
         };

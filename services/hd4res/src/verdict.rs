@@ -59,7 +59,7 @@ impl Verdicts {
             let dead = DeadLetter {
                 incoming: publication.id,
                 item: item.id,
-                source: service.source.clone(),
+                source: publication.source.clone(),
                 code: error.code(),
                 data: VerdictMessage { items: vec![item.clone()] },
             };

@@ -1,1 +1,17 @@
-//! The whole route in one process.
+//! The whole route in one process, and the command line `precision`.
+//!
+//! - [`installation`]: all services put together, on [`keys`], [`stores`] and the brokers of three zones.
+//! - [`flow`]: running them until everything has come to rest.
+//! - [`tally`], [`itinerary_file`]: the verdict, and where every registration was.
+//! - [`cli`], [`commands`]: what people type.
+
+pub mod broker_choice;
+pub mod cli;
+pub mod commands;
+pub mod flow;
+pub mod installation;
+pub mod itinerary_file;
+pub mod keys;
+pub mod output;
+pub mod stores;
+pub mod tally;

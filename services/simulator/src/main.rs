@@ -1,3 +1,9 @@
 //! The command line `precision`.
 
-fn main() {}
+use std::process::ExitCode;
+
+use clap::Parser;
+
+fn main() -> ExitCode {
+    simulator::cli::run(simulator::cli::Cli::parse())
+}

@@ -28,7 +28,7 @@ pub struct DeadLetter<D> {
     pub incoming: PublicationId,
     /// The item.
     pub item: ItemId,
-    /// Who sets it aside.
+    /// Who sent it: it stays, since it says under whose key the item opens when it is put back.
     pub source: Source,
     /// Why: a code of docs/ERRORS.md.
     pub code: &'static str,

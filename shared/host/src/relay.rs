@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use broker::{Broker, Delivery};
-use envelope::{ItemId, Message, Publication, Source};
+use envelope::{ItemId, Message, Publication};
 use futures_util::future;
 use store::{Itinerary, Outcome, Passage};
 use topology::{Arrow, Nihdi, Route};
@@ -67,8 +67,6 @@ pub trait Transform: Send + Sync + 'static {
 pub struct Relay<T> {
     /// The service's name.
     pub service: &'static str,
-    /// The service's name on its envelopes.
-    pub source: Source,
     /// Where publications come from.
     pub from: Arrow,
     /// Where they go.
@@ -97,7 +95,7 @@ impl<T: Transform> Relay<T> {
 
     /// Passes one publication on and returns its passages.
     async fn pass(&self, publication: Publication<T::In>) -> Result<(Verdict, Vec<Passage>), Trouble> {
-        let incoming = publication.id;
+        let (incoming, sender) = (publication.id, publication.source.clone());
         let items = T::items(&publication.data);
         let passed = match self.transform.transform(publication).await {
             Ok(passed) => passed,
@@ -111,7 +109,7 @@ impl<T: Transform> Relay<T> {
         let mut passages = Vec::with_capacity(passed.onward.len() + passed.bad.len());
         for bad in passed.bad {
             let (item, code) = (bad.id, bad.code);
-            let dead = DeadLetter { incoming, item, source: self.source.clone(), code, data: bad.data };
+            let dead = DeadLetter { incoming, item, source: sender.clone(), code, data: bad.data };
             dead.publish(&*self.incoming, &self.from.dead_route(self.nihdi.as_ref()), self.context.clock.now()).await?;
             let queue = self.from.queue(self.nihdi.as_ref()).dead().to_string();
             passages.push(self.passage(incoming.uuid(), queue, Outcome::DeadLettered(code.to_owned()), &[item]));

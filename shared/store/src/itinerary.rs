@@ -102,6 +102,13 @@ pub trait Itinerary: Send + Sync {
     ///
     /// [`StoreError`].
     async fn passages(&self, after: i64, limit: u32) -> Result<Vec<(i64, Passage)>, StoreError>;
+
+    /// The number of the newest passage; 0 when there is none.
+    ///
+    /// # Errors
+    ///
+    /// [`StoreError`].
+    async fn last(&self) -> Result<i64, StoreError>;
 }
 
 /// Passages in memory, for simulations and tests.
@@ -134,6 +141,10 @@ impl Itinerary for MemoryItinerary {
         let page = passages.iter().enumerate().skip(first).take(limit as usize);
         Ok(page.map(|(index, passage)| (i64::try_from(index).unwrap_or(i64::MAX) + 1, passage.clone())).collect())
     }
+
+    async fn last(&self) -> Result<i64, StoreError> {
+        Ok(i64::try_from(self.lock().len()).unwrap_or(i64::MAX))
+    }
 }
 
 /// Passages in a party's SQLite file.
@@ -162,6 +173,19 @@ impl Itinerary for SqliteItinerary {
     async fn passages(&self, after: i64, limit: u32) -> Result<Vec<(i64, Passage)>, StoreError> {
         page(&self.database, after, limit).await
     }
+
+    async fn last(&self) -> Result<i64, StoreError> {
+        last(&self.database).await
+    }
+}
+
+/// The number of the newest passage of `database`; 0 when there is none.
+///
+/// # Errors
+///
+/// [`StoreError::Database`].
+pub async fn last(database: &Database) -> Result<i64, StoreError> {
+    Ok(sqlx::query_scalar("SELECT coalesce(max(id), 0) FROM itinerary").fetch_one(database.readers()).await?)
 }
 
 /// Writes passages inside the transaction of their effect.
@@ -244,6 +268,7 @@ mod tests {
         let rest = itinerary.passages(first[1].0, 10).await.unwrap();
         let read: Vec<Passage> = first.into_iter().chain(rest).map(|(_, passage)| passage).collect();
         assert_eq!(read, written);
+        assert_eq!(itinerary.last().await.unwrap(), itinerary.passages(0, 10).await.unwrap()[2].0);
     }
 
     #[tokio::test]

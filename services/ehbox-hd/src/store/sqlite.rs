@@ -81,6 +81,10 @@ impl Itinerary for SqliteStore {
     async fn passages(&self, after: i64, limit: u32) -> Result<Vec<(i64, Passage)>, StoreError> {
         itinerary::page(&self.database, after, limit).await
     }
+
+    async fn last(&self) -> Result<i64, StoreError> {
+        itinerary::last(&self.database).await
+    }
 }
 
 #[async_trait]

@@ -38,6 +38,10 @@ impl Itinerary for MemoryStore {
     async fn passages(&self, after: i64, limit: u32) -> Result<Vec<(i64, Passage)>, StoreError> {
         self.itinerary.passages(after, limit).await
     }
+
+    async fn last(&self) -> Result<i64, StoreError> {
+        self.itinerary.last().await
+    }
 }
 
 #[async_trait]

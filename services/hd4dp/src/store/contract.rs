@@ -52,6 +52,10 @@ async fn a_version_is_sent_confirmed_and_counted(store: &dyn Hd4dpStore) {
     store.confirm(&[(id, 1)], at(10), &[]).await.unwrap();
     assert_eq!(store.sending(id, at(11)).await.unwrap(), Some(Sending::Ok));
     assert_eq!(store.waiting().await.unwrap(), 1);
+    let confirmed = async |item: Uuid| store.is_confirmed(item).await.unwrap();
+    assert_eq!(confirmed(version(1, 1).item_id).await, Some(true));
+    assert_eq!(confirmed(version(2, 1).item_id).await, Some(false));
+    assert_eq!(confirmed(Uuid::nil()).await, None);
     let tally = store.tally(upload).await.unwrap();
     assert_eq!(tally, Tally { attempted: 3, accepted: 2, rejected: 1, unchanged: 0, confirmed: 1 });
 }

@@ -82,6 +82,10 @@ impl Itinerary for MemoryStore {
     async fn passages(&self, after: i64, limit: u32) -> Result<Vec<(i64, Passage)>, StoreError> {
         self.itinerary.passages(after, limit).await
     }
+
+    async fn last(&self) -> Result<i64, StoreError> {
+        self.itinerary.last().await
+    }
 }
 
 #[async_trait]
@@ -217,6 +221,12 @@ impl Hd4dpStore for MemoryStore {
             Some(UploadedItem { registration_id: new.registration_id, version: new.version, item_id: new.item_id })
         });
         Ok(items.take(limit as usize).collect())
+    }
+
+    async fn is_confirmed(&self, item_id: Uuid) -> Result<Option<bool>, StoreError> {
+        let state = self.lock();
+        let version = state.versions.values().find(|version| version.new.item_id == item_id);
+        Ok(version.map(|version| version.confirmed_at.is_some()))
     }
 
     async fn is_new_incarnation(&self, incarnation: Uuid) -> Result<bool, StoreError> {

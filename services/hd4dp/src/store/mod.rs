@@ -212,6 +212,10 @@ pub trait Hd4dpStore: Itinerary {
     /// Up to `limit` accepted rows of an upload behind `after`, in order.
     async fn uploaded(&self, upload: UploadId, after: Option<UploadedItem>, limit: u32) -> Result<Vec<UploadedItem>, StoreError>;
 
+    /// Whether the version of an item was confirmed; `None` for an item that is not this hospital's. Looks through all versions: for
+    /// the few items of a report.
+    async fn is_confirmed(&self, item_id: Uuid) -> Result<Option<bool>, StoreError>;
+
     /// Remembers the broker's incarnation; `true` when it is another one than at the last call, so that what was on its way is gone.
     async fn is_new_incarnation(&self, incarnation: Uuid) -> Result<bool, StoreError>;
 }

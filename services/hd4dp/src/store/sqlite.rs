@@ -137,6 +137,10 @@ impl Itinerary for SqliteStore {
     async fn passages(&self, after: i64, limit: u32) -> Result<Vec<(i64, Passage)>, StoreError> {
         itinerary::page(&self.database, after, limit).await
     }
+
+    async fn last(&self) -> Result<i64, StoreError> {
+        itinerary::last(&self.database).await
+    }
 }
 
 #[async_trait]
@@ -337,6 +341,12 @@ impl Hd4dpStore for SqliteStore {
             .fetch_all(self.database.readers())
             .await?;
         rows.iter().map(uploaded_item).collect()
+    }
+
+    async fn is_confirmed(&self, item_id: Uuid) -> Result<Option<bool>, StoreError> {
+        const SELECT: &str = "SELECT confirmed_at IS NOT NULL FROM version INDEXED BY version_by_upload
+            WHERE upload > 0 AND item_id = ?";
+        Ok(sqlx::query_scalar(SELECT).bind(&item_id.as_bytes()[..]).fetch_optional(self.database.readers()).await?)
     }
 
     async fn is_new_incarnation(&self, incarnation: Uuid) -> Result<bool, StoreError> {

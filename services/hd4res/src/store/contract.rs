@@ -67,6 +67,7 @@ async fn an_earlier_version_that_arrives_late_overwrites_nothing(store: &dyn Hd4
     assert_eq!(store.status("SA", "Made_Up", "U1").await.unwrap(), Some(RecordStatus::CommentsNeeded));
     let items: Vec<Uuid> = (1..=4).map(Uuid::from_u128).collect();
     assert_eq!(store.validated(&items).await.unwrap(), 3);
+    assert_eq!(store.held(&items).await.unwrap(), 3);
 }
 
 async fn senders_do_not_touch_each_others_records(store: &dyn Hd4resStore) {

@@ -94,6 +94,10 @@ impl Itinerary for MemoryStore {
     async fn passages(&self, after: i64, limit: u32) -> Result<Vec<(i64, Passage)>, StoreError> {
         self.itinerary.passages(after, limit).await
     }
+
+    async fn last(&self) -> Result<i64, StoreError> {
+        self.itinerary.last().await
+    }
 }
 
 #[async_trait]
@@ -147,6 +151,12 @@ impl Hd4resStore for MemoryStore {
         let of = |id: &Uuid| state.items.range((*id, String::new())..).next().filter(|(key, _)| key.0 == *id);
         let validated = items.iter().filter(|id| of(id).is_some_and(|(_, item)| state.is_validated(item)));
         Ok(validated.count() as u64)
+    }
+
+    async fn held(&self, items: &[Uuid]) -> Result<u64, StoreError> {
+        let state = self.lock();
+        let is_held = |id: &&Uuid| state.items.range((**id, String::new())..).next().is_some_and(|(key, _)| key.0 == **id);
+        Ok(items.iter().filter(is_held).count() as u64)
     }
 
     async fn records(&self) -> Result<u64, StoreError> {

@@ -122,6 +122,9 @@ pub trait Hd4resStore: Itinerary {
     /// How many of `items` have a verdict, on their version or a later one of their record.
     async fn validated(&self, items: &[Uuid]) -> Result<u64, StoreError>;
 
+    /// How many of `items` arrived.
+    async fn held(&self, items: &[Uuid]) -> Result<u64, StoreError>;
+
     /// How many records there are.
     async fn records(&self) -> Result<u64, StoreError>;
 

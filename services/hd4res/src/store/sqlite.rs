@@ -229,6 +229,10 @@ impl Itinerary for SqliteStore {
     async fn passages(&self, after: i64, limit: u32) -> Result<Vec<(i64, Passage)>, StoreError> {
         itinerary::page(&self.database, after, limit).await
     }
+
+    async fn last(&self) -> Result<i64, StoreError> {
+        itinerary::last(&self.database).await
+    }
 }
 
 #[async_trait]
@@ -289,6 +293,12 @@ impl Hd4resStore for SqliteStore {
     async fn validated(&self, items: &[Uuid]) -> Result<u64, StoreError> {
         const COUNT: &str = "SELECT count(*) FROM item i JOIN record r ON r.id = i.record AND r.validated_version >= i.version
             WHERE i.id IN (SELECT unhex(value) FROM json_each(?))";
+        let count: i64 = sqlx::query_scalar(COUNT).bind(bulk::id_list(items)).fetch_one(self.database.readers()).await?;
+        Ok(u64::try_from(count).unwrap_or(0))
+    }
+
+    async fn held(&self, items: &[Uuid]) -> Result<u64, StoreError> {
+        const COUNT: &str = "SELECT count(DISTINCT id) FROM item WHERE id IN (SELECT unhex(value) FROM json_each(?))";
         let count: i64 = sqlx::query_scalar(COUNT).bind(bulk::id_list(items)).fetch_one(self.database.readers()).await?;
         Ok(u64::try_from(count).unwrap_or(0))
     }

@@ -1,0 +1,106 @@
+//! `--broker embedded|amqp://…`.
+
+use std::{fs, io, path::Path, str::FromStr, sync::Arc};
+
+use broker::{Broker, BrokerError, EmbeddedBroker, EmbeddedOptions, RabbitBroker};
+use clock::Clock;
+use envelope::IdBatch;
+use host::Chance;
+use topology::{Naming, Topology};
+
+/// Which broker carries the flow.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum BrokerChoice {
+    /// In the process.
+    Embedded,
+    /// RabbitMQ: one address for all zones, which stand under a prefix in one virtual host.
+    Rabbit(String),
+}
+
+impl FromStr for BrokerChoice {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        match text {
+            "embedded" => Ok(Self::Embedded),
+            address if address.starts_with("amqp://") || address.starts_with("amqps://") => Ok(Self::Rabbit(address.to_owned())),
+            _ => Err("expected `embedded` or an address such as amqp://user:password@host:5672/%2f".to_owned()),
+        }
+    }
+}
+
+/// A broker that was opened, and how to leave it.
+pub struct OpenBroker {
+    /// The broker.
+    pub broker: Arc<dyn Broker>,
+    rabbit: Option<(Arc<RabbitBroker>, Topology)>,
+}
+
+/// Why no broker could be opened.
+#[derive(Debug, thiserror::Error)]
+pub enum BrokerChoiceError {
+    /// The broker refuses or is away.
+    #[error(transparent)]
+    Broker(#[from] BrokerError),
+    /// The installation's id cannot be kept in the store.
+    #[error("keep the installation's id in the store")]
+    Id(#[from] io::Error),
+}
+
+impl BrokerChoice {
+    /// Opens the broker for `topology`. On RabbitMQ the queues are declared under the installation's id, which is kept in `store`.
+    ///
+    /// # Errors
+    ///
+    /// [`BrokerChoiceError`].
+    pub async fn open(
+        &self,
+        topology: &Topology,
+        store: &Path,
+        chance: &Chance,
+        clock: Arc<dyn Clock>,
+    ) -> Result<OpenBroker, BrokerChoiceError> {
+        let address = match self {
+            Self::Embedded => {
+                let mut options = EmbeddedOptions::new(IdBatch::new(chance.bytes()).next_uuid());
+                options.queue_bytes_max = Some(EMBEDDED_QUEUE_BYTES);
+                let broker = EmbeddedBroker::new(clock, topology, options);
+                return Ok(OpenBroker { broker: Arc::new(broker), rabbit: None });
+            }
+            Self::Rabbit(address) => address,
+        };
+        let naming = Naming::prefixed(installation_id(store, chance)?);
+        let broker = Arc::new(RabbitBroker::connect(address, naming, clock).await?);
+        broker.declare(topology).await?;
+        Ok(OpenBroker { broker: Arc::clone(&broker) as Arc<dyn Broker>, rabbit: Some((broker, topology.clone())) })
+    }
+}
+
+/// Bytes that wait in one queue inside the process at most: memory that a slow reader may cost.
+const EMBEDDED_QUEUE_BYTES: u64 = 12 << 20;
+
+impl OpenBroker {
+    /// Leaves the broker; after a `clean` end its queues are deleted, so that nothing stays behind.
+    pub async fn close(self, clean: bool) {
+        let Some((broker, topology)) = self.rabbit else { return };
+        if clean && let Err(error) = broker.delete(&topology).await {
+            tracing::warn!(%error, "the queues could not be deleted");
+        }
+        broker.close().await;
+    }
+}
+
+/// The id of the installation that a store belongs to, made at first use.
+fn installation_id(store: &Path, chance: &Chance) -> io::Result<String> {
+    let path = store.join("installation");
+    match fs::read_to_string(&path) {
+        Ok(id) if !id.trim().is_empty() => Ok(id.trim().to_owned()),
+        Ok(_) | Err(_) => {
+            let id: String = chance.bytes::<6>().iter().map(|byte| format!("{byte:02x}")).collect();
+            let id = format!("precision-{id}");
+            fs::create_dir_all(store)?;
+            fs::write(&path, format!("{id}\n"))?;
+            Ok(id)
+        }
+    }
+}

@@ -1,0 +1,29 @@
+//! One file per command.
+
+pub mod bench;
+pub mod check;
+pub mod dcd;
+pub mod demo;
+pub mod files;
+pub mod generate;
+pub mod keys;
+pub mod run;
+pub mod serve;
+pub mod session;
+pub mod sight;
+pub mod topology;
+
+use std::sync::Arc;
+
+use ::dcd::{Definition, Definitions};
+use anyhow::Context as _;
+
+/// The newest definition of a name in any case.
+///
+/// # Errors
+///
+/// Which names there are.
+pub fn find(definitions: &Definitions, name: &str) -> anyhow::Result<Arc<Definition>> {
+    let known = || definitions.iter().map(|definition| definition.name().to_owned()).collect::<Vec<_>>().join(", ");
+    definitions.get(name).with_context(|| format!("find a definition of that name; there are {}", known()))
+}

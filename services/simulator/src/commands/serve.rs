@@ -1,0 +1,124 @@
+//! `precision serve`: all services until interrupted.
+
+use std::{
+    path::{Path, PathBuf},
+    sync::Arc,
+};
+
+use clap::Args;
+use dcd::Definitions;
+use serde::Deserialize;
+use topology::Nihdi;
+
+use super::session::{Prepared, Wanted, folders};
+use crate::{
+    broker_choice::BrokerChoice,
+    cli::{Ended, Place, hospital},
+    installation::Tuning,
+    output,
+};
+
+/// What `serve` takes.
+#[derive(Debug, Args)]
+pub struct ServeArgs {
+    /// Configuration file (TOML) with hospitals, broker, store and keys; replaces the other options
+    #[arg(long, value_name = "FILE", conflicts_with = "org")]
+    pub config: Option<PathBuf>,
+    /// The hospitals' NIHDI numbers
+    #[arg(long, value_name = "NIHDI", num_args = 1.., required_unless_present = "config", value_parser = hospital)]
+    pub org: Vec<Nihdi>,
+    /// Where the flow lives; the store is precision-store by default
+    #[command(flatten)]
+    pub place: Place,
+}
+
+/// The configuration file of `serve`.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ServeConfig {
+    /// The hospitals' NIHDI numbers.
+    pub hospitals: Vec<String>,
+    /// `embedded` or an AMQP address.
+    #[serde(default = "embedded")]
+    pub broker: String,
+    /// Folder of the stores.
+    pub store: PathBuf,
+    /// Folder of the keys; `keys` in the store by default.
+    #[serde(default)]
+    pub keys: Option<PathBuf>,
+    /// Registrations of a publication at most.
+    #[serde(default = "publication_size")]
+    pub publication_size: usize,
+    /// Distinct patients per hospital and day at the TTP.
+    #[serde(default = "quota")]
+    pub quota_patients_per_day: u32,
+}
+
+fn embedded() -> String {
+    "embedded".to_owned()
+}
+
+fn publication_size() -> usize {
+    Tuning::default().publication_size
+}
+
+const fn quota() -> u32 {
+    ehealth_ttp::quota::DEFAULT_LIMIT
+}
+
+/// Everything that `serve` needs, from the options or the file.
+struct Settings {
+    hospitals: Vec<Nihdi>,
+    broker: BrokerChoice,
+    store: PathBuf,
+    keys: PathBuf,
+    tuning: Tuning,
+}
+
+fn settings(args: &ServeArgs) -> anyhow::Result<Settings> {
+    let Some(path) = &args.config else {
+        let (store, keys) = folders(args.place.store.as_ref(), args.place.keys.as_ref(), Path::new("precision-store"));
+        let tuning = Tuning { quota: Some(quota()), ..Tuning::default() };
+        return Ok(Settings { hospitals: args.org.clone(), broker: args.place.broker.clone(), store, keys, tuning });
+    };
+    let config: ServeConfig = host::config::load(path)?;
+    let parsed = config.hospitals.iter().map(|text| hospital(text).map_err(anyhow::Error::msg));
+    let (store, keys) = folders(Some(&config.store), config.keys.as_ref(), &config.store);
+    Ok(Settings {
+        hospitals: parsed.collect::<anyhow::Result<_>>()?,
+        broker: config.broker.parse().map_err(anyhow::Error::msg)?,
+        store,
+        keys,
+        tuning: Tuning {
+            publication_size: config.publication_size.max(1),
+            quota: Some(config.quota_patients_per_day),
+            ..Tuning::default()
+        },
+    })
+}
+
+/// Runs the command until it is told to stop.
+///
+/// # Errors
+///
+/// What keeps the installation from starting.
+pub async fn serve(args: ServeArgs, definitions: Definitions) -> anyhow::Result<Ended> {
+    let settings = settings(&args)?;
+    anyhow::ensure!(!settings.hospitals.is_empty(), "start without a hospital");
+    let wanted = Wanted {
+        hospitals: &settings.hospitals,
+        store: &settings.store,
+        keys: &settings.keys,
+        broker: &settings.broker,
+        definitions: Arc::new(definitions),
+        tuning: settings.tuning,
+    };
+    let prepared = Prepared::open(&wanted).await?;
+    let broker = prepared.broker(&wanted).await?;
+    let session = prepared.start(wanted, broker).await?;
+    let hospitals: Vec<String> = settings.hospitals.iter().map(ToString::to_string).collect();
+    output::complain(format!("serving hospitals {}; store {}; Ctrl-C stops", hospitals.join(", "), settings.store.display()));
+    host::process::told_to_stop().await;
+    session.close(false).await;
+    Ok(Ended::Well)
+}

@@ -1,0 +1,73 @@
+//! `precision topology`: exchanges, queues and permissions.
+
+use std::sync::Arc;
+
+use clap::Subcommand;
+use clock::SystemClock;
+use topology::{Naming, Nihdi, Topology};
+
+use crate::{
+    broker_choice::BrokerChoice,
+    cli::{Ended, hospital},
+    output,
+};
+
+/// The hospitals of an example.
+const EXAMPLE: [&str; 2] = ["00000196", "00000295"];
+
+/// What `topology` does.
+#[derive(Debug, Subcommand)]
+pub enum TopologyCommand {
+    /// Prints the table of arrows, queues, limits and zones
+    Show,
+    /// Declares everything on a RabbitMQ, in the virtual host of the address
+    #[command(after_help = "Example:\n  precision topology apply --broker amqp://guest:guest@127.0.0.1:5672/%2f --org 00000196")]
+    Apply {
+        /// Address of the RabbitMQ
+        #[arg(long, value_name = "URL")]
+        broker: BrokerChoice,
+        /// The hospitals' NIHDI numbers
+        #[arg(long, value_name = "NIHDI", num_args = 1.., value_parser = hospital)]
+        org: Vec<Nihdi>,
+        /// Written in front of every exchange and queue
+        #[arg(long)]
+        prefix: Option<String>,
+    },
+    /// Prints RabbitMQ's definitions file: virtual hosts, users, least permissions, exchanges, queues
+    Definitions {
+        /// The hospitals' NIHDI numbers
+        #[arg(long, value_name = "NIHDI", num_args = 1.., value_parser = hospital)]
+        org: Vec<Nihdi>,
+    },
+}
+
+fn or_example(org: Vec<Nihdi>) -> Vec<Nihdi> {
+    if org.is_empty() { EXAMPLE.iter().filter_map(|text| text.parse().ok()).collect() } else { org }
+}
+
+/// Runs the command.
+///
+/// # Errors
+///
+/// A broker that is away or refuses.
+pub async fn topology(command: TopologyCommand) -> anyhow::Result<Ended> {
+    match command {
+        TopologyCommand::Show => output::say(topology::dataflow_markdown().trim_end()),
+        TopologyCommand::Definitions { org } => {
+            // No passwords: an operator sets them, `rabbitmqctl change_password USER`.
+            output::say(Topology::for_hospitals(&or_example(org)).definitions_json(|_| None).trim_end());
+        }
+        TopologyCommand::Apply { broker: BrokerChoice::Embedded, .. } => {
+            anyhow::bail!("declare anything on the embedded broker: it needs no declaring; give the address of a RabbitMQ");
+        }
+        TopologyCommand::Apply { broker: BrokerChoice::Rabbit(address), org, prefix } => {
+            let topology = Topology::for_hospitals(&or_example(org));
+            let naming = Naming { prefix };
+            let rabbit = broker::RabbitBroker::connect(&address, naming, Arc::new(SystemClock)).await?;
+            rabbit.declare(&topology).await?;
+            rabbit.close().await;
+            output::say(format!("declared {} exchanges and {} queues", topology.exchanges().len(), topology.queues().len()));
+        }
+    }
+    Ok(Ended::Well)
+}

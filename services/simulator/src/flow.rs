@@ -1,0 +1,147 @@
+//! Running an installation in this process until its flow has come to rest.
+
+use std::{collections::BTreeMap, sync::Arc, time::Duration};
+
+use broker::{Broker, BrokerError};
+use clock::Clock;
+use hd4dp::Hd4dp;
+use host::supervise;
+use store::StoreError;
+use tokio::{sync::oneshot, task::JoinHandle};
+use topology::{Nihdi, QueueName};
+use uuid::Uuid;
+
+use crate::installation::{Installation, queues};
+
+/// A running installation; its services stop when this is stopped or dropped.
+pub struct Running {
+    stop: oneshot::Sender<()>,
+    services: JoinHandle<()>,
+}
+
+impl Running {
+    /// Starts every service of `installation` on the current tokio runtime.
+    pub fn start(installation: &mut Installation, clock: &Arc<dyn Clock>) -> Self {
+        let works = std::mem::take(&mut installation.works).into_iter().map(|(_, work)| work).collect();
+        let (stop, stopped) = oneshot::channel::<()>();
+        let services = tokio::spawn(supervise(works, Arc::clone(clock), async move {
+            // A dropped sender stops the services as well.
+            let _ = stopped.await;
+        }));
+        Self { stop, services }
+    }
+
+    /// Stops every service and waits for their end.
+    pub async fn stop(self) {
+        let _ = self.stop.send(());
+        let _ = self.services.await;
+    }
+}
+
+/// How a flow ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Ending {
+    /// Nothing is on its way any more: all queues are empty and nothing waits to be sent.
+    AtRest,
+    /// Nothing moved for the time that was given.
+    Stuck,
+}
+
+/// Watches a flow from outside: whether anything is on its way, and whether anything moves.
+pub struct Watch {
+    hd4dp: BTreeMap<Nihdi, Arc<Hd4dp>>,
+    queues: Vec<(QueueName, Arc<dyn Broker>)>,
+    clock: Arc<dyn Clock>,
+}
+
+/// Between two looks while registrations wait for answers. Looking costs a few queries and locks.
+const LOOK_EVERY: Duration = Duration::from_millis(20);
+
+impl Watch {
+    /// Watches an installation.
+    #[must_use]
+    pub fn over(installation: &Installation, clock: &Arc<dyn Clock>) -> Self {
+        let hospitals: Vec<Nihdi> = installation.hd4dp.keys().copied().collect();
+        Self { hd4dp: installation.hd4dp.clone(), queues: queues(&installation.zones, hospitals), clock: Arc::clone(clock) }
+    }
+
+    /// Waits until the flow is at rest, or nothing moved for `patience`.
+    ///
+    /// # Errors
+    ///
+    /// [`StoreError`] when a store cannot be asked.
+    pub async fn until_rest(&self, patience: Duration) -> Result<Ending, StoreError> {
+        let (mut last, mut since) = (None, self.clock.now());
+        loop {
+            let seen = self.look().await?;
+            if seen == Some(Sight::default()) {
+                return Ok(Ending::AtRest);
+            }
+            let now = self.clock.now();
+            if seen.is_none() || seen == last {
+                if now.since(since) >= patience {
+                    return Ok(Ending::Stuck);
+                }
+            } else {
+                (last, since) = (seen, now);
+            }
+            clock::sleep(&*self.clock, LOOK_EVERY).await;
+        }
+    }
+
+    /// What is on its way, looked for in the order of the flow: what moves on meanwhile is met again further on. `None` when a broker
+    /// cannot be asked.
+    async fn look(&self) -> Result<Option<Sight>, StoreError> {
+        let mut sight = Sight::default();
+        for hd4dp in self.hd4dp.values() {
+            sight.unsent += u64::from(!hd4dp.store().unanswered(Uuid::nil(), false, 1).await?.is_empty());
+        }
+        for (queue, broker) in &self.queues {
+            match broker.depth(queue).await {
+                Ok(depth) => sight.publications.push(depth.ready + depth.unacked),
+                Err(BrokerError::UnknownQueue(_)) => {}
+                Err(_) => return Ok(None),
+            }
+        }
+        if sight.unsent == 0 && sight.publications.iter().all(|count| *count == 0) {
+            return Ok(Some(Sight::default()));
+        }
+        for hd4dp in self.hd4dp.values() {
+            sight.waiting += hd4dp.waiting();
+        }
+        Ok(Some(sight))
+    }
+}
+
+/// What is on its way.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+struct Sight {
+    unsent: u64,
+    publications: Vec<u64>,
+    waiting: u64,
+}
+
+impl Watch {
+    /// Completes when nothing moved for `patience`: to be held against work that should go on.
+    ///
+    /// # Errors
+    ///
+    /// [`StoreError`] when a store cannot be asked.
+    pub async fn until_stuck(&self, patience: Duration) -> Result<Ending, StoreError> {
+        let (mut last, mut since) = (None, self.clock.now());
+        loop {
+            clock::sleep(&*self.clock, LOOK_SELDOM).await;
+            let seen = self.look().await?;
+            let now = self.clock.now();
+            let is_busy = seen == Some(Sight::default()) || (seen.is_some() && seen != last);
+            if is_busy {
+                (last, since) = (seen, now);
+            } else if now.since(since) >= patience {
+                return Ok(Ending::Stuck);
+            }
+        }
+    }
+}
+
+/// Between two looks while rows are still being read.
+const LOOK_SELDOM: Duration = Duration::from_millis(500);

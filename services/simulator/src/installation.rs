@@ -1,0 +1,233 @@
+//! All services of an installation, put together.
+
+use std::{collections::BTreeMap, sync::Arc};
+
+use broker::Broker;
+use dcd::Definitions;
+use dhw::{Dhw, DhwParts, Registers};
+use ehbox_hco::EhboxHco;
+use ehbox_hd::EhboxHd;
+use ehealth_ttp::EhealthTtp;
+use envelope::{NameError, Source};
+use hd4dp::Hd4dp;
+use hd4res::Hd4res;
+use host::{Context, Work};
+use identifying::{SharedHospitalKey, TagKey};
+use pseudonymisation::PseudonymisationError;
+use registration::CodeKey;
+use sealing::keys::HospitalSecrets;
+use store::StoreError;
+use topology::{Arrow, Nihdi, QueueName};
+
+use crate::{keys::AllKeys, stores::Stores};
+
+/// Why an installation cannot be put together.
+#[derive(Debug, thiserror::Error)]
+pub enum InstallationError {
+    /// A store does not open.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// The TTP's keys cannot be used.
+    #[error("use the TTP's keys")]
+    Keys(#[from] PseudonymisationError),
+    /// A hospital has no keys.
+    #[error("find the keys of hospital {0}")]
+    NoKeys(Nihdi),
+    /// A service's name is none.
+    #[error(transparent)]
+    Name(#[from] NameError),
+}
+
+/// The brokers of the three zones. One broker may play all of them.
+#[derive(Clone)]
+pub struct Zones {
+    /// Of each hospital.
+    pub hospital: Arc<dyn Broker>,
+    /// eHealth's.
+    pub ehealth: Arc<dyn Broker>,
+    /// healthdata's.
+    pub hd: Arc<dyn Broker>,
+}
+
+impl Zones {
+    /// One broker for all zones: for a single process, and for tests.
+    #[must_use]
+    pub fn all_on(broker: &Arc<dyn Broker>) -> Self {
+        Self { hospital: Arc::clone(broker), ehealth: Arc::clone(broker), hd: Arc::clone(broker) }
+    }
+}
+
+/// How the services are to work.
+#[derive(Debug, Clone, Copy)]
+pub struct Tuning {
+    /// Items of a publication at most.
+    pub publication_size: usize,
+    /// Registrations per hospital that may wait for an answer before the next are sent.
+    pub window: u64,
+    /// Distinct patients per sender and day at the TTP; `None` lifts the limit.
+    pub quota: Option<u32>,
+}
+
+impl Default for Tuning {
+    fn default() -> Self {
+        Self { publication_size: 500, window: 8_000, quota: None }
+    }
+}
+
+/// What an installation is made of.
+pub struct Plan<'a> {
+    /// The hospitals.
+    pub hospitals: &'a [Nihdi],
+    /// Time, chance and probes.
+    pub context: Context,
+    /// The brokers.
+    pub zones: Zones,
+    /// The stores.
+    pub stores: Stores,
+    /// The keys.
+    pub keys: &'a AllKeys,
+    /// The registers.
+    pub definitions: Arc<Definitions>,
+    /// How the services are to work.
+    pub tuning: Tuning,
+}
+
+/// An installation: every service, not yet running.
+pub struct Installation {
+    /// HD4DP of each hospital.
+    pub hd4dp: BTreeMap<Nihdi, Arc<Hd4dp>>,
+    /// The data warehouse.
+    pub dhw: Arc<Dhw>,
+    /// The stores.
+    pub stores: Stores,
+    /// The brokers.
+    pub zones: Zones,
+    /// Everything that runs, with the service that it belongs to.
+    pub works: Vec<(String, Work)>,
+}
+
+fn secrets(keys: &HospitalSecrets) -> hd4dp::prepare::Secrets {
+    hd4dp::prepare::Secrets {
+        tag: TagKey::new(*keys.tag_key.bytes()),
+        generated_id: SharedHospitalKey::new(*keys.generated_id_key.bytes()),
+        code: CodeKey::new(*keys.code_key.bytes()),
+    }
+}
+
+impl Installation {
+    /// Puts all services together.
+    ///
+    /// # Errors
+    ///
+    /// [`InstallationError`].
+    pub async fn new(plan: Plan<'_>) -> Result<Self, InstallationError> {
+        let mut installation = Self::of_healthdata(&plan)?;
+        for nihdi in plan.hospitals {
+            installation.add_hospital(&plan, *nihdi).await?;
+        }
+        Ok(installation)
+    }
+
+    /// The services outside the hospitals.
+    fn of_healthdata(plan: &Plan<'_>) -> Result<Self, InstallationError> {
+        let (context, zones, stores) = (&plan.context, &plan.zones, &plan.stores);
+        let ttp = EhealthTtp::new(ehealth_ttp::Parts {
+            source: ehealth_ttp::SERVICE.parse()?,
+            context: context.clone(),
+            ehealth: Arc::clone(&zones.ehealth),
+            store: Arc::clone(&stores.ttp),
+            keys: Arc::clone(&plan.keys.ttp),
+            quota: plan.tuning.quota,
+        })?;
+        let client = EhboxHd::new(ehbox_hd::Parts {
+            source: ehbox_hd::SERVICE.parse()?,
+            context: context.clone(),
+            ehealth: Arc::clone(&zones.ehealth),
+            hd: Arc::clone(&zones.hd),
+            store: Arc::clone(&stores.ehbox_hd),
+            definitions: Arc::clone(&plan.definitions),
+            keys: Arc::clone(&plan.keys.hd),
+        });
+        let hd4res = Hd4res::new(hd4res::Parts {
+            source: hd4res::SERVICE.parse()?,
+            context: context.clone(),
+            hd: Arc::clone(&zones.hd),
+            store: Arc::clone(&stores.hd4res),
+            definitions: Arc::clone(&plan.definitions),
+        });
+        let dhw = Dhw::new(DhwParts {
+            context: context.clone(),
+            broker: Arc::clone(&zones.hd),
+            store: Arc::clone(&stores.dhw),
+            definitions: Arc::clone(&plan.definitions),
+        });
+        let mut works = Vec::new();
+        let mut add = |service: &str, of_service: Vec<Work>| {
+            works.extend(of_service.into_iter().map(|work| (service.to_owned(), work)));
+        };
+        add(ehealth_ttp::SERVICE, ttp.works());
+        add(ehbox_hd::SERVICE, client.works());
+        add(hd4res::SERVICE, hd4res.works());
+        add(dhw::service::SERVICE, dhw.works());
+        Ok(Self { hd4dp: BTreeMap::new(), dhw, stores: stores.clone(), zones: zones.clone(), works })
+    }
+
+    async fn add_hospital(&mut self, plan: &Plan<'_>, nihdi: Nihdi) -> Result<(), InstallationError> {
+        let (of_hd4dp, of_client) = plan.keys.hospitals.get(&nihdi).ok_or(InstallationError::NoKeys(nihdi))?;
+        let stores = self.stores.hospitals.get(&nihdi).ok_or(InstallationError::NoKeys(nihdi))?;
+        let source = |service: &str| format!("{service}-{nihdi}").parse::<Source>();
+        let hd4dp = Hd4dp::new(hd4dp::Parts {
+            nihdi,
+            source: source(hd4dp::SERVICE)?,
+            context: plan.context.clone(),
+            broker: Arc::clone(&plan.zones.hospital),
+            store: Arc::clone(&stores.hd4dp),
+            definitions: Arc::clone(&plan.definitions),
+            secrets: secrets(of_hd4dp),
+            publication_size: plan.tuning.publication_size,
+            window: plan.tuning.window,
+        })
+        .await?;
+        let client = EhboxHco::new(ehbox_hco::Parts {
+            nihdi,
+            source: source(ehbox_hco::SERVICE)?,
+            context: plan.context.clone(),
+            hospital: Arc::clone(&plan.zones.hospital),
+            ehealth: Arc::clone(&plan.zones.ehealth),
+            itinerary: Arc::clone(&stores.ehbox_hco),
+            keys: Arc::clone(of_client),
+        });
+        let works = hd4dp.works().into_iter().map(|work| (source(hd4dp::SERVICE), work));
+        let works = works.chain(client.works().into_iter().map(|work| (source(ehbox_hco::SERVICE), work)));
+        for (service, work) in works {
+            self.works.push((service?.to_string(), work));
+        }
+        self.hd4dp.insert(nihdi, hd4dp);
+        Ok(())
+    }
+
+    /// The registers that the data warehouse knows.
+    #[must_use]
+    pub fn registers(&self) -> &Registers {
+        self.dhw.registers()
+    }
+}
+
+/// The working queues in the order of the flow, forward and back, with the zone's broker that each stands on.
+#[must_use]
+pub fn queues(zones: &Zones, hospitals: impl IntoIterator<Item = Nihdi> + Clone) -> Vec<(QueueName, Arc<dyn Broker>)> {
+    let mut queues = Vec::new();
+    for arrow in Arrow::ALL {
+        let broker = match arrow.zone() {
+            topology::Zone::Hospital => &zones.hospital,
+            topology::Zone::EHealth => &zones.ehealth,
+            topology::Zone::Hd => &zones.hd,
+        };
+        if arrow.per_hospital() {
+            queues.extend(hospitals.clone().into_iter().map(|nihdi| (arrow.queue(Some(&nihdi)), Arc::clone(broker))));
+        } else {
+            queues.push((arrow.queue(None), Arc::clone(broker)));
+        }
+    }
+    queues
+}

@@ -1,0 +1,130 @@
+//! The stores of all parties.
+
+use std::{collections::BTreeMap, path::Path, sync::Arc};
+
+use dcd::Definitions;
+use dhw::{DhwStore, Registers};
+use ehbox_hd::store::HdStore;
+use ehealth_ttp::store::TtpStore;
+use hd4dp::store::Hd4dpStore;
+use hd4res::store::Hd4resStore;
+use store::{Database, Itinerary, MemoryItinerary, Schema, SqliteItinerary, StoreError};
+use topology::Nihdi;
+
+/// The two stores of a hospital.
+#[derive(Clone)]
+pub struct HospitalStores {
+    /// HD4DP's.
+    pub hd4dp: Arc<dyn Hd4dpStore>,
+    /// The messaging client's.
+    pub ehbox_hco: Arc<dyn Itinerary>,
+}
+
+/// The stores of all parties.
+#[derive(Clone)]
+pub struct Stores {
+    /// Per hospital.
+    pub hospitals: BTreeMap<Nihdi, HospitalStores>,
+    /// The TTP's.
+    pub ttp: Arc<dyn TtpStore>,
+    /// Of healthdata's messaging client.
+    pub ehbox_hd: Arc<dyn HdStore>,
+    /// HD4RES's.
+    pub hd4res: Arc<dyn Hd4resStore>,
+    /// The data warehouse's.
+    pub dhw: Arc<dyn DhwStore>,
+}
+
+impl Stores {
+    /// Opens one SQLite file per party in `folder`, and holds the fingerprints of keys and definitions against those that it was
+    /// written under.
+    ///
+    /// # Errors
+    ///
+    /// [`StoreError`]; other keys are [`StoreError::OtherKeys`].
+    pub async fn open(
+        folder: &Path,
+        hospitals: &[Nihdi],
+        definitions: &Definitions,
+        fingerprints: &BTreeMap<String, String>,
+    ) -> Result<Self, StoreError> {
+        let mut databases: Vec<(String, Database)> = Vec::new();
+        let mut of_hospitals = BTreeMap::new();
+        for nihdi in hospitals {
+            let hd4dp = hd4dp::store::SqliteStore::open(folder, nihdi.as_str()).await?;
+            remember_definitions(hd4dp.database(), definitions).await?;
+            let client = Database::open(folder, &format!("{}-{nihdi}", ehbox_hco::SERVICE), Schema { steps: &[] }).await?;
+            databases.push((format!("{}-{nihdi}", hd4dp::SERVICE), hd4dp.database().clone()));
+            databases.push((client.name().to_owned(), client.clone()));
+            let stores = HospitalStores { hd4dp: Arc::new(hd4dp), ehbox_hco: Arc::new(SqliteItinerary::new(client)) };
+            of_hospitals.insert(*nihdi, stores);
+        }
+        let ttp = ehealth_ttp::store::SqliteStore::open(folder).await?;
+        let ehbox_hd = ehbox_hd::store::SqliteStore::open(folder).await?;
+        let hd4res = hd4res::store::SqliteStore::open(folder).await?;
+        databases.push((ehealth_ttp::SERVICE.to_owned(), ttp.database().clone()));
+        databases.push((ehbox_hd::SERVICE.to_owned(), ehbox_hd.database().clone()));
+        for (party, database) in &databases {
+            if let Some(fingerprint) = fingerprints.get(party) {
+                database.remember_key(party, fingerprint).await?;
+            }
+        }
+        // healthdata's other stores hold pseudonyms, so they are bound to the keys that made them.
+        if let Some(fingerprint) = fingerprints.get(ehealth_ttp::SERVICE) {
+            hd4res.database().remember_key(ehealth_ttp::SERVICE, fingerprint).await?;
+        }
+        let dhw = dhw::SqliteStore::open(folder, Arc::new(Registers::new(definitions))).await?;
+        Ok(Self {
+            hospitals: of_hospitals,
+            ttp: Arc::new(ttp),
+            ehbox_hd: Arc::new(ehbox_hd),
+            hd4res: Arc::new(hd4res),
+            dhw: Arc::new(dhw),
+        })
+    }
+
+    /// Stores that die with the process.
+    #[must_use]
+    pub fn in_memory(hospitals: &[Nihdi], definitions: &Definitions) -> Self {
+        let hospital = |nihdi: &Nihdi| {
+            let stores = HospitalStores {
+                hd4dp: Arc::new(hd4dp::store::MemoryStore::default()),
+                ehbox_hco: Arc::new(MemoryItinerary::default()),
+            };
+            (*nihdi, stores)
+        };
+        Self {
+            hospitals: hospitals.iter().map(hospital).collect(),
+            ttp: Arc::new(ehealth_ttp::store::MemoryStore::default()),
+            ehbox_hd: Arc::new(ehbox_hd::store::MemoryStore::default()),
+            hd4res: Arc::new(hd4res::store::MemoryStore::default()),
+            dhw: Arc::new(dhw::MemoryStore::new(Arc::new(Registers::new(definitions)))),
+        }
+    }
+
+    /// The itinerary of every party, by the service's name.
+    #[must_use]
+    pub fn itineraries(&self) -> Vec<(String, Arc<dyn Itinerary>)> {
+        let mut itineraries: Vec<(String, Arc<dyn Itinerary>)> = Vec::new();
+        for (nihdi, stores) in &self.hospitals {
+            itineraries.push((format!("{}-{nihdi}", hd4dp::SERVICE), Arc::clone(&stores.hd4dp) as Arc<dyn Itinerary>));
+            itineraries.push((format!("{}-{nihdi}", ehbox_hco::SERVICE), Arc::clone(&stores.ehbox_hco)));
+        }
+        itineraries.push((ehealth_ttp::SERVICE.to_owned(), Arc::clone(&self.ttp) as Arc<dyn Itinerary>));
+        itineraries.push((ehbox_hd::SERVICE.to_owned(), Arc::clone(&self.ehbox_hd) as Arc<dyn Itinerary>));
+        itineraries.push((hd4res::SERVICE.to_owned(), Arc::clone(&self.hd4res) as Arc<dyn Itinerary>));
+        itineraries.push((dhw::service::SERVICE.to_owned(), Arc::clone(&self.dhw) as Arc<dyn Itinerary>));
+        itineraries
+    }
+}
+
+/// A definition that changes without a new version would make another content of a stored row than was sent; so each version's
+/// fingerprint is remembered like a key's.
+async fn remember_definitions(database: &Database, definitions: &Definitions) -> Result<(), StoreError> {
+    for definition in definitions.iter() {
+        let fingerprint: String = definition.fingerprint().iter().map(|byte| format!("{byte:02x}")).collect();
+        let name = format!("definition {} {}", definition.name(), definition.version());
+        database.remember_key(&name, &fingerprint).await?;
+    }
+    Ok(())
+}
