@@ -71,12 +71,15 @@ pub(crate) struct Ready {
     first_sent_at: Option<Timestamp>,
 }
 
+/// The policies of each definition version that was used so far.
+type PoliciesByVersion = BTreeMap<(String, u32), Arc<[Policy]>>;
+
 /// HD4DP of one hospital.
 pub struct Hd4dp {
     pub(crate) parts: Parts,
     pub(crate) waiting: watch::Sender<u64>,
     ids: Mutex<IdBatch>,
-    policies: Mutex<BTreeMap<(String, u32), Arc<[Policy]>>>,
+    policies: Mutex<PoliciesByVersion>,
     outgoing: mpsc::Sender<Vec<Ready>>,
     dispatched: AsyncMutex<mpsc::Receiver<Vec<Ready>>>,
 }

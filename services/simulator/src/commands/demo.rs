@@ -50,7 +50,11 @@ pub struct DemoArgs {
 
 const HOSPITALS: [&str; 2] = ["00000196", "00000295"];
 const SEED: u64 = 2026;
-const ROWS: u64 = 120;
+/// Rows of a register, in the proportions in which a population's visits come to the boards and to treatment, so that the records of
+/// one visit find each other.
+const ROWS: [(&str, u64); 3] = [("Precision_Local_MAB", 120), ("Precision_Central_MAB", 55), ("Precision_Treatment", 70)];
+/// Rows of a register that `--definitions` added.
+const OTHER_ROWS: u64 = 60;
 const FAULTY_PERCENT: u8 = 3;
 const PATIENCE: Duration = Duration::from_secs(30);
 /// Rejected rows that the report shows.
@@ -120,6 +124,10 @@ fn samples(folder: &Path, hospitals: &[Nihdi], definitions: &Definitions) -> any
         }
     }
     Ok(samples)
+}
+
+fn rows(register: &str) -> u64 {
+    ROWS.iter().find(|(name, _)| *name == register).map_or(OTHER_ROWS, |(_, rows)| *rows)
 }
 
 async fn send(session: &Session, samples: &[Sample], folder: &Path) -> anyhow::Result<(Vec<(Nihdi, UploadId)>, Duration)> {
@@ -207,7 +215,7 @@ fn steps(summary: &Summary) -> String {
 }
 
 fn rejected(folder: &Path, samples: &[Sample]) -> anyhow::Result<Vec<String>> {
-    let mut lines = Vec::new();
+    let (mut lines, mut codes) = (Vec::new(), BTreeSet::new());
     let mut count = 0;
     for sample in samples {
         let name = format!("{}.error.csv", sample.definition.name());
@@ -217,8 +225,10 @@ fn rejected(folder: &Path, samples: &[Sample]) -> anyhow::Result<Vec<String>> {
         while let Some(record) = reader.next_record()? {
             count += 1;
             let Ok(fields) = &record.body else { continue };
-            if lines.len() < SHOWN {
-                let (line, error) = (fields.get_lossy(0), fields.get_lossy(1));
+            let (line, error) = (fields.get_lossy(0), fields.get_lossy(1));
+            // One of each kind says more than many of one.
+            let code = error.split(' ').next().unwrap_or_default().to_owned();
+            if lines.len() < SHOWN && codes.insert(code) {
                 lines.push(format!("  {} {} line {line}: {error}", sample.hospital, sample.definition.name()));
             }
         }
