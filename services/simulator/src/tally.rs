@@ -214,7 +214,7 @@ pub async fn summary(
     let seen = read(stores, items, marks).await?;
     let mut dead = 0;
     for chunk in seen.dead.iter().filter(|item| items.contains(item)).copied().collect::<Vec<_>>().chunks(ITEMS as usize) {
-        dead += chunk.len() as u64 - unanswered_are_dead(stores, chunk).await?;
+        dead += chunk.len() as u64 - came_through(stores, chunk).await?;
     }
     let validated = (at_dhw + repeated).min(rows.accepted);
     let held = (at_hd + repeated).min(rows.accepted);
@@ -229,7 +229,7 @@ pub async fn summary(
         validated,
         pending: rows.accepted.saturating_sub(done).saturating_sub(dead),
         lost: rows.confirmed.saturating_sub(held),
-        unexpected: unexpected(&seen),
+        unexpected: unexpected(stores, items, &seen).await?,
         duplicated: duplicated(&seen),
         redelivered: seen.known,
         dead_lettered: dead,
@@ -240,7 +240,7 @@ pub async fn summary(
 }
 
 /// How many of these dead-lettered items came through all the same, by a later sending.
-async fn unanswered_are_dead(stores: &Stores, dead: &[Uuid]) -> Result<u64, StoreError> {
+async fn came_through(stores: &Stores, dead: &[Uuid]) -> Result<u64, StoreError> {
     let mut through = 0;
     for item in dead {
         let one = std::slice::from_ref(item);
@@ -250,12 +250,21 @@ async fn unanswered_are_dead(stores: &Stores, dead: &[Uuid]) -> Result<u64, Stor
 }
 
 async fn is_confirmed(stores: &Stores, item: &Uuid) -> Result<bool, StoreError> {
+    Ok(confirmation(stores, item).await? == Some(true))
+}
+
+async fn is_known(stores: &Stores, item: &Uuid) -> Result<bool, StoreError> {
+    Ok(confirmation(stores, item).await?.is_some())
+}
+
+/// Whether a hospital's item was confirmed; `None` when it is no hospital's.
+async fn confirmation(stores: &Stores, item: &Uuid) -> Result<Option<bool>, StoreError> {
     for hospital in stores.hospitals.values() {
-        if hospital.hd4dp.is_confirmed(*item).await? == Some(true) {
-            return Ok(true);
+        if let Some(confirmed) = hospital.hd4dp.is_confirmed(*item).await? {
+            return Ok(Some(confirmed));
         }
     }
-    Ok(false)
+    Ok(None)
 }
 
 async fn read(stores: &Stores, items: &Items, marks: &Marks) -> Result<Seen, StoreError> {
@@ -276,9 +285,16 @@ async fn read(stores: &Stores, items: &Items, marks: &Marks) -> Result<Seen, Sto
     Ok(seen)
 }
 
-/// Arrived, and sent by nobody.
-fn unexpected(seen: &Seen) -> u64 {
-    seen.arrived.iter().filter(|item| seen.sent.binary_search(item).is_err()).count() as u64
+/// Arrived, and sent by nobody: neither by this call, nor by an earlier one whose publications a broker had kept.
+async fn unexpected(stores: &Stores, items: &Items, seen: &Seen) -> Result<u64, StoreError> {
+    let mut unexpected = 0;
+    for item in &seen.arrived {
+        let is_sent = items.contains(item) || seen.sent.binary_search(item).is_ok();
+        if !is_sent && !is_known(stores, item).await? {
+            unexpected += 1;
+        }
+    }
+    Ok(unexpected)
 }
 
 /// Arrived as new more than once.
