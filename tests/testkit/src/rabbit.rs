@@ -1,15 +1,23 @@
 use std::fmt;
 use std::io::Write as _;
+use std::sync::Arc;
+use std::time::Duration;
 
 use anyhow::{Context, Result, bail, ensure};
-use testcontainers::core::{IntoContainerPort, WaitFor};
+use broker::RabbitBroker;
+use clock::{SystemClock, sleep, timeout};
+use testcontainers::core::IntoContainerPort;
 use testcontainers::runners::AsyncRunner;
 use testcontainers::{ContainerAsync, GenericImage};
+use topology::Naming;
 
 use crate::Node;
 
 /// Names a broker to test against instead of starting one. Its user needs configure rights on its virtual host.
 const URL_VARIABLE: &str = "PRECISION_TEST_AMQP";
+
+/// From the start of the container, the image being there.
+const CONTAINER_DEADLINE: Duration = Duration::from_secs(120);
 
 /// A RabbitMQ for live tests. What was started for it stops when it is dropped.
 pub struct Rabbit {
@@ -77,13 +85,13 @@ impl Rabbit {
     }
 
     async fn in_container() -> Result<Self> {
-        let image = GenericImage::new("rabbitmq", "4-management")
-            .with_exposed_port(5672.tcp())
-            .with_wait_for(WaitFor::message_on_stdout("Server startup complete"));
+        let image = GenericImage::new("rabbitmq", "4-management").with_exposed_port(5672.tcp());
         let container = image.start().await?;
         let host = container.get_host().await?;
         let port = container.get_host_port_ipv4(5672).await.context("the container shows no port")?;
-        Ok(Self { url: format!("amqp://guest:guest@{host}:{port}/%2f"), running: Running::Container(Box::new(container)) })
+        let url = format!("amqp://guest:guest@{host}:{port}/%2f");
+        wait_until_it_speaks(&url).await?;
+        Ok(Self { url, running: Running::Container(Box::new(container)) })
     }
 
     /// The address, with user and password.
@@ -101,4 +109,15 @@ impl Rabbit {
             Running::Node(_) => Origin::PrivateNode,
         }
     }
+}
+
+/// Not by a line of its log, which differs between images, nor by its port, which Docker opens at once.
+async fn wait_until_it_speaks(url: &str) -> Result<()> {
+    let trying = async {
+        while RabbitBroker::connect(url, Naming::default(), Arc::new(SystemClock)).await.is_err() {
+            sleep(&SystemClock, Duration::from_millis(200)).await;
+        }
+    };
+    let limit = format!("the container did not speak AMQP within {} s", CONTAINER_DEADLINE.as_secs());
+    timeout(&SystemClock, CONTAINER_DEADLINE, trying).await.context(limit)
 }

@@ -90,7 +90,7 @@ impl Lane {
             tokio::select! {
                 Some(outcome) = self.confirms.next(), if !self.confirms.is_empty() => {
                     if let Err(error) = self.settle(outcome) {
-                        return self.fail(&error);
+                        return self.fail(&error, jobs);
                     }
                 }
                 job = jobs.recv() => match job {
@@ -106,8 +106,9 @@ impl Lane {
                     let oldest = self.waiting.first_key_value().map(|(_, (_, deadline))| *deadline);
                     if oldest.is_some_and(|deadline| deadline <= now) {
                         tracing::warn!(exchange = %self.exchange, waiting = self.waiting.len(), "confirms did not arrive in time");
-                        self.answer_all(PublishError::ConfirmLost);
+                        jobs.close();
                         self.link.abandon().await;
+                        self.answer_all(PublishError::ConfirmLost);
                         return PublishError::ConfirmLost;
                     }
                     alarm = self.clock.sleep_until(oldest.unwrap_or_else(|| now.plus(CONFIRM_DEADLINE)));
@@ -175,17 +176,18 @@ impl Lane {
         }
         let mut broken = None;
         for (number, outcome) in outcomes {
-            let Some((reply, _)) = self.waiting.remove(&number) else { continue };
+            let Some((reply, deadline)) = self.waiting.remove(&number) else { continue };
             let answer = match outcome {
                 _ if self.returned.remove(&number) => Err(PublishError::Unroutable),
                 Ok(Confirmation::Ack(_)) => Ok(()),
                 Ok(Confirmation::Nack(_)) => Err(PublishError::Rejected),
                 // Every channel here has confirms switched on.
                 Ok(Confirmation::NotRequested) => Err(PublishError::ConfirmLost),
+                // The channel is gone, and with it every answer: the caller gives them all the same one.
                 Err(error) => {
-                    let answer = fault::of_publishing(&error);
                     broken = Some(error);
-                    Err(answer)
+                    self.waiting.insert(number, (reply, deadline));
+                    continue;
                 }
             };
             let _ = reply.send(answer);
@@ -193,7 +195,9 @@ impl Lane {
         broken.map_or(Ok(()), Err)
     }
 
-    fn fail(&mut self, error: &lapin::Error) -> PublishError {
+    /// Closes before it answers, so that whoever tries again at once meets the next lane.
+    fn fail(&mut self, error: &lapin::Error, jobs: &mut mpsc::UnboundedReceiver<Job>) -> PublishError {
+        jobs.close();
         tracing::warn!(exchange = %self.exchange, waiting = self.waiting.len(), %error, "a publishing channel broke");
         let reason = fault::of_publishing(error);
         self.answer_all(reason);
