@@ -1,0 +1,384 @@
+//! The warehouse's store in SQLite.
+
+use std::{
+    collections::{BTreeMap, BTreeSet, HashSet},
+    path::Path,
+    sync::Arc,
+};
+
+use async_trait::async_trait;
+use dcd::Severity;
+use registration::{Cell, Place};
+use sqlx::{AssertSqlSafe, Row, SqliteConnection, TypeInfo, ValueRef, sqlite::SqliteRow};
+use store::{Database, Itinerary, Passage, Schema, StoreError, bulk, itinerary};
+use uuid::Uuid;
+
+use super::{
+    Batch, DhwStore, RowKey, StoredRow, passages,
+    tables::{Column, Table},
+    verdicts,
+    write::{self, NewRow},
+};
+use crate::{
+    across::{Member, Touched},
+    conclude::{conclude, touched},
+    decide::{Answer, Before, Fate, Live, decide},
+    findings::{FindingKey, StoredFinding},
+    registers::Registers,
+    validate::Registration,
+};
+
+/// What does not depend on definitions. Findings stand in the order of their file.
+const SCHEMA: Schema = Schema {
+    steps: &["
+CREATE TABLE item (
+    id BLOB NOT NULL, sender TEXT NOT NULL, clean INTEGER NOT NULL, findings TEXT, PRIMARY KEY (id, sender)) WITHOUT ROWID;
+CREATE TABLE tombstone (
+    registration_id BLOB NOT NULL, sender TEXT NOT NULL, version INTEGER NOT NULL,
+    PRIMARY KEY (registration_id, sender)) WITHOUT ROWID;
+CREATE TABLE finding (
+    pseudonym TEXT NOT NULL, dcd TEXT NOT NULL, unique_id TEXT NOT NULL, sender TEXT NOT NULL,
+    across INTEGER NOT NULL, number INTEGER NOT NULL, rule TEXT, code TEXT NOT NULL, severity TEXT NOT NULL, about TEXT,
+    en TEXT NOT NULL, nl TEXT NOT NULL, fr TEXT NOT NULL,
+    PRIMARY KEY (pseudonym, dcd, unique_id, sender, across, number)) WITHOUT ROWID;
+"],
+};
+
+/// The warehouse's store in `<folder>/dhw.sqlite`.
+#[derive(Debug)]
+pub struct SqliteStore {
+    database: Database,
+    registers: Arc<Registers>,
+    tables: Vec<Table>,
+}
+
+impl SqliteStore {
+    /// Opens the store and makes the tables of these registers where they are missing.
+    ///
+    /// # Errors
+    ///
+    /// [`StoreError`].
+    pub async fn open(folder: &Path, registers: Arc<Registers>) -> Result<Self, StoreError> {
+        let database = Database::open(folder, "dhw", SCHEMA).await?;
+        let tables: Vec<Table> = registers.list().iter().map(|register| Table::new(&registers, register)).collect();
+        let mut transaction = database.write().await?;
+        for table in &tables {
+            table.create(&mut transaction).await?;
+        }
+        transaction.commit().await?;
+        Ok(Self { database, registers, tables })
+    }
+
+    /// The file below, for what all stores have.
+    #[must_use]
+    pub fn database(&self) -> &Database {
+        &self.database
+    }
+
+    fn table(&self, register: usize) -> Result<&Table, StoreError> {
+        self.tables.get(register).ok_or(StoreError::Damaged { what: "register number" })
+    }
+
+    /// Members whose `column` is one of the texts of the JSON array `keys`.
+    async fn members(
+        &self,
+        connection: &mut SqliteConnection,
+        register: usize,
+        column: &str,
+        keys: &str,
+    ) -> Result<Vec<Live>, StoreError> {
+        let sql = format!("{}{column}", self.table(register)?.members);
+        let rows = sqlx::query(AssertSqlSafe(sql)).bind(keys).fetch_all(connection).await?;
+        rows.iter().map(|row| member(row, register, self.registers.facts().len())).collect()
+    }
+
+    /// What the store holds that a batch may meet.
+    async fn before(&self, connection: &mut SqliteConnection, batch: &[Registration]) -> Result<Before, StoreError> {
+        let mut before = Before::default();
+        let items = bulk::id_list(batch.iter().map(|registration| &registration.item));
+        const KNOWN: &str = "SELECT id, sender, clean, findings FROM item WHERE id IN (SELECT unhex(value) FROM json_each(?))";
+        for row in sqlx::query(KNOWN).bind(items).fetch_all(&mut *connection).await? {
+            before.known.insert((row.try_get("sender")?, id(&row, "id")?), answer(&row)?);
+        }
+        let ids: BTreeSet<Uuid> = batch.iter().map(|registration| registration.id().1).collect();
+        const DELETED: &str = "SELECT registration_id, sender, version FROM tombstone
+            WHERE registration_id IN (SELECT unhex(value) FROM json_each(?))";
+        for row in sqlx::query(DELETED).bind(bulk::id_list(&ids)).fetch_all(&mut *connection).await? {
+            before.deleted.insert((row.try_get("sender")?, id(&row, "registration_id")?), row.try_get("version")?);
+        }
+        let mut of_dcd: BTreeMap<&str, (BTreeSet<Uuid>, BTreeSet<&str>)> = BTreeMap::new();
+        for registration in batch {
+            let (ids, unique_ids) = of_dcd.entry(&registration.content.head().dcd).or_default();
+            ids.insert(registration.id().1);
+            unique_ids.insert(&registration.member.unique_id);
+        }
+        let mut seen = HashSet::new();
+        for (number, register) in self.registers.list().iter().enumerate() {
+            let Some((ids, unique_ids)) = of_dcd.get(register.definition().name()) else { continue };
+            let mut live = self.members(connection, number, "t.registration_id = unhex(k.value)", &bulk::id_list(ids)).await?;
+            live.extend(self.members(connection, number, "t.unique_id = k.value", &array(unique_ids)?).await?);
+            before.live.extend(live.into_iter().filter(|live| seen.insert((number, live.row))));
+        }
+        Ok(before)
+    }
+
+    /// The registrations of the touched groups that stood before and stay.
+    async fn standing(
+        &self,
+        connection: &mut SqliteConnection,
+        touched: &Touched<'_>,
+        gone: &[&Live],
+    ) -> Result<Vec<Live>, StoreError> {
+        let mut seen: HashSet<(usize, i64)> = gone.iter().map(|live| (live.member.register, live.row)).collect();
+        let mut standing = Vec::new();
+        let patients = array(&touched.patients.iter().copied().collect::<BTreeSet<_>>())?;
+        for (number, table) in self.tables.iter().enumerate() {
+            let mut live = Vec::new();
+            let compares = |fact: &usize| self.registers.get(number).is_some_and(|register| register.fact(*fact).is_some());
+            if !touched.patients.is_empty() && self.registers.patient_facts().iter().any(compares) {
+                live = self.members(connection, number, "t.pseudonym = k.value", &patients).await?;
+            }
+            for (link, column) in self.registers.links().iter().zip(&table.links) {
+                let Some(column) = column else { continue };
+                let values = touched.links.iter().filter(|(of, _)| of == link).map(|(_, value)| *value);
+                let values: BTreeSet<&str> = values.collect();
+                if !values.is_empty() {
+                    live.extend(self.members(connection, number, &format!("t.{column} = k.value"), &array(&values)?).await?);
+                }
+            }
+            standing.extend(live.into_iter().filter(|live| seen.insert((number, live.row))));
+        }
+        Ok(standing)
+    }
+
+    /// The findings across registrations that are kept of the patients of `standing`.
+    async fn kept(&self, connection: &mut SqliteConnection, standing: &[Live]) -> Result<HashSet<FindingKey>, StoreError> {
+        let patients: BTreeSet<&str> = standing.iter().map(|live| live.member.pseudonym.as_str()).collect();
+        if patients.is_empty() {
+            return Ok(HashSet::new());
+        }
+        const SELECT: &str = "SELECT pseudonym, dcd, unique_id, sender, across, number
+            FROM json_each(?) k CROSS JOIN finding f ON f.pseudonym = k.value WHERE f.across = 1";
+        let rows = sqlx::query(SELECT).bind(array(&patients)?).fetch_all(connection).await?;
+        rows.iter().map(key).collect()
+    }
+
+    async fn write_rows(
+        &self,
+        connection: &mut SqliteConnection,
+        written: impl Iterator<Item = &Registration>,
+    ) -> Result<(), StoreError> {
+        let mut of_register: BTreeMap<usize, Vec<&Registration>> = BTreeMap::new();
+        for registration in written {
+            of_register.entry(registration.member.register).or_default().push(registration);
+        }
+        for (register, registrations) in of_register {
+            let table = self.table(register)?;
+            let sql = format!("SELECT coalesce(max(id), 0) FROM {}", table.name);
+            let last: i64 = sqlx::query_scalar(AssertSqlSafe(sql)).fetch_one(&mut *connection).await?;
+            let rows = (last + 1..).zip(registrations).map(|(row, registration)| NewRow { row, registration });
+            write::rows(connection, table, &rows.collect::<Vec<_>>()).await?;
+        }
+        Ok(())
+    }
+
+    async fn remove(&self, connection: &mut SqliteConnection, gone: &[&Live]) -> Result<(), StoreError> {
+        for (number, (table, register)) in self.tables.iter().zip(self.registers.list()).enumerate() {
+            let of_register: Vec<&Live> = gone.iter().copied().filter(|live| live.member.register == number).collect();
+            if !of_register.is_empty() {
+                write::remove(connection, table, register.definition().name(), &of_register).await?;
+            }
+        }
+        Ok(())
+    }
+}
+
+#[async_trait]
+impl Itinerary for SqliteStore {
+    async fn record(&self, passages: &[Passage]) -> Result<(), StoreError> {
+        let mut transaction = self.database.write().await?;
+        itinerary::insert(&mut transaction, passages).await?;
+        transaction.commit().await?;
+        Ok(())
+    }
+
+    async fn passages(&self, after: i64, limit: u32) -> Result<Vec<(i64, Passage)>, StoreError> {
+        itinerary::page(&self.database, after, limit).await
+    }
+
+    async fn last(&self) -> Result<i64, StoreError> {
+        itinerary::last(&self.database).await
+    }
+}
+
+#[async_trait]
+impl DhwStore for SqliteStore {
+    async fn settle(&self, batch: &Batch) -> Result<Vec<Answer>, StoreError> {
+        let registrations = batch.registrations.as_slice();
+        let mut transaction = self.database.write().await?;
+        let before = self.before(&mut transaction, registrations).await?;
+        let decision = decide(&self.registers, registrations, &before);
+        let gone: Vec<&Live> = decision.removed.iter().filter_map(|at| before.live.get(*at)).collect();
+        let touched = touched(&self.registers, registrations, &decision, gone.iter().map(|live| &live.member));
+        let standing = self.standing(&mut transaction, &touched, &gone).await?;
+        let kept = self.kept(&mut transaction, &standing).await?;
+        let members: Vec<&Member> = standing.iter().map(|live| &live.member).collect();
+        let conclusion = conclude(&self.registers, registrations, &decision, &touched, &members, &kept);
+
+        let with = |fate| decision.with(fate).filter_map(|at| registrations.get(at));
+        self.remove(&mut transaction, &gone).await?;
+        self.write_rows(&mut transaction, with(&Fate::Written)).await?;
+        write::findings(&mut transaction, &conclusion.added, &conclusion.cleared).await?;
+        write::tombstones(&mut transaction, &with(&Fate::Deleted).collect::<Vec<_>>()).await?;
+        write::verdicts(&mut transaction, &verdicts(batch, &decision, &conclusion.answers).collect::<Vec<_>>()).await?;
+        itinerary::insert(&mut transaction, &passages(batch, &decision)).await?;
+        transaction.commit().await?;
+        Ok(conclusion.answers)
+    }
+
+    async fn validated(&self, items: &[Uuid]) -> Result<u64, StoreError> {
+        const COUNT: &str = "SELECT count(DISTINCT id) FROM item WHERE id IN (SELECT unhex(value) FROM json_each(?))";
+        let count: i64 = sqlx::query_scalar(COUNT).bind(bulk::id_list(items)).fetch_one(self.database.readers()).await?;
+        Ok(u64::try_from(count).unwrap_or(0))
+    }
+
+    async fn count(&self) -> Result<u64, StoreError> {
+        let mut sum = 0;
+        for table in &self.tables {
+            let sql = format!("SELECT count(*) FROM {}", table.name);
+            let count: i64 = sqlx::query_scalar(AssertSqlSafe(sql)).fetch_one(self.database.readers()).await?;
+            sum += u64::try_from(count).unwrap_or(0);
+        }
+        Ok(sum)
+    }
+
+    async fn rows(&self, register: usize, after: Option<&RowKey>, limit: u32) -> Result<Vec<StoredRow>, StoreError> {
+        let table = self.table(register)?;
+        let (pseudonym, unique_id, sender) =
+            after.map_or(("", "", ""), |key| (key.pseudonym.as_str(), key.unique_id.as_str(), key.sender.as_str()));
+        let query = sqlx::query(AssertSqlSafe(table.rows.as_str())).bind(pseudonym).bind(unique_id).bind(sender).bind(limit);
+        let mut rows: Vec<StoredRow> = Vec::new();
+        let mut places: BTreeMap<i64, usize> = BTreeMap::new();
+        for row in query.fetch_all(self.database.readers()).await? {
+            places.insert(row.try_get(0)?, rows.len());
+            let key = RowKey { pseudonym: row.try_get(1)?, unique_id: row.try_get(2)?, sender: row.try_get(3)? };
+            rows.push(StoredRow { key, cells: cells(&row, 4, &table.columns, None)? });
+        }
+        let ids = serde_json::to_string(&places.keys().collect::<Vec<_>>()).map_err(|_| StoreError::Damaged { what: "row" })?;
+        for list in &table.lists {
+            let items = sqlx::query(AssertSqlSafe(list.items.as_str())).bind(&ids).fetch_all(self.database.readers()).await?;
+            for item in &items {
+                let stored = places.get(&item.try_get::<i64, _>(0)?).and_then(|at| rows.get_mut(*at));
+                let of_item = cells(item, 2, &list.columns, Some(item.try_get(1)?))?;
+                stored.into_iter().for_each(|stored| stored.cells.extend_from_slice(&of_item));
+            }
+        }
+        rows.iter_mut().for_each(|row| row.cells.sort_by_key(|cell| cell.place));
+        Ok(rows)
+    }
+
+    async fn list_widths(&self, register: usize) -> Result<Vec<u16>, StoreError> {
+        let mut widths = Vec::new();
+        for list in &self.table(register)?.lists {
+            let sql = format!("SELECT coalesce(max(item) + 1, 0) FROM {}", list.name);
+            let width: i64 = sqlx::query_scalar(AssertSqlSafe(sql)).fetch_one(self.database.readers()).await?;
+            widths.push(u16::try_from(width).unwrap_or(u16::MAX));
+        }
+        Ok(widths)
+    }
+
+    async fn findings(&self, after: Option<&FindingKey>, limit: u32) -> Result<Vec<StoredFinding>, StoreError> {
+        const FIRST: &str = "SELECT * FROM finding ORDER BY pseudonym, dcd, unique_id, sender, across, number LIMIT ?";
+        const NEXT: &str = "SELECT * FROM finding
+            WHERE (pseudonym, dcd, unique_id, sender, across, number) > (?, ?, ?, ?, ?, ?)
+            ORDER BY pseudonym, dcd, unique_id, sender, across, number LIMIT ?";
+        let query = after.map_or_else(|| sqlx::query(FIRST), |key| write::bind_key(sqlx::query(NEXT), key));
+        let rows = query.bind(limit).fetch_all(self.database.readers()).await?;
+        rows.iter().map(finding).collect()
+    }
+}
+
+/// Texts as a JSON array.
+fn array(texts: &BTreeSet<&str>) -> Result<String, StoreError> {
+    serde_json::to_string(texts).map_err(|_| StoreError::Damaged { what: "key" })
+}
+
+fn id(row: &SqliteRow, column: &str) -> Result<Uuid, StoreError> {
+    Uuid::from_slice(row.try_get(column)?).map_err(|_| StoreError::Damaged { what: "id" })
+}
+
+fn answer(row: &SqliteRow) -> Result<Answer, StoreError> {
+    let findings: Option<&str> = row.try_get("findings")?;
+    let findings = findings.map(serde_json::from_str).transpose().map_err(|_| StoreError::Damaged { what: "verdict" })?;
+    Ok(Answer { clean: row.try_get("clean")?, findings: findings.unwrap_or_default() })
+}
+
+/// A member as [`Table::members`] selects it.
+fn member(row: &SqliteRow, register: usize, facts: usize) -> Result<Live, StoreError> {
+    let fact = |fact: usize| text(row, 6 + fact);
+    Ok(Live {
+        row: row.try_get(0)?,
+        registration_id: Uuid::from_slice(row.try_get(1)?).map_err(|_| StoreError::Damaged { what: "id" })?,
+        version: row.try_get(2)?,
+        member: Member {
+            register,
+            sender: row.try_get(3)?,
+            pseudonym: row.try_get(4)?,
+            unique_id: row.try_get(5)?,
+            facts: (0..facts).map(fact).collect::<Result<_, _>>()?,
+        },
+    })
+}
+
+/// The filled fields of a row, whose columns begin at `first`.
+fn cells(row: &SqliteRow, first: usize, columns: &[Column], item: Option<u16>) -> Result<Vec<Cell>, StoreError> {
+    let mut cells = Vec::new();
+    for (at, Column { field, .. }) in columns.iter().enumerate() {
+        if let Some(value) = text(row, first + at)? {
+            cells.push(Cell { place: Place { field: *field, item }, value });
+        }
+    }
+    Ok(cells)
+}
+
+/// A value in canonical form. What SQLite keeps as a number has so few digits that it prints as it was written.
+fn text(row: &SqliteRow, column: usize) -> Result<Option<String>, StoreError> {
+    let value = row.try_get_raw(column)?;
+    let kind = value.type_info();
+    Ok(match kind.name() {
+        _ if value.is_null() => None,
+        "INTEGER" => Some(row.try_get_unchecked::<i64, _>(column)?.to_string()),
+        "REAL" => Some(row.try_get_unchecked::<f64, _>(column)?.to_string()),
+        "BLOB" => {
+            let bytes: Vec<u8> = row.try_get_unchecked(column)?;
+            Some(String::from_utf8(bytes).map_err(|_| StoreError::Damaged { what: "value" })?)
+        }
+        _ => Some(row.try_get_unchecked(column)?),
+    })
+}
+
+fn key(row: &SqliteRow) -> Result<FindingKey, StoreError> {
+    Ok(FindingKey {
+        pseudonym: row.try_get("pseudonym")?,
+        dcd: row.try_get("dcd")?,
+        unique_id: row.try_get("unique_id")?,
+        sender: row.try_get("sender")?,
+        across: row.try_get("across")?,
+        number: row.try_get("number")?,
+    })
+}
+
+fn finding(row: &SqliteRow) -> Result<StoredFinding, StoreError> {
+    Ok(StoredFinding {
+        key: key(row)?,
+        rule: row.try_get("rule")?,
+        code: row.try_get("code")?,
+        severity: match row.try_get("severity")? {
+            "error" => Severity::Error,
+            "warning" => Severity::Warning,
+            _ => return Err(StoreError::Damaged { what: "finding" }),
+        },
+        column: row.try_get("about")?,
+        messages: [row.try_get("en")?, row.try_get("nl")?, row.try_get("fr")?],
+    })
+}

@@ -1,0 +1,188 @@
+//! The typed tables of a register, generated from its definition.
+//!
+//! `<name>_<version>` has a row per registration, with the columns that healthdata may have under healthdata's names; `<name>_<version>|<list>`
+//! has a row per item of a repeating list. Numbers have NUMERIC affinity, so that they compare as numbers; everything else is text.
+
+use std::collections::HashSet;
+
+use dcd::{Field, FieldNo, Group, GroupKind, Kind};
+use registration::Policy;
+use sqlx::{AssertSqlSafe, Row, SqliteConnection};
+use store::StoreError;
+
+use crate::registers::{Register, Registers};
+
+/// What a registration's row has besides the columns of its register.
+pub(super) const OWN: [&str; 7] = ["id", "sender", "registration_id", "version", "item_id", "pseudonym", "unique_id"];
+
+/// Columns of a member in front of its facts: see [`Table::members`].
+pub(super) const MEMBER: &str = "t.id, t.registration_id, t.version, t.sender, t.pseudonym, t.unique_id";
+
+/// The table of a register, with the statements that use it.
+#[derive(Debug)]
+pub(super) struct Table {
+    /// Its name, quoted.
+    pub name: String,
+    /// The columns of the register's fields, in rising order of these; they stand behind [`OWN`].
+    pub columns: Vec<Column>,
+    /// Head of the statement that writes rows: [`OWN`], then the fields.
+    pub insert: String,
+    /// Selects members, up to the condition that a key `k.value` of a JSON array is held against.
+    pub members: String,
+    /// For each of [`Registers::links`] the column that is looked in; none when the register lacks it.
+    pub links: Vec<Option<String>>,
+    /// Selects rows of the researcher's file behind a key, up to a limit: row, pseudonym, unique id, sender, then the fields.
+    pub rows: String,
+    /// The tables of its repeating lists, in the definition's order.
+    pub lists: Vec<ListTable>,
+    indices: Vec<String>,
+}
+
+/// The table of a repeating list.
+#[derive(Debug)]
+pub(super) struct ListTable {
+    /// Its name, quoted.
+    pub name: String,
+    /// The columns of the list's fields, in rising order of these; they stand behind `record` and `item`.
+    pub columns: Vec<Column>,
+    /// All fields of the list.
+    pub range: std::ops::Range<FieldNo>,
+    /// Head of the statement that writes items: record, item, then the fields.
+    pub insert: String,
+    /// Selects the items of the rows of a JSON array: record, item, then the fields.
+    pub items: String,
+}
+
+/// The column of a field.
+#[derive(Debug)]
+pub(super) struct Column {
+    /// The field.
+    pub field: FieldNo,
+    /// Whether it holds numbers.
+    pub is_number: bool,
+    /// Quoted.
+    name: String,
+}
+
+/// `"name"`, as SQL quotes an identifier.
+fn quoted(name: &str) -> String {
+    format!("\"{}\"", name.replace('"', "\"\""))
+}
+
+impl Table {
+    pub(super) fn new(registers: &Registers, register: &Register) -> Self {
+        let definition = register.definition();
+        let plain = format!("{}_{}", definition.name(), definition.version());
+        let name = quoted(&plain);
+        let fields = || (0..).zip(definition.fields());
+        let columns = columns(&OWN, fields().filter(|(_, field)| field.list().is_none()));
+        let column_of = |field: FieldNo| columns.iter().find(|column| column.field == field).map(|column| column.name.clone());
+        let unique_id = if let [only] = definition.unique_id() { Some(*only) } else { None };
+        // A link that is the unique id as well is found by the index of that.
+        let link = |fact: &usize| {
+            let field = register.fact(*fact)?;
+            if unique_id == Some(field) { Some("\"unique_id\"".to_owned()) } else { column_of(field) }
+        };
+        let links: Vec<Option<String>> = registers.links().iter().map(link).collect();
+        let facts = (0..registers.facts().len()).map(|fact| register.fact(fact).and_then(column_of));
+        let facts: String = facts.map(|column| column.map_or(", NULL".to_owned(), |column| format!(", t.{column}"))).collect();
+        let of_link = links.iter().flatten().filter(|column| *column != "\"unique_id\"");
+        let mut indices = vec![
+            format!(
+                "CREATE UNIQUE INDEX IF NOT EXISTS {} ON {name} (unique_id, sender)",
+                quoted(&format!("{plain}|by unique id"))
+            ),
+            format!("CREATE INDEX IF NOT EXISTS {} ON {name} (registration_id)", quoted(&format!("{plain}|by registration"))),
+            format!("CREATE INDEX IF NOT EXISTS {} ON {name} (pseudonym)", quoted(&format!("{plain}|by pseudonym"))),
+        ];
+        indices.extend(of_link.map(|column| {
+            let index = quoted(&format!("{plain}|by {}", column.trim_matches('"')));
+            format!("CREATE INDEX IF NOT EXISTS {index} ON {name} ({column})")
+        }));
+        let names: String = columns.iter().map(|column| format!(", {}", column.name)).collect();
+        let lists = definition.groups().iter().filter(|group| group.kind() == GroupKind::List);
+        let list = |group: &Group| ListTable::new(&plain, group, fields().filter(|(number, _)| group.fields().contains(number)));
+        Self {
+            insert: format!("INSERT INTO {name} ({}{names})", OWN.join(", ")),
+            members: format!("SELECT {MEMBER}{facts} FROM json_each(?) k CROSS JOIN {name} t ON "),
+            rows: format!(
+                "SELECT id, pseudonym, unique_id, sender{names} FROM {name}
+                WHERE pseudonym >= ?1 AND (pseudonym, unique_id, sender) > (?1, ?2, ?3)
+                ORDER BY pseudonym, unique_id, sender LIMIT ?4"
+            ),
+            lists: lists.map(list).collect(),
+            name,
+            links,
+            columns,
+            indices,
+        }
+    }
+
+    /// Makes the tables where they are missing, and columns that a changed definition has in addition.
+    pub(super) async fn create(&self, connection: &mut SqliteConnection) -> Result<(), StoreError> {
+        let own = "id INTEGER PRIMARY KEY, sender TEXT NOT NULL, registration_id BLOB NOT NULL, version INTEGER NOT NULL,
+            item_id BLOB NOT NULL, pseudonym TEXT NOT NULL, unique_id TEXT NOT NULL";
+        execute(connection, &format!("CREATE TABLE IF NOT EXISTS {} ({own})", self.name)).await?;
+        complete(connection, &self.name, &self.columns).await?;
+        for index in &self.indices {
+            execute(connection, index).await?;
+        }
+        for list in &self.lists {
+            let own = "record INTEGER NOT NULL, item INTEGER NOT NULL, PRIMARY KEY (record, item)";
+            execute(connection, &format!("CREATE TABLE IF NOT EXISTS {} ({own}) WITHOUT ROWID", list.name)).await?;
+            complete(connection, &list.name, &list.columns).await?;
+        }
+        Ok(())
+    }
+}
+
+impl ListTable {
+    fn new<'a>(table: &str, group: &Group, fields: impl Iterator<Item = (FieldNo, &'a Field)>) -> Self {
+        let name = quoted(&format!("{table}|{}", group.column()));
+        let columns = columns(&["record", "item"], fields);
+        let names: String = columns.iter().map(|column| format!(", {}", column.name)).collect();
+        Self {
+            range: group.fields(),
+            insert: format!("INSERT INTO {name} (record, item{names})"),
+            items: format!("SELECT record, item{names} FROM {name} WHERE record IN (SELECT value FROM json_each(?))"),
+            name,
+            columns,
+        }
+    }
+}
+
+/// A column for each field that healthdata may have. SQLite does not tell `a` from `A`, and a field may have the name of one of the
+/// table's own columns: who comes later gets an underscore.
+fn columns<'a>(own: &[&str], fields: impl Iterator<Item = (FieldNo, &'a Field)>) -> Vec<Column> {
+    let mut used: HashSet<String> = own.iter().map(|name| (*name).to_owned()).collect();
+    let column = |(number, field): (FieldNo, &Field)| {
+        let mut name = field.hd_column()?;
+        while !used.insert(name.to_ascii_lowercase()) {
+            name.push('_');
+        }
+        let is_number = field.kind() == Kind::Number && field.policy() == Some(Policy::AsIs);
+        Some(Column { field: number, is_number, name: quoted(&name) })
+    };
+    fields.filter_map(column).collect()
+}
+
+async fn complete(connection: &mut SqliteConnection, table: &str, columns: &[Column]) -> Result<(), StoreError> {
+    let there =
+        sqlx::query(AssertSqlSafe(format!("SELECT name FROM pragma_table_info({table})"))).fetch_all(&mut *connection).await?;
+    let there: HashSet<String> = there.iter().map(|row| row.try_get("name")).collect::<Result<_, _>>()?;
+    for column in columns.iter().filter(|column| !there.contains(&unquoted(&column.name))) {
+        let affinity = if column.is_number { "NUMERIC" } else { "TEXT" };
+        execute(connection, &format!("ALTER TABLE {table} ADD COLUMN {} {affinity}", column.name)).await?;
+    }
+    Ok(())
+}
+
+fn unquoted(name: &str) -> String {
+    let inner = name.get(1..name.len().saturating_sub(1)).unwrap_or_default();
+    inner.replace("\"\"", "\"")
+}
+
+async fn execute(connection: &mut SqliteConnection, sql: &str) -> Result<(), StoreError> {
+    sqlx::query(AssertSqlSafe(sql)).execute(connection).await?;
+    Ok(())
+}
