@@ -1,7 +1,7 @@
 //! The pseudonym.
 
-use crate::check::check_character;
-use crate::{PseudonymisedError, is_base32};
+use crate::PseudonymisedError;
+use pseudonym_shape::{CODE_LENGTH, check_character, is_code};
 use std::fmt;
 use std::str::FromStr;
 
@@ -17,15 +17,12 @@ pub struct Pseudonym {
     epoch: u32,
 }
 
-/// Characters of the code, without the check character.
-pub(crate) const CODE_CHARACTERS: usize = 26;
-
 /// Characters of the longest domain.
 const DOMAIN_CHARACTERS_MAX: usize = 24;
 
 impl Pseudonym {
     /// Bytes of the longest pseudonym.
-    pub(crate) const LENGTH_MAX: usize = DOMAIN_CHARACTERS_MAX + 1 + 10 + 1 + CODE_CHARACTERS + 1;
+    pub(crate) const LENGTH_MAX: usize = DOMAIN_CHARACTERS_MAX + 1 + 10 + 1 + CODE_LENGTH + 1;
 
     /// Puts a pseudonym together and adds the check character. `code` is 26 characters of base32.
     ///
@@ -57,7 +54,7 @@ impl Pseudonym {
     /// The 26 characters of the code, without the check character.
     pub fn code(&self) -> &str {
         let end = self.text.len() - 1;
-        &self.text[end - CODE_CHARACTERS..end]
+        &self.text[end - CODE_LENGTH..end]
     }
 
     /// The whole pseudonym.
@@ -81,7 +78,7 @@ impl FromStr for Pseudonym {
         if !number.starts_with(|first| matches!(first, '1'..='9')) {
             return Err(PseudonymisedError::Epoch);
         }
-        let (code, check) = code.split_at_checked(CODE_CHARACTERS).ok_or(PseudonymisedError::Code)?;
+        let (code, check) = code.split_at_checked(CODE_LENGTH).ok_or(PseudonymisedError::Code)?;
         let expected = check_of(code).ok_or(PseudonymisedError::Code)?;
         let mut given = check.chars();
         if (given.next(), given.next()) != (Some(expected), None) {
@@ -111,7 +108,7 @@ fn is_domain(domain: &str) -> bool {
 
 fn check_of(code: &str) -> Option<char> {
     let code = code.as_bytes();
-    (code.len() == CODE_CHARACTERS && is_base32(code)).then(|| check_character(code).map(char::from)).flatten()
+    is_code(code).then(|| check_character(code).map(char::from)).flatten()
 }
 
 #[cfg(test)]

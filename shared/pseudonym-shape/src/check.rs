@@ -3,7 +3,8 @@
 /// The check character for digits and upper-case letters; `None` when there is anything else among them.
 ///
 /// It changes with every change of one character, and with most exchanges of two neighbours.
-pub(crate) fn check_character(code: &[u8]) -> Option<u8> {
+#[must_use]
+pub fn check_character(code: &[u8]) -> Option<u8> {
     let mut product = 36;
     for byte in code {
         let sum = match (product + value(*byte)?) % 36 {
