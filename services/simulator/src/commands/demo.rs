@@ -116,8 +116,13 @@ fn samples(folder: &Path, hospitals: &[Nihdi], definitions: &Definitions) -> any
         for definition in definitions.iter() {
             let path = own.join(format!("{}.csv", definition.name()));
             let mut file = BufWriter::new(File::create(&path)?);
-            let order =
-                Order { definition, organisation: hospital.as_str(), count: ROWS, seed: SEED, faulty_percent: FAULTY_PERCENT };
+            let order = Order {
+                definition,
+                organisation: hospital.as_str(),
+                count: rows(definition.name()),
+                seed: SEED,
+                faulty_percent: FAULTY_PERCENT,
+            };
             population::write(&order, &mut file).context("write the sample data")?;
             file.flush()?;
             samples.push(Sample { hospital: *hospital, definition: Arc::clone(definition), path });
