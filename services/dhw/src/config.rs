@@ -1,7 +1,11 @@
-//! Settings of the warehouse when it runs by itself.
+//! Settings of the data warehouse when it runs by itself.
 
-use host::config::{BrokerSettings, Common};
+use host::{
+    Settings,
+    config::{BrokerSettings, Common},
+};
 use serde::Deserialize;
+use topology::Actor;
 
 /// The configuration file of `dhw`.
 #[derive(Debug, Clone, Deserialize)]
@@ -9,33 +13,24 @@ use serde::Deserialize;
 pub struct Config {
     /// Store, definitions and log.
     pub common: Common,
-    /// The broker of healthdata's zone.
-    pub broker: BrokerSettings,
+    /// The brokers that it connects to.
+    pub broker: Brokers,
 }
 
-#[cfg(test)]
-mod tests {
-    use super::*;
+/// The brokers that the data warehouse connects to.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Brokers {
+    /// Of healthdata's zone.
+    pub hd: BrokerSettings,
+}
 
-    const SAMPLE: &str = r#"
-        [common]
-        store = "/var/lib/precision"
-        log = "json"
+impl Settings for Config {
+    const ACTOR: Actor = Actor::Dhw;
+    const HAS_KEYS: bool = false;
+    const KNOWS_REGISTERS: bool = true;
 
-        [broker]
-        url = "amqp://dhw@broker.hd:5672/hd"
-        password_file = "/run/secrets/dhw"
-    "#;
-
-    #[test]
-    fn a_complete_configuration_is_read() {
-        let config: Config = toml::from_str(SAMPLE).unwrap();
-        assert_eq!(config.common.store.to_str(), Some("/var/lib/precision"));
-    }
-
-    #[test]
-    fn an_unknown_field_is_refused() {
-        let error = toml::from_str::<Config>(&format!("{SAMPLE}\nprefetsch = 3")).unwrap_err();
-        assert!(error.to_string().contains("prefetsch"), "{error}");
+    fn common(&self) -> &Common {
+        &self.common
     }
 }

@@ -1,3 +1,33 @@
-//! Steps 5 to 6 and back: healthdata's eHBox messaging client.
+//! Steps 5 to 6 and back by themselves: healthdata's messaging client, with RabbitMQ on both sides.
 
-fn main() {}
+use std::{process::ExitCode, sync::Arc};
+
+use dcd::Definitions;
+use ehbox_hd::{EhboxHd, Parts, config::Config, store::SqliteStore};
+use host::{StandAlone, Work, stand_alone};
+use sealing::keys::{KeyDirectory, Party};
+use topology::Vhost;
+
+fn main() -> ExitCode {
+    stand_alone::main("healthdata's eHBox messaging client (steps 5 to 6 and back)", start)
+}
+
+async fn start(config: &Config, alone: &StandAlone) -> anyhow::Result<Vec<Work>> {
+    let party = Party::EhboxHd;
+    let keys = KeyDirectory::open(alone.keys()?)?;
+    keys.refuse_foreign(party)?;
+    let built_in = Definitions::built_in()?;
+    let definitions = config.common.definitions.iter().try_fold(built_in, |all, folder| all.with_directory(folder))?;
+    let store = SqliteStore::open(alone.store()).await?;
+    store.database().remember_key(&party.to_string(), &keys.fingerprint(party)?).await?;
+    let client = EhboxHd::new(Parts {
+        source: alone.source()?,
+        context: alone.context.clone(),
+        keys: Arc::new(keys.messaging(party)?),
+        definitions: Arc::new(definitions),
+        store: Arc::new(store),
+        ehealth: alone.connect(Vhost::EHealth, &config.broker.ehealth).await?,
+        hd: alone.connect(Vhost::Hd, &config.broker.hd).await?,
+    });
+    Ok(client.works())
+}

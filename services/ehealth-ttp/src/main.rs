@@ -1,3 +1,29 @@
-//! Steps 4 to 5 and back: the trusted third party that pseudonymises.
+//! Steps 4 to 5 and back by themselves: the trusted third party, with RabbitMQ as its broker.
 
-fn main() {}
+use std::{process::ExitCode, sync::Arc};
+
+use ehealth_ttp::{EhealthTtp, Parts, config::Config, store::SqliteStore};
+use host::{StandAlone, Work, stand_alone};
+use sealing::keys::{KeyDirectory, Party};
+use topology::Vhost;
+
+fn main() -> ExitCode {
+    stand_alone::main("The trusted third party that pseudonymises (steps 4 to 5 and back)", start)
+}
+
+async fn start(config: &Config, alone: &StandAlone) -> anyhow::Result<Vec<Work>> {
+    let party = Party::EhealthTtp;
+    let keys = KeyDirectory::open(alone.keys()?)?;
+    keys.refuse_foreign(party)?;
+    let store = SqliteStore::open(alone.store()).await?;
+    store.database().remember_key(&party.to_string(), &keys.fingerprint(party)?).await?;
+    let ttp = EhealthTtp::new(Parts {
+        source: alone.source()?,
+        context: alone.context.clone(),
+        keys: Arc::new(keys.ttp()?),
+        quota: Some(config.quota.patients_per_day),
+        store: Arc::new(store),
+        ehealth: alone.connect(Vhost::EHealth, &config.broker.ehealth).await?,
+    })?;
+    Ok(ttp.works())
+}

@@ -1,3 +1,36 @@
-//! Steps 1 to 3 and back: the hospital's registration application.
+//! Steps 1 to 3 and back by themselves: the registration application of one hospital, with RabbitMQ as its broker.
 
-fn main() {}
+use std::{process::ExitCode, sync::Arc};
+
+use hd4dp::{Hd4dp, Parts, at_start::AtStart, config::Config, opening};
+use host::{StandAlone, Work, stand_alone};
+use sealing::keys::{KeyDirectory, Party};
+use topology::Vhost;
+
+fn main() -> ExitCode {
+    stand_alone::main_with("A hospital's registration application (steps 1 to 3 and back)", start)
+}
+
+async fn start(config: &Config, alone: &StandAlone, at_start: AtStart) -> anyhow::Result<Vec<Work>> {
+    let party = Party::Hd4dp(config.nihdi);
+    let keys = KeyDirectory::open(alone.keys()?)?;
+    keys.refuse_foreign(party)?;
+    let definitions = Arc::new(opening::definitions(config.common.definitions.as_deref())?);
+    let files = at_start.open(&definitions, &config.uploads, alone.context.clock.now().date())?;
+    let store = opening::store(alone.store(), config.nihdi, &keys.fingerprint(party)?, &definitions).await?;
+    let hd4dp = Hd4dp::new(Parts {
+        nihdi: config.nihdi,
+        source: alone.source()?,
+        context: alone.context.clone(),
+        broker: alone.connect(Vhost::Hospital(config.nihdi), &config.broker.hospital).await?,
+        store: Arc::new(store),
+        definitions,
+        secrets: opening::secrets(&keys.hospital_secrets(&config.nihdi)?),
+        publication_size: config.sending.publication_size,
+        window: config.sending.window,
+    });
+    let hd4dp = hd4dp.await?;
+    let mut works = hd4dp.works();
+    works.push(files.taking_in(&hd4dp, &config.uploads));
+    Ok(works)
+}

@@ -1,1 +1,36 @@
-//! Settings of the stand-alone service.
+//! Settings of HD4RES when it runs by itself.
+
+use host::{
+    Settings,
+    config::{BrokerSettings, Common},
+};
+use serde::Deserialize;
+use topology::Actor;
+
+/// The configuration file of `hd4res`.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Config {
+    /// Store, definitions and log.
+    pub common: Common,
+    /// The brokers that it connects to.
+    pub broker: Brokers,
+}
+
+/// The brokers that HD4RES connects to.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Brokers {
+    /// Of healthdata's zone.
+    pub hd: BrokerSettings,
+}
+
+impl Settings for Config {
+    const ACTOR: Actor = Actor::Hd4res;
+    const HAS_KEYS: bool = false;
+    const KNOWS_REGISTERS: bool = true;
+
+    fn common(&self) -> &Common {
+        &self.common
+    }
+}

@@ -8,6 +8,7 @@
 //! - [`disposition`]: what becomes of an item that could not be handled.
 //! - [`probe`]: the points where a simulation can crash a service.
 //! - [`chance`]: randomness for ids and shuffling, seeded in simulations.
+//! - [`stand_alone`]: a service as a process of its own.
 //! - [`backoff`], [`config`], [`logging`], [`process`]: what their names say.
 
 pub mod backoff;
@@ -19,6 +20,7 @@ pub mod logging;
 pub mod probe;
 pub mod process;
 pub mod relay;
+pub mod stand_alone;
 pub mod station;
 
 use std::{fmt, sync::Arc};
@@ -33,6 +35,7 @@ pub use disposition::Disposition;
 pub use probe::{NoProbe, Point, Probe};
 pub use process::supervise;
 pub use relay::{BadItem, Passed, Refusal, Relay, Transform};
+pub use stand_alone::{Settings, StandAlone};
 pub use station::{Handle, Station, Verdict};
 
 /// What every service is given: time, chance, and the points where a simulation may crash it.

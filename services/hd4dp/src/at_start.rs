@@ -1,0 +1,147 @@
+//! Files that are taken in when the process starts.
+
+use std::{
+    path::PathBuf,
+    str::FromStr,
+    sync::{Arc, Mutex, PoisonError},
+};
+
+use clap::Args;
+use dcd::{Definition, Definitions};
+use host::{Trouble, Work, station::reasons};
+use jiff::civil::Date;
+
+use crate::{
+    Hd4dp,
+    config::Uploads,
+    service::SubmitError,
+    upload::{self, CsvFile, UploadError},
+};
+
+/// A file and the register that it belongs to, as typed: `NAME=FILE.csv`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct NamedFile {
+    /// The register's technical name, in any case.
+    pub register: String,
+    /// The file.
+    pub path: PathBuf,
+}
+
+impl FromStr for NamedFile {
+    type Err = &'static str;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        match text.split_once('=') {
+            Some((register, path)) if !register.is_empty() && !path.is_empty() => {
+                Ok(Self { register: register.to_owned(), path: path.into() })
+            }
+            _ => Err("expected the register's name and a file: Precision_Local_MAB=mab.csv"),
+        }
+    }
+}
+
+/// What HD4DP takes besides its configuration.
+#[derive(Debug, Clone, Args)]
+pub struct AtStart {
+    /// A register's CSV file to take in at start; may be repeated, and named again at the next start
+    #[arg(long, value_name = "NAME=FILE.csv")]
+    pub upload: Vec<NamedFile>,
+}
+
+/// Files whose headers fit their registers.
+pub struct OpenFiles(Vec<(Arc<Definition>, CsvFile)>);
+
+/// Why files are not taken in.
+#[derive(Debug, thiserror::Error)]
+pub enum AtStartError {
+    /// No definition has this name.
+    #[error("find the register {0}")]
+    UnknownRegister(String),
+    /// A file that is not there, or not its register's; with all that is wrong with it.
+    #[error("{0}")]
+    File(String),
+}
+
+impl AtStart {
+    /// Opens all files and holds every header against its register, before the first row of any is sent.
+    ///
+    /// # Errors
+    ///
+    /// [`AtStartError`] for the first file that cannot be used.
+    pub fn open(&self, definitions: &Definitions, uploads: &Uploads, today: Date) -> Result<OpenFiles, AtStartError> {
+        let open = |file: &NamedFile| {
+            let definition = definitions.get(&file.register);
+            let definition = definition.ok_or_else(|| AtStartError::UnknownRegister(file.register.clone()))?;
+            let opened = CsvFile::open(&file.path, &definition, today);
+            let opened = opened.map_err(|error| AtStartError::File(explain(&error, uploads)))?;
+            Ok((definition, opened))
+        };
+        self.upload.iter().map(open).collect::<Result<_, _>>().map(OpenFiles)
+    }
+}
+
+impl OpenFiles {
+    /// The work of taking them in, one after the other. A file that was taken in before changes nothing.
+    #[must_use]
+    pub fn taking_in(self, hd4dp: &Arc<Hd4dp>, uploads: &Uploads) -> Work {
+        let (hd4dp, uploads, files) = (Arc::clone(hd4dp), uploads.clone(), Arc::new(Mutex::new(self.0)));
+        Work::new("hd4dp taking in files", move || {
+            let (hd4dp, uploads, files) = (Arc::clone(&hd4dp), uploads.clone(), Arc::clone(&files));
+            Box::pin(async move {
+                let files = std::mem::take(&mut *files.lock().unwrap_or_else(PoisonError::into_inner));
+                for (definition, file) in files {
+                    take_in(&hd4dp, &definition, file, &uploads).await;
+                }
+                std::future::pending::<()>().await;
+            })
+        })
+    }
+}
+
+/// Figures and the register's name go to the log; a file's name may say more than it should.
+async fn take_in(hd4dp: &Hd4dp, definition: &Arc<Definition>, file: CsvFile, uploads: &Uploads) {
+    let register = definition.name();
+    let taken = async {
+        let upload = upload::upload(hd4dp, definition, file, &uploads.reports, uploads.language, |_| {}).await?;
+        let tally = hd4dp.store().tally(upload).await.map_err(|error| SubmitError::Trouble(Trouble::Store(error)))?;
+        Ok::<_, UploadError>((upload, tally))
+    };
+    match taken.await {
+        Ok((upload, tally)) => tracing::info!(
+            register,
+            upload = upload.0,
+            attempted = tally.attempted,
+            accepted = tally.accepted,
+            rejected = tally.rejected,
+            unchanged = tally.unchanged,
+            "a file was taken in"
+        ),
+        Err(error) => tracing::error!(register, "failed to {}", explain(&error, uploads)),
+    }
+}
+
+/// The error with all its findings, which repeat no cell.
+fn explain(error: &UploadError, uploads: &Uploads) -> String {
+    let text = reasons(error);
+    match error {
+        UploadError::Refused { findings, .. } => {
+            let findings: Vec<String> = findings.iter().map(|finding| finding.report_text(uploads.language)).collect();
+            format!("{text}: {}", findings.join(" | "))
+        }
+        UploadError::File { .. } | UploadError::Submit(_) => text,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_file_is_named_with_its_register() {
+        let file: NamedFile = "Precision_Local_MAB=/in/a=b.csv".parse().unwrap();
+        assert_eq!(file, NamedFile { register: "Precision_Local_MAB".to_owned(), path: "/in/a=b.csv".into() });
+        for text in ["", "mab.csv", "=mab.csv", "Precision_Local_MAB="] {
+            assert!(text.parse::<NamedFile>().is_err(), "{text}");
+        }
+    }
+}

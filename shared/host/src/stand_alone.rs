@@ -1,0 +1,304 @@
+//! A service as a process of its own: what the programs of the six services share.
+//!
+//! [`main`] reads the configuration, takes the lock of the store, lets the service put itself together, and runs it until the process
+//! is told to stop. What keeps a service from starting is for an operator to mend, and ends the process with exit status 2; what passes
+//! by itself, such as a broker that is not up yet, is waited for.
+
+use std::{
+    path::{Path, PathBuf},
+    process::ExitCode,
+    sync::{Arc, Mutex, PoisonError},
+};
+
+use anyhow::{Context as _, ensure};
+use broker::{Broker, BrokerError, RabbitBroker};
+use clap::{Arg, Args, Command, value_parser};
+use clock::SystemClock;
+use envelope::{NameError, Source};
+use futures_util::FutureExt;
+use serde::de::DeserializeOwned;
+use store::StoreLock;
+use topology::{Actor, Naming, Nihdi, Topology, User, Vhost};
+
+use crate::{
+    Backoff, Chance, Context, NoProbe, Work,
+    config::{self, BrokerSettings, Common},
+    logging::{self, LogForm},
+    process, supervise,
+};
+
+/// Exit status of a service that cannot start.
+const CANNOT_START: u8 = 2;
+
+/// The configuration of one of the six services.
+pub trait Settings: DeserializeOwned {
+    /// Which service.
+    const ACTOR: Actor;
+    /// Whether it has keys of its own: then `common.keys` must be set, else it must not be.
+    const HAS_KEYS: bool;
+    /// Whether it knows the registers; else `common.definitions` must not be set.
+    const KNOWS_REGISTERS: bool;
+
+    /// Store, keys, definitions and log.
+    fn common(&self) -> &Common;
+
+    /// The hospital, of a service that every hospital has for itself.
+    fn nihdi(&self) -> Option<&Nihdi> {
+        None
+    }
+}
+
+/// Reads a configuration file, and refuses settings that this service has no use for.
+///
+/// # Errors
+///
+/// The file, with the line and the field that is wrong.
+pub fn load<S: Settings>(path: &Path) -> anyhow::Result<S> {
+    let settings: S = config::load(path)?;
+    let Common { keys, definitions, .. } = settings.common();
+    let service = S::ACTOR;
+    let wrong = || format!("understand the configuration {}", path.display());
+    ensure!(
+        keys.is_some() == S::HAS_KEYS,
+        "{}: {service} {}",
+        wrong(),
+        if S::HAS_KEYS { "needs common.keys" } else { "has no keys" }
+    );
+    ensure!(S::KNOWS_REGISTERS || definitions.is_none(), "{}: {service} has no use for definitions", wrong());
+    Ok(settings)
+}
+
+/// The whole program of a service that takes nothing but `--config FILE`: `start` puts it together and says what is to run.
+pub fn main<S: Settings>(about: &'static str, start: impl AsyncFnOnce(&S, &StandAlone) -> anyhow::Result<Vec<Work>>) -> ExitCode {
+    main_with(about, async |settings: &S, alone: &StandAlone, (): ()| start(settings, alone).await)
+}
+
+/// The same for a service that takes more than that.
+pub fn main_with<S: Settings, A: Args>(
+    about: &'static str,
+    start: impl AsyncFnOnce(&S, &StandAlone, A) -> anyhow::Result<Vec<Work>>,
+) -> ExitCode {
+    let file = Arg::new("config").long("config").value_name("FILE").required(true).value_parser(value_parser!(PathBuf));
+    let command = Command::new(S::ACTOR.as_str())
+        .about(about)
+        .version(env!("CARGO_PKG_VERSION"))
+        .arg(file.help("Configuration file (TOML); deploy/config has a commented sample"))
+        .after_help("Exit status: 0 stopped as told; 2 could not start.\nPRECISION_LOG=warn shows less of what it does.");
+    let given = A::augment_args(command).get_matches();
+    match (given.get_one::<PathBuf>("config"), A::from_arg_matches(&given)) {
+        (Some(file), Ok(more)) => run(file, async |settings: &S, alone: &StandAlone| start(settings, alone, more).await),
+        (_, Err(error)) => error.exit(),
+        (None, _) => ExitCode::from(CANNOT_START),
+    }
+}
+
+/// The program of a service behind its command line.
+fn run<S: Settings>(file: &Path, start: impl AsyncFnOnce(&S, &StandAlone) -> anyhow::Result<Vec<Work>>) -> ExitCode {
+    let settings = load::<S>(file);
+    logging::start(settings.as_ref().map_or(LogForm::Text, |settings| settings.common().log), "info");
+    let ended = settings.and_then(|settings| {
+        let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
+        runtime.block_on(serve(&settings, start))
+    });
+    match ended {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            tracing::error!(service = S::ACTOR.as_str(), "failed to {error:#}");
+            ExitCode::from(CANNOT_START)
+        }
+    }
+}
+
+async fn serve<S: Settings>(
+    settings: &S,
+    start: impl AsyncFnOnce(&S, &StandAlone) -> anyhow::Result<Vec<Work>>,
+) -> anyhow::Result<()> {
+    let stop = process::told_to_stop().boxed().shared();
+    let _lock = StoreLock::take(&settings.common().store)?;
+    let alone = StandAlone::new(settings)?;
+    let works = tokio::select! {
+        works = start(settings, &alone) => works?,
+        // A broker may be waited for until then.
+        () = stop.clone() => Vec::new(),
+    };
+    if !works.is_empty() {
+        tracing::info!(service = alone.name(), "started");
+        supervise(works, Arc::clone(&alone.context.clock), stop).await;
+    }
+    alone.close().await;
+    tracing::info!(service = alone.name(), "stopped");
+    Ok(())
+}
+
+/// What a service that stands alone is given to put itself together.
+pub struct StandAlone {
+    /// The system's time and chance, and no probe.
+    pub context: Context,
+    user: User,
+    common: Common,
+    brokers: Mutex<Vec<Arc<RabbitBroker>>>,
+}
+
+impl StandAlone {
+    fn new<S: Settings>(settings: &S) -> anyhow::Result<Self> {
+        let chance = Chance::from_system().context("draw randomness")?;
+        Ok(Self {
+            context: Context { clock: Arc::new(SystemClock), chance: Arc::new(chance), probe: Arc::new(NoProbe) },
+            user: S::ACTOR.user(settings.nihdi()),
+            common: settings.common().clone(),
+            brokers: Mutex::default(),
+        })
+    }
+
+    /// What the service is called in the key directory and on brokers: `ehbox-hco-<nihdi>`, `ehealth-ttp`.
+    #[must_use]
+    pub fn name(&self) -> String {
+        self.user.to_string()
+    }
+
+    /// The same, for its envelopes.
+    ///
+    /// # Errors
+    ///
+    /// None of the six services' names gives one.
+    pub fn source(&self) -> Result<Source, NameError> {
+        self.name().parse()
+    }
+
+    /// The folder of the store, which this process holds.
+    #[must_use]
+    pub fn store(&self) -> &Path {
+        &self.common.store
+    }
+
+    /// The folder with the service's keys.
+    ///
+    /// # Errors
+    ///
+    /// When none is configured.
+    pub fn keys(&self) -> anyhow::Result<&Path> {
+        self.common.keys.as_deref().context("find the keys: common.keys is not set")
+    }
+
+    /// Connects to the broker of a zone, and looks whether the exchanges and queues that the service uses there exist. Waits for
+    /// either, and says in the log what for.
+    ///
+    /// # Errors
+    ///
+    /// What waiting does not mend: no address, no password, or access refused.
+    pub async fn connect(&self, vhost: Vhost, settings: &BrokerSettings) -> anyhow::Result<Arc<dyn Broker>> {
+        let naming = Naming { prefix: settings.prefix.clone() };
+        let address = settings.address()?;
+        let hospitals: Vec<Nihdi> = self.user.nihdi().copied().into_iter().collect();
+        let used = Topology::for_hospitals(&hospitals).used_by(&self.user).within(&vhost);
+        let failed = || format!("connect {} to the broker of {vhost}", self.user);
+        let mut backoff = Backoff::default();
+        let broker = loop {
+            match RabbitBroker::connect(&address, naming.clone(), Arc::clone(&self.context.clock)).await {
+                Ok(broker) => break Arc::new(broker),
+                Err(error) => self.wait_out(error, &mut backoff, vhost).await.with_context(failed)?,
+            }
+        };
+        self.brokers.lock().unwrap_or_else(PoisonError::into_inner).push(Arc::clone(&broker));
+        backoff.reset();
+        loop {
+            match broker.missing(&used).await {
+                Ok(missing) if missing.is_empty() => return Ok(broker),
+                Ok(missing) => {
+                    let missing = missing.join(", ");
+                    tracing::error!(%vhost, missing, "the broker lacks what this service uses; waiting for it");
+                    clock::sleep(&*self.context.clock, backoff.after_failure()).await;
+                }
+                Err(error) => self.wait_out(error, &mut backoff, vhost).await.with_context(failed)?,
+            }
+        }
+    }
+
+    /// Waits before the next attempt, if there is any sense in one.
+    async fn wait_out(&self, error: BrokerError, backoff: &mut Backoff, vhost: Vhost) -> Result<(), BrokerError> {
+        match error {
+            BrokerError::Unavailable | BrokerError::ConnectionLost => {
+                let wait = backoff.after_failure();
+                tracing::warn!(%vhost, %error, wait_ms = wait.as_millis(), "waiting for the broker");
+                clock::sleep(&*self.context.clock, wait).await;
+                Ok(())
+            }
+            BrokerError::UnknownQueue(_) | BrokerError::AccessRefused | BrokerError::InvalidAddress | BrokerError::Declare(_) => {
+                Err(error)
+            }
+        }
+    }
+
+    /// Sends the acknowledgements that still wait, and leaves the brokers.
+    async fn close(&self) {
+        let brokers = std::mem::take(&mut *self.brokers.lock().unwrap_or_else(PoisonError::into_inner));
+        for broker in brokers {
+            broker.close().await;
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde::Deserialize;
+
+    use super::*;
+
+    /// As the data warehouse's: without keys, with registers.
+    #[derive(Debug, Deserialize)]
+    struct Keyless {
+        common: Common,
+    }
+
+    impl Settings for Keyless {
+        const ACTOR: Actor = Actor::Dhw;
+        const HAS_KEYS: bool = false;
+        const KNOWS_REGISTERS: bool = true;
+
+        fn common(&self) -> &Common {
+            &self.common
+        }
+    }
+
+    /// As the TTP's: with keys, without registers.
+    #[derive(Debug, Deserialize)]
+    struct Keyed {
+        common: Common,
+    }
+
+    impl Settings for Keyed {
+        const ACTOR: Actor = Actor::EhealthTtp;
+        const HAS_KEYS: bool = true;
+        const KNOWS_REGISTERS: bool = false;
+
+        fn common(&self) -> &Common {
+            &self.common
+        }
+    }
+
+    const STORE: &str = "[common]\nstore = \"/nowhere\"\n";
+    const KEYS: &str = "keys = \"/nowhere/keys\"\n";
+    const DEFINITIONS: &str = "definitions = \"/nowhere/dcd\"\n";
+
+    fn loaded<S: Settings>(lines: &[&str]) -> anyhow::Result<S> {
+        let file = tempfile::NamedTempFile::new()?;
+        std::fs::write(file.path(), lines.concat())?;
+        load(file.path())
+    }
+
+    #[test]
+    fn a_service_takes_keys_and_definitions_only_where_it_has_a_use_for_them() {
+        loaded::<Keyless>(&[STORE, DEFINITIONS]).unwrap();
+        loaded::<Keyed>(&[STORE, KEYS]).unwrap();
+        let reason = |refused: anyhow::Error| refused.to_string();
+        assert!(reason(loaded::<Keyless>(&[STORE, KEYS]).unwrap_err()).ends_with("dhw has no keys"));
+        assert!(reason(loaded::<Keyed>(&[STORE]).unwrap_err()).ends_with("ehealth-ttp needs common.keys"));
+        assert!(reason(loaded::<Keyed>(&[STORE, KEYS, DEFINITIONS]).unwrap_err()).ends_with("has no use for definitions"));
+    }
+
+    #[test]
+    fn who_cannot_start_says_so_by_its_exit_status() {
+        let code = run::<Keyed>(Path::new("/nowhere/at/all.toml"), async |_, _| Ok(Vec::new()));
+        assert_eq!(format!("{code:?}"), format!("{:?}", ExitCode::from(2)));
+    }
+}
