@@ -1,0 +1,60 @@
+#!/usr/bin/env bash
+# What takes too long for every change: many random lists under new seeds, property tests with many cases, the live tests
+# again and again, and 2,000,000 rows in constant memory. Hours on 2 cores; about 6 GB of disk in $TMPDIR.
+#
+# usage: tests/nightly.sh [SEED]      the seed is printed; the same one gives the same random lists
+set -euo pipefail
+cd "$(dirname "$0")/.."
+exec </dev/null
+
+seed=${1:-$(od -An -N4 -tu4 /dev/urandom | tr -d ' ')}
+lists=${NIGHTLY_LISTS:-100000}
+cases=${NIGHTLY_CASES:-20000}
+rounds=${NIGHTLY_LIVE_ROUNDS:-20}
+rows=${NIGHTLY_ROWS:-2000000}
+memory_bytes_max=$((256 * 1024 * 1024))
+failures=()
+
+step() { printf '\n== %s (after %d s)\n' "$*" "$SECONDS"; }
+attempt() {
+    local what=$1
+    shift
+    step "$what"
+    "$@" || failures+=("$what")
+}
+
+# One figure of a JSON object without nesting in front of it.
+figure() { sed -n "s/.*\"$1\":\([0-9.]*\).*/\1/p" <<<"$2"; }
+
+many_rows() {
+    local small large few many
+    cargo build --release --locked
+    small=$(target/release/precision bench --count $((rows / 20)) --json) || return 1
+    large=$(target/release/precision bench --count "$rows" --json) || return 1
+    printf '%s\n%s\n' "$small" "$large"
+    few=$(figure peak_memory_bytes "$small")
+    many=$(figure peak_memory_bytes "$large")
+    echo "peak memory: $few bytes with $((rows / 20)) rows, $many with $rows"
+    [ "$many" -gt 0 ] && [ "$many" -le "$memory_bytes_max" ]
+}
+
+live() {
+    local round
+    for round in $(seq "$rounds"); do
+        echo "round $round of $rounds"
+        cargo test --release --locked -p live || return 1
+    done
+}
+
+step "seed $seed; again with: tests/nightly.sh $seed"
+attempt "random lists from seed $seed on: $lists" \
+    env FLOW_SEED="$seed" FLOW_LISTS="$lists" cargo test --release --locked -p flow -- --nocapture
+attempt "property tests with $cases cases" env PROPTEST_CASES="$cases" cargo test --release --locked --workspace --exclude flow --exclude live
+attempt "live tests, $rounds rounds" live
+attempt "$rows rows in constant memory" many_rows
+
+step "done, seed $seed"
+if [ "${#failures[@]}" -gt 0 ]; then
+    printf 'failed: %s\n' "${failures[@]}"
+    exit 1
+fi

@@ -1,0 +1,69 @@
+#!/usr/bin/env bash
+# Runs every test of the workspace. What they need is installed where that is possible (Debian, as root); else this says what to install.
+# The last line is 'N passed, N failed'; the exit status is 0 only when all tests ran and passed.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+
+say() { printf '%s\n' "$*" >&2; }
+
+give_up() {
+    say "$*"
+    echo "0 passed, 1 failed"
+    exit 1
+}
+
+may_install() { [ "$(id -u)" = 0 ] && command -v apt-get >/dev/null 2>&1; }
+
+bring() {
+    say "installing $*"
+    # Debian starts the services that it installs, unless this file forbids it. The tests start nodes of their own.
+    local policy=/usr/sbin/policy-rc.d made=""
+    if [ ! -e "$policy" ]; then
+        made=yes
+        printf '#!/bin/sh\nexit 101\n' >"$policy"
+        chmod +x "$policy"
+    fi
+    local installed=yes
+    {
+        apt-get -qq -o DPkg::Lock::Timeout=300 update &&
+            DEBIAN_FRONTEND=noninteractive apt-get -qq -y -o DPkg::Lock::Timeout=300 install --no-install-recommends "$@"
+    } </dev/null >&2 || installed=no
+    [ -z "$made" ] || rm -f "$policy"
+    [ "$installed" = yes ]
+}
+
+has_rabbitmq() {
+    [ -n "${PRECISION_TEST_AMQP:-}" ] ||
+        [ -x /usr/lib/rabbitmq/bin/rabbitmq-server ] ||
+        command -v rabbitmq-server >/dev/null 2>&1 ||
+        docker image inspect rabbitmq:4-management >/dev/null 2>&1
+}
+
+command -v cargo >/dev/null 2>&1 || give_up "cargo is missing: install Rust 1.95 or later (https://rustup.rs)."
+if ! command -v cc >/dev/null 2>&1; then
+    may_install && bring gcc libc6-dev || give_up "a C compiler is missing, for SQLite (Debian: apt-get install gcc libc6-dev)."
+fi
+if ! has_rabbitmq && ! { may_install && bring rabbitmq-server; }; then
+    # A Docker that can fetch the image will do; the live tests say so when it cannot.
+    docker info >/dev/null 2>&1 ||
+        give_up "RabbitMQ is missing, 3.10 or later. One of these will do: apt-get install rabbitmq-server (Debian); Docker with the image" \
+            "rabbitmq:4-management; PRECISION_TEST_AMQP with the amqp:// address of a RabbitMQ whose user has configure rights."
+fi
+
+log=$(mktemp)
+trap 'rm -f "$log"' EXIT
+status=0
+cargo test --workspace --locked --no-fail-fast "$@" 2>&1 </dev/null | tee "$log" || status=$?
+
+read -r passed failed ignored <<<"$(awk '/^test result: /{ p += $4; f += $6; i += $8 } END { print p + 0, f + 0, i + 0 }' "$log")"
+if [ "$ignored" -gt 0 ]; then
+    say "$ignored tests are switched off."
+    failed=$((failed + ignored))
+fi
+if [ "$failed" = 0 ] && { [ "$status" != 0 ] || [ "$passed" = 0 ]; }; then
+    say "the tests did not run to their end."
+    failed=1
+fi
+[ "$failed" = 0 ] || grep -E '^(test .* \.\.\. FAILED|error: |error\[)' "$log" | sort -u >&2 || true
+echo "$passed passed, $failed failed"
+[ "$failed" = 0 ]
