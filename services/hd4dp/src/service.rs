@@ -184,11 +184,11 @@ impl Hd4dp {
         rejected: u64,
     ) -> Result<(), SubmitError> {
         let mut intake = Intake { attempted, rejected, ..Intake::default() };
-        let ready = self.prepare(definition, rows, &mut intake).await?;
+        let (ready, more) = self.prepare(definition, rows, &mut intake).await?;
         let context = &self.parts.context;
         context.reach(SERVICE, host::Point::BeforeCommit).await;
         self.parts.store.submit(upload, &intake, context.clock.now()).await.map_err(Trouble::from)?;
-        self.waiting.send_modify(|waiting| *waiting += ready.len() as u64);
+        self.waiting.send_modify(|waiting| *waiting += more);
         context.reach(SERVICE, host::Point::AfterCommit).await;
         if !ready.is_empty() {
             self.wait_for_room().await;
@@ -198,13 +198,14 @@ impl Hd4dp {
         Ok(())
     }
 
-    /// Decides for each row what it is, and makes versions of the new and the changed ones.
+    /// Decides for each row what it is, and makes versions of the new and the changed ones. Says also how many more registrations wait
+    /// for an answer now: a version that takes the place of an unanswered one is no further registration.
     async fn prepare(
         &self,
         definition: &Definition,
         rows: Vec<AcceptedRow>,
         intake: &mut Intake,
-    ) -> Result<Vec<Ready>, SubmitError> {
+    ) -> Result<(Vec<Ready>, u64), SubmitError> {
         let mut identities = Vec::with_capacity(rows.len());
         let mut keys = Vec::with_capacity(rows.len());
         for accepted in &rows {
@@ -215,7 +216,7 @@ impl Hd4dp {
         let known = self.parts.store.known(definition.name(), &keys).await.map_err(Trouble::from)?;
         let policies = self.policies(definition);
         let mut in_batch: BTreeMap<String, Known> = BTreeMap::new();
-        let mut ready: Vec<Ready> = Vec::with_capacity(rows.len());
+        let (mut ready, mut more) = (Vec::with_capacity(rows.len()), 0);
         for (((accepted, identity), unique_key), stored) in rows.into_iter().zip(identities).zip(keys).zip(known) {
             let cells = row::encode(&accepted.cells);
             let files = accepted.attachments.iter().map(|file| (file.name.as_str(), file.bytes.as_slice()));
@@ -239,6 +240,7 @@ impl Hd4dp {
                 &policies,
                 &self.parts.secrets,
             )?;
+            more += u64::from(known.is_none_or(|known| known.confirmed));
             let item_id = self.next_id();
             in_batch.insert(unique_key.clone(), Known { registration_id, version, row_hash, confirmed: false });
             intake.versions.push(NewVersion {
@@ -257,7 +259,7 @@ impl Hd4dp {
             let (identity, content) = (prepared.identity, prepared.content);
             ready.push(Ready { registration_id, version, item_id, identity, content, first_sent_at: None });
         }
-        Ok(ready)
+        Ok((ready, more))
     }
 
     fn next_id(&self) -> Uuid {

@@ -1,6 +1,6 @@
 //! HD4RES at work.
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
 use broker::Broker;
 use dcd::Definitions;
@@ -43,6 +43,8 @@ pub struct Hd4res {
 
 /// Records that are handed to the data warehouse again in one publication.
 const PAGE: u32 = 500;
+/// Between two hand-overs of what has no verdict.
+const HAND_OVER_AGAIN_EVERY: Duration = Duration::from_secs(24 * 3600);
 
 impl Hd4res {
     /// HD4RES from its parts.
@@ -66,10 +68,7 @@ impl Hd4res {
             station(Arrow::Verdicts).work(Arc::new(Verdicts::new(Arc::clone(self)))),
             Work::new("hd4res handing over again", move || {
                 let service = Arc::clone(&again);
-                Box::pin(async move {
-                    service.hand_over_again().await;
-                    std::future::pending::<()>().await;
-                })
+                Box::pin(async move { service.hand_over_again().await })
             }),
         ]
     }
@@ -80,24 +79,42 @@ impl Hd4res {
         Ok(())
     }
 
-    /// On another broker incarnation, what was on its way to the data warehouse is gone: every record without a verdict goes again.
+    /// Hands over what has no verdict: at once on another broker incarnation, since what was on its way is gone, and otherwise once a
+    /// day. The hospital's resends cannot bring back what got lost behind HD4RES: it has its STATUS, and sends no more.
     async fn hand_over_again(&self) {
-        let mut backoff = Backoff::default();
-        while let Err(error) = self.try_hand_over_again().await {
-            let reason = reasons(&error);
-            tracing::warn!(service = SERVICE, "failed to {reason}; trying again");
-            clock::sleep(&*self.context.clock, backoff.after_failure()).await;
+        let (store, incarnation) = (&self.store, self.broker.incarnation());
+        if self.keep_trying(|| store.is_new_incarnation(incarnation)).await {
+            self.hand_over_unvalidated().await;
+        }
+        loop {
+            clock::sleep(&*self.context.clock, HAND_OVER_AGAIN_EVERY).await;
+            self.hand_over_unvalidated().await;
         }
     }
 
-    async fn try_hand_over_again(&self) -> Result<(), Trouble> {
-        if !self.store.is_new_incarnation(self.broker.incarnation()).await? {
-            return Ok(());
+    async fn keep_trying<T, E, F>(&self, mut work: impl FnMut() -> F) -> T
+    where
+        E: std::error::Error,
+        F: Future<Output = Result<T, E>>,
+    {
+        let mut backoff = Backoff::default();
+        loop {
+            match work().await {
+                Ok(value) => return value,
+                Err(error) => {
+                    let reason = reasons(&error);
+                    tracing::warn!(service = SERVICE, "failed to {reason}; trying again");
+                    clock::sleep(&*self.context.clock, backoff.after_failure()).await;
+                }
+            }
         }
+    }
+
+    async fn hand_over_unvalidated(&self) {
         let mut after = 0;
         loop {
-            let page = self.store.unvalidated(after, PAGE).await?;
-            let Some(last) = page.last() else { return Ok(()) };
+            let page = self.keep_trying(|| self.store.unvalidated(after, PAGE)).await;
+            let Some(last) = page.last() else { return };
             after = last.record;
             let mut rest = page.as_slice();
             while !rest.is_empty() {
@@ -105,7 +122,8 @@ impl Hd4res {
                 let fitting = rest.iter().take_while(|one| capacity.take(one.content.len())).count().max(1);
                 let (now, later) = rest.split_at(fitting);
                 let id = PublicationId::from_uuid(envelope::IdBatch::new(self.context.chance.bytes()).next_uuid());
-                self.publish(Arrow::ToDhw, id, Validation { items: now.iter().map(item).collect() }).await?;
+                let validation = || Validation { items: now.iter().map(item).collect() };
+                self.keep_trying(|| self.publish(Arrow::ToDhw, id, validation())).await;
                 rest = later;
             }
         }

@@ -70,7 +70,7 @@ pub struct Tuning {
 
 impl Default for Tuning {
     fn default() -> Self {
-        Self { publication_size: 500, window: 8_000, quota: None }
+        Self { publication_size: 1_000, window: 6_000, quota: None }
     }
 }
 

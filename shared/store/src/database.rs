@@ -5,6 +5,7 @@ use std::{path::Path, time::Duration};
 use sqlx::{
     Sqlite, SqlitePool, Transaction,
     migrate::{Migration, MigrationType, Migrator},
+    pool::PoolConnection,
     sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous},
 };
 
@@ -88,6 +89,16 @@ impl Database {
     /// [`StoreError::Database`] when the writer cannot be had.
     pub async fn write(&self) -> Result<WriteTransaction, StoreError> {
         Ok(self.writer.begin_with("BEGIN IMMEDIATE").await?)
+    }
+
+    /// The writer's connection, for the reads of a hot path: it keeps its page cache, while a reader's is empty after every commit of
+    /// somebody else. Waits for the transaction before it.
+    ///
+    /// # Errors
+    ///
+    /// [`StoreError::Database`] when the connection cannot be had.
+    pub async fn warm(&self) -> Result<PoolConnection<Sqlite>, StoreError> {
+        Ok(self.writer.acquire().await?)
     }
 
     /// The readers, which see what was committed last.

@@ -159,10 +159,10 @@ impl Hd4dpStore for SqliteStore {
 
     async fn known(&self, dcd: &str, unique_keys: &[String]) -> Result<Vec<Option<Known>>, StoreError> {
         const SELECT: &str = "SELECT r.unique_key, r.id, r.version, v.row_hash, v.confirmed_at
-            FROM json_each(?) k JOIN registration r ON r.dcd = ? AND r.unique_key = k.value
-            JOIN version v ON v.registration_id = r.id AND v.version = r.version";
+            FROM json_each(?) k CROSS JOIN registration r CROSS JOIN version v
+            WHERE r.dcd = ? AND r.unique_key = k.value AND v.registration_id = r.id AND v.version = r.version";
         let keys = serde_json::to_string(unique_keys).map_err(|_| StoreError::Damaged { what: "unique id" })?;
-        let rows = sqlx::query(SELECT).bind(keys).bind(dcd).fetch_all(self.database.readers()).await?;
+        let rows = sqlx::query(SELECT).bind(keys).bind(dcd).fetch_all(&mut *self.database.warm().await?).await?;
         let mut found = BTreeMap::new();
         for row in &rows {
             let known = Known {
@@ -253,7 +253,7 @@ impl Hd4dpStore for SqliteStore {
         const SELECT: &str = "SELECT registration_id, version, item_id, patient_tag, content_hash FROM version
             WHERE registration_id IN (SELECT unhex(value) FROM json_each(?))";
         let ids = bulk::id_list(versions.iter().map(|(id, _)| id));
-        let rows = sqlx::query(SELECT).bind(ids).fetch_all(self.database.readers()).await?;
+        let rows = sqlx::query(SELECT).bind(ids).fetch_all(&mut *self.database.warm().await?).await?;
         let mut found = BTreeMap::new();
         for row in &rows {
             let version: u32 = row.try_get("version")?;

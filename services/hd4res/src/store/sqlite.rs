@@ -108,7 +108,7 @@ impl Known {
         sender: &str,
     ) -> Result<(), StoreError> {
         const RECORDS: &str = "SELECT r.id, r.unique_id, r.registration_id, r.version, r.feedback_number FROM json_each(?) k
-            JOIN record r ON r.dcd = ? AND r.unique_id = k.value AND r.sender = ?";
+            CROSS JOIN record r WHERE r.dcd = ? AND r.unique_id = k.value AND r.sender = ?";
         let of_group = arrivals.iter().filter(|arrived| arrived.dcd == dcd && arrived.sender == sender);
         let unique_ids: Vec<&str> = of_group.map(|arrived| arrived.unique_id.as_str()).collect();
         let unique_ids = serde_json::to_string(&unique_ids).map_err(|_| StoreError::Damaged { what: "unique id" })?;
@@ -258,10 +258,15 @@ impl Hd4resStore for SqliteStore {
         const VALIDATE: &str = ") UPDATE record SET validated_version = max(validated_version, i.version),
             status = CASE WHEN judged.clean OR record.version <> i.version THEN status ELSE 'Comments needed' END
             FROM judged JOIN item i ON i.id = judged.id AND i.sender = judged.sender WHERE record.id = i.record";
-        bulk::insert(&mut transaction, HEAD, 3, VALIDATE, verdicts, |row, verdict| {
+        let updated = bulk::insert(&mut transaction, HEAD, 3, VALIDATE, verdicts, |row, verdict| {
             row.bind(&verdict.item_id.as_bytes()[..]).bind(&verdict.sender).bind(verdict.is_clean)
         })
         .await?;
+        if updated == verdicts.len() as u64 {
+            itinerary::insert(&mut transaction, passages).await?;
+            transaction.commit().await?;
+            return Ok(vec![true; verdicts.len()]);
+        }
         const KNOWN: &str = "SELECT id, sender FROM item WHERE id IN (SELECT unhex(value) FROM json_each(?))";
         let ids = bulk::id_list(verdicts.iter().map(|verdict| &verdict.item_id));
         let rows = sqlx::query(KNOWN).bind(ids).fetch_all(&mut *transaction).await?;

@@ -41,7 +41,7 @@ pub struct RunArgs {
     #[command(flatten)]
     pub place: Place,
     /// Registrations of a publication at most
-    #[arg(long, value_name = "N", default_value_t = 500)]
+    #[arg(long, value_name = "N", default_value_t = Tuning::default().publication_size)]
     pub publication_size: usize,
     /// Seconds without any movement after which the run gives up
     #[arg(long, value_name = "S", default_value_t = 60)]
