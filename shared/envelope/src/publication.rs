@@ -122,7 +122,7 @@ fn explain<D: Message>(document: &[u8], error: &serde_json::Error) -> EnvelopeEr
     }
 
     let refusal = EnvelopeError::from_json(error);
-    let EnvelopeError::Refused { at, .. } = refusal else { return refusal };
+    let EnvelopeError::Refused { fault, at } = refusal else { return refusal };
     let Ok(head) = serde_json::from_slice::<Head<'_>>(document) else { return refusal };
     if head.specversion.is_some_and(|version| version != SpecVersion::TEXT) {
         return EnvelopeError::Refused { fault: Fault::UnknownVersion, at };
@@ -130,6 +130,10 @@ fn explain<D: Message>(document: &[u8], error: &serde_json::Error) -> EnvelopeEr
     match head.r#type.map(|name| judge_type(&name, D::TYPE)) {
         Some(Err(Marker::UnknownVersion)) => EnvelopeError::Refused { fault: Fault::UnknownVersion, at },
         Some(Err(_)) => EnvelopeError::Refused { fault: Fault::UnknownType, at },
+        // The head was read to the end of the document, so it is JSON: serde takes a value of another kind than an enum's for bad syntax.
+        Some(Ok(())) if fault == Fault::NotJson && std::str::from_utf8(document).is_ok() => {
+            EnvelopeError::Refused { fault: Fault::InvalidMember, at }
+        }
         Some(Ok(())) | None => refusal,
     }
 }

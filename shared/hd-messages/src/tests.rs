@@ -163,6 +163,9 @@ fn members_are_as_strict_as_the_envelope() {
     let verdict = text(verdict());
     for (from, to, code) in [
         (r#""severity":"error""#, r#""severity":"fatal""#, "INVALID_MEMBER"),
+        (r#""severity":"error""#, r#""severity":null"#, "INVALID_MEMBER"),
+        (r#""severity":"error""#, r#""severity":[1]"#, "INVALID_MEMBER"),
+        (r#""severity":"error""#, r#""severity":null,"#, "NOT_JSON"),
         (r#""clean":false"#, r#""clean":0"#, "INVALID_MEMBER"),
         (r#""rule":"X01""#, r#""rule":null"#, "INVALID_MEMBER"),
         (r#""rule":"X01""#, r#""rule":"X01","rule":"X01""#, "REPEATED_MEMBER"),
