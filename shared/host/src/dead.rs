@@ -1,6 +1,6 @@
 //! Items that can never be handled, and trouble that passes.
 
-use broker::{Broker, PublishError};
+use broker::{Broker, Payload, PublishError};
 use clock::Timestamp;
 use envelope::{EnvelopeError, ItemId, Message, Publication, PublicationId, Source};
 use store::StoreError;
@@ -30,24 +30,53 @@ pub struct DeadLetter<D> {
     pub item: ItemId,
     /// Who sent it: it stays, since it says under whose key the item opens when it is put back.
     pub source: Source,
-    /// Why: a code of docs/ERRORS.md.
+    /// Why: a code of docs/WIRE.md.
     pub code: &'static str,
     /// The message with this one item.
     pub data: D,
 }
 
+/// A dead letter that has room for its reason, ready to be published.
+#[derive(Debug)]
+pub struct WrittenLetter {
+    item: ItemId,
+    source: Source,
+    code: &'static str,
+    payload: Payload,
+}
+
 impl<D: Message> DeadLetter<D> {
+    /// Writes it, to be published later.
+    ///
+    /// # Errors
+    ///
+    /// [`EnvelopeError::TooLarge`] when the item filled its publication, so that there is no room for the reason.
+    pub fn write(self, now: Timestamp) -> Result<WrittenLetter, EnvelopeError> {
+        let Self { incoming, item, source, code, data } = self;
+        let id = incoming.derived(&format!("dead {item}"));
+        let mut publication = Publication::new(id, source.clone(), now, data);
+        publication.reason = code.parse().ok();
+        Ok(WrittenLetter { item, source, code, payload: publication.encode()? })
+    }
+
+    /// Writes and publishes it; done when confirmed.
+    ///
+    /// # Errors
+    ///
+    /// [`Trouble`] of the broker, or of the envelope.
+    pub async fn publish(self, broker: &dyn Broker, route: &Route, now: Timestamp) -> Result<(), Trouble> {
+        Ok(self.write(now)?.publish(broker, route).await?)
+    }
+}
+
+impl WrittenLetter {
     /// Publishes it; done when confirmed.
     ///
     /// # Errors
     ///
-    /// [`Trouble`] of the broker.
-    pub async fn publish(self, broker: &dyn Broker, route: &Route, now: Timestamp) -> Result<(), Trouble> {
+    /// [`PublishError`].
+    pub async fn publish(self, broker: &dyn Broker, route: &Route) -> Result<(), PublishError> {
         tracing::warn!(item = %self.item, code = self.code, source = %self.source, "an item is set aside as a dead letter");
-        let id = self.incoming.derived(&format!("dead {}", self.item));
-        let mut publication = Publication::new(id, self.source, now, self.data);
-        publication.reason = self.code.parse().ok();
-        broker.publish(route, publication.encode()?).await?;
-        Ok(())
+        broker.publish(route, self.payload).await
     }
 }

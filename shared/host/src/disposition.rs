@@ -5,7 +5,7 @@
 pub enum Disposition {
     /// Nothing is wrong with the item; try again later, keeping the delivery.
     Retry,
-    /// The item can never be handled here: into the dead-letter queue, with this code of docs/ERRORS.md.
+    /// The item can never be handled here: into the dead-letter queue, with this code of docs/WIRE.md.
     DeadLetter(&'static str),
     /// Nothing to do and nothing to complain of: note it under this code and go on.
     Ignore(&'static str),

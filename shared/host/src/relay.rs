@@ -6,20 +6,20 @@
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use broker::{Broker, Delivery};
-use envelope::{ItemId, Message, Publication};
+use broker::{Broker, Delivery, Payload};
+use envelope::{EnvelopeError, ItemId, Message, Publication, PublicationId, Source};
 use futures_util::future;
 use store::{Itinerary, Outcome, Passage};
 use topology::{Arrow, Nihdi, Route};
 
-use crate::{Context, DeadLetter, Handle, Point, Station, Trouble, Verdict, Work, station};
+use crate::{Context, DeadLetter, Handle, Point, Station, Trouble, Verdict, Work, dead::WrittenLetter, station};
 
 /// An item that cannot be passed on.
 #[derive(Debug)]
 pub struct BadItem<I> {
     /// The item.
     pub id: ItemId,
-    /// Why: a code of docs/ERRORS.md.
+    /// Why: a code of docs/WIRE.md.
     pub code: &'static str,
     /// The incoming message with this one item, as it came.
     pub data: I,
@@ -40,7 +40,7 @@ pub enum Refusal {
     /// Nothing is wrong with it; try again.
     #[error(transparent)]
     Trouble(#[from] Trouble),
-    /// Its envelope can never be accepted: unknown sender, unknown key. The code is one of docs/ERRORS.md.
+    /// Its envelope can never be accepted: unknown sender, unknown key. The code is one of docs/WIRE.md.
     #[error("accept the envelope ({0})")]
     Envelope(&'static str),
 }
@@ -62,6 +62,9 @@ pub trait Transform: Send + Sync + 'static {
     /// The items of an outgoing message.
     fn passed(data: &Self::Out) -> Vec<ItemId>;
 }
+
+/// What became of a publication, written: dead letters and what goes on, each with its passage.
+type Written = (Vec<(WrittenLetter, Passage)>, Vec<(Route, Payload, Passage)>);
 
 /// Passes publications from one arrow to the next.
 pub struct Relay<T> {
@@ -95,31 +98,51 @@ impl<T: Transform> Relay<T> {
 
     /// Passes one publication on and returns its passages.
     async fn pass(&self, publication: Publication<T::In>) -> Result<(Verdict, Vec<Passage>), Trouble> {
-        let (incoming, sender) = (publication.id, publication.source.clone());
+        let (incoming, source) = (publication.id, publication.source.clone());
         let items = T::items(&publication.data);
+        let refused = |code: &'static str| {
+            let queue = self.from.queue(self.nihdi.as_ref()).to_string();
+            let outcome = Outcome::DeadLettered(code.to_owned());
+            (Verdict::Unreadable(code), vec![self.passage(incoming.uuid(), queue, outcome, &items)])
+        };
         let passed = match self.transform.transform(publication).await {
             Ok(passed) => passed,
             Err(Refusal::Trouble(trouble)) => return Err(trouble),
-            Err(Refusal::Envelope(code)) => {
-                let queue = self.from.queue(self.nihdi.as_ref()).to_string();
-                let outcome = Outcome::DeadLettered(code.to_owned());
-                return Ok((Verdict::Unreadable(code), vec![self.passage(incoming.uuid(), queue, outcome, &items)]));
-            }
+            Err(Refusal::Envelope(code)) => return Ok(refused(code)),
         };
-        let mut passages = Vec::with_capacity(passed.onward.len() + passed.bad.len());
-        for bad in passed.bad {
-            let (item, code) = (bad.id, bad.code);
-            let dead = DeadLetter { incoming, item, source: sender.clone(), code, data: bad.data };
-            dead.publish(&*self.incoming, &self.from.dead_route(self.nihdi.as_ref()), self.context.clock.now()).await?;
-            let queue = self.from.queue(self.nihdi.as_ref()).dead().to_string();
-            passages.push(self.passage(incoming.uuid(), queue, Outcome::DeadLettered(code.to_owned()), &[item]));
+        // Written before anything is published: what has no room for what a step adds to it never will have, and is refused as a whole.
+        let (dead, onward) = match self.write(incoming, &source, passed) {
+            Ok(written) => written,
+            Err(error) => return Ok(refused(error.code())),
+        };
+        let mut passages = Vec::with_capacity(dead.len() + onward.len());
+        for (letter, passage) in dead {
+            letter.publish(&*self.incoming, &self.from.dead_route(self.nihdi.as_ref())).await?;
+            passages.push(passage);
         }
-        for (route, publication) in &passed.onward {
-            self.outgoing.publish(route, publication.encode()?).await?;
-            let queue = route.routing_key.clone();
-            passages.push(self.passage(publication.id.uuid(), queue, Outcome::Forwarded, &T::passed(&publication.data)));
+        for (route, payload, passage) in onward {
+            self.outgoing.publish(&route, payload).await?;
+            passages.push(passage);
         }
         Ok((Verdict::Done, passages))
+    }
+
+    /// Writes what became of a publication, each part with its passage.
+    fn write(&self, incoming: PublicationId, source: &Source, passed: Passed<T::In, T::Out>) -> Result<Written, EnvelopeError> {
+        let mut dead = Vec::with_capacity(passed.bad.len());
+        for BadItem { id: item, code, data } in passed.bad {
+            let letter = DeadLetter { incoming, item, source: source.clone(), code, data }.write(self.context.clock.now())?;
+            let queue = self.from.queue(self.nihdi.as_ref()).dead().to_string();
+            let passage = self.passage(incoming.uuid(), queue, Outcome::DeadLettered(code.to_owned()), &[item]);
+            dead.push((letter, passage));
+        }
+        let mut onward = Vec::with_capacity(passed.onward.len());
+        for (route, publication) in passed.onward {
+            let (payload, queue) = (publication.encode()?, route.routing_key.clone());
+            let items = T::passed(&publication.data);
+            onward.push((route, payload, self.passage(publication.id.uuid(), queue, Outcome::Forwarded, &items)));
+        }
+        Ok((dead, onward))
     }
 
     fn passage(&self, publication: uuid::Uuid, queue: String, outcome: Outcome, items: &[ItemId]) -> Passage {
