@@ -1,6 +1,6 @@
 //! The checks of this repository: who may depend on whom, what may be in the tree, and that the pages say what the code does.
 
-use std::collections::BTreeSet;
+use std::{collections::BTreeSet, sync::LazyLock};
 
 use anyhow::{Context as _, Result, ensure};
 use architecture::{
@@ -19,40 +19,42 @@ fn none(found: &[String]) -> Result<()> {
     Ok(())
 }
 
-fn graph() -> Result<Graph> {
-    Graph::of(&Repository::here())
+/// Cargo is asked once for all checks.
+fn graph() -> Result<&'static Graph> {
+    static GRAPH: LazyLock<Result<Graph>> = LazyLock::new(|| Graph::of(&Repository::here()));
+    GRAPH.as_ref().map_err(|error| anyhow::anyhow!("{error:#}"))
 }
 
 #[test]
 fn p1_healthdata_cannot_name_a_patient() -> Result<()> {
-    none(&wall::breaches(&graph()?, "identifying"))
+    none(&wall::breaches(graph()?, "identifying"))
 }
 
 #[test]
 fn p2_the_ttp_cannot_name_a_registration() -> Result<()> {
-    none(&wall::breaches(&graph()?, "registration"))
+    none(&wall::breaches(graph()?, "registration"))
 }
 
 #[test]
 fn p3_a_hospital_cannot_name_a_pseudonym() -> Result<()> {
-    none(&wall::breaches(&graph()?, "pseudonymised"))
+    none(&wall::breaches(graph()?, "pseudonymised"))
 }
 
 #[test]
 fn p4_the_ttp_alone_can_pseudonymise() -> Result<()> {
-    none(&wall::breaches(&graph()?, "pseudonymisation"))
+    none(&wall::breaches(graph()?, "pseudonymisation"))
 }
 
 #[test]
 fn p5_every_arrow_between_our_crates_is_in_the_table() -> Result<()> {
-    none(&wall::deviations(&graph()?))
+    none(&wall::deviations(graph()?))
 }
 
 /// Clear messages stay in their zone, and services know each other by messages only.
 #[test]
 fn p5_nobody_reaches_a_service_or_the_clear_messages_of_another_zone() -> Result<()> {
     let graph = graph()?;
-    let found: Vec<_> = wall::GUARDED.iter().flat_map(|rule| wall::breaches(&graph, rule.name)).collect();
+    let found: Vec<_> = wall::GUARDED.iter().flat_map(|rule| wall::breaches(graph, rule.name)).collect();
     none(&found)
 }
 
@@ -63,7 +65,7 @@ fn p6_sensitive_types_derive_no_way_out() -> Result<()> {
 
 #[test]
 fn p17_fixed_keys_are_built_into_tests_only() -> Result<()> {
-    none(&wall::fixed_keys(&graph()?))
+    none(&wall::fixed_keys(graph()?))
 }
 
 #[test]
@@ -102,7 +104,7 @@ fn deny_toml_says_the_same_as_these_checks() -> Result<()> {
 fn every_crate_takes_the_workspaces_lints() -> Result<()> {
     let repository = Repository::here();
     let mut found = Vec::new();
-    for (name, own) in graph()?.crates {
+    for (name, own) in &graph()?.crates {
         let path = format!("{}/Cargo.toml", own.folder);
         let manifest: toml::Table = repository.read(&path)?.parse().with_context(|| format!("read {path}"))?;
         let lints = manifest.get("lints").and_then(|lints| lints.get("workspace")).and_then(toml::Value::as_bool);
@@ -135,7 +137,8 @@ fn files_are_short() -> Result<()> {
 #[test]
 fn no_test_is_switched_off() -> Result<()> {
     let sources = Repository::here().sources()?;
-    let off = sources.iter().filter(|source| source.tests().lines().any(|line| line.trim_start().starts_with("#[ignore")));
+    let is_off = |line: &str| line.trim_start().strip_prefix("#[").is_some_and(|attribute| attribute.starts_with("ignore"));
+    let off = sources.iter().filter(|source| source.tests().lines().any(is_off));
     none(&off.map(|source| format!("{} switches a test off.", source.path)).collect::<Vec<_>>())
 }
 
