@@ -50,6 +50,9 @@ if ! has_rabbitmq && ! { may_install && bring rabbitmq-server; }; then
             "rabbitmq:4-management; PRECISION_TEST_AMQP with the amqp:// address of a RabbitMQ whose user has configure rights."
 fi
 
+# Cargo builds with less than it reads manifests of, and the checks read them without the network.
+cargo fetch --locked --target "$(rustc -vV | sed -n 's/^host: //p')" </dev/null >&2 || give_up "the dependencies cannot be fetched."
+
 log=$(mktemp)
 trap 'rm -f "$log"' EXIT
 status=0
