@@ -235,17 +235,20 @@ fn a_crash_loses_nothing_and_doubles_nothing() {
 /// A broker that refuses for a while costs patience and nothing else: the batch is not decided again.
 #[test]
 fn what_the_broker_refuses_is_published_again() {
-    let mut bench = Bench::with(None, &[Fate::Refuse, Fate::Refuse, Fate::Refuse]);
-    let (good, mut bad) = (advice(1, "A-1"), advice(2, "A-2").item());
-    bad.content.0.truncate(5);
-    bench.send(vec![good.item(), bad]);
-    assert_eq!((bench.answers(), bench.in_queue()), (vec![], 1));
-    let later = bench.executor.clock().now().plus(Duration::from_secs(5));
-    bench.executor.run_until(later);
-    assert_eq!(bench.answers(), [clean(&good)]);
-    assert_eq!(bench.payloads(Arrow::ToDhw.queue(None).dead()).len(), 1);
-    assert_eq!(bench.in_queue(), 0);
-    assert_eq!(bench.outcomes(), [(Outcome::Validated, 1), (Outcome::DeadLettered("CONTENT".to_owned()), 1)]);
+    for is_bad in [false, true] {
+        let mut bench = Bench::with(None, &[Fate::Refuse, Fate::Refuse, Fate::Refuse]);
+        let (good, mut bad) = (advice(1, "A-1"), advice(2, "A-2").item());
+        bad.content.0.truncate(5);
+        bench.send(std::iter::once(good.item()).chain(is_bad.then_some(bad)).collect());
+        assert_eq!((bench.answers(), bench.in_queue()), (vec![], 1));
+        let later = bench.executor.clock().now().plus(Duration::from_secs(5));
+        bench.executor.run_until(later);
+        assert_eq!(bench.answers(), [clean(&good)]);
+        assert_eq!(bench.payloads(Arrow::ToDhw.queue(None).dead()).len(), usize::from(is_bad));
+        assert_eq!(bench.in_queue(), 0);
+        let dead = is_bad.then(|| (Outcome::DeadLettered("CONTENT".to_owned()), 1));
+        assert_eq!(bench.outcomes(), std::iter::once((Outcome::Validated, 1)).chain(dead).collect::<Vec<_>>());
+    }
 }
 
 #[test]

@@ -34,20 +34,22 @@ async fn a_registration_comes_back_as_it_was(store: &dyn DhwStore, registers: &R
         .with("weight", "70.125")
         .with("exact", "-123456789012.000001")
         .with("Version", "0012")
-        .with("notes", "a;b,\"c\"\\\r\n'; DROP TABLE item; --\u{feff}é")
+        .with("notes", "a;b,\"c\"\\\r\n'; DROP TABLE item; --\u{feff}\u{0}\u{1f}é\u{10ffff}")
         .with_item("variants|gene", 0, "EGFR")
         .with_item("variants|vaf", 0, "12.5")
         .with_item("variants|gene", 2, "1e5")
         .with_item("variants|secret", 2, "x")
         .with("closing", "1.50");
-    let answers = settle(store, registers, std::slice::from_ref(&full)).await;
+    let small = advice(2, "A-2").of_patient(2).with("exact", "0.000001").with("weight", "0.5");
+    let answers = settle(store, registers, &[full.clone(), small.clone()]).await;
     let register = registers.number("Advice", 1).unwrap();
     let stored = store.rows(register, None, 10).await.unwrap();
-    assert_eq!(stored.len(), 1);
+    assert_eq!(stored.len(), 2);
     assert!(stored[0].cells == full.content().cells());
+    assert!(stored[1].cells == small.content().cells());
     assert_eq!(stored[0].key, RowKey { pseudonym: pseudonym(1), unique_id: "A-1".to_owned(), sender: sender(1) });
     assert_eq!(store.list_widths(register).await.unwrap(), [3]);
-    assert_eq!(answers.len(), 1);
+    assert_eq!(answers.len(), 2);
 }
 
 async fn findings_are_kept_and_answered(store: &dyn DhwStore, registers: &Registers) {

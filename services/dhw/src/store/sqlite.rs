@@ -9,7 +9,8 @@ use std::{
 use async_trait::async_trait;
 use dcd::Severity;
 use registration::{Cell, Place};
-use sqlx::{AssertSqlSafe, Row, SqliteConnection, TypeInfo, ValueRef, sqlite::SqliteRow};
+use serde::de::DeserializeOwned;
+use sqlx::{AssertSqlSafe, Row, SqliteConnection, sqlite::SqliteRow};
 use store::{Database, Itinerary, Passage, Schema, StoreError, bulk, itinerary};
 use uuid::Uuid;
 
@@ -24,7 +25,7 @@ use crate::{
     conclude::{conclude, touched},
     decide::{Answer, Before, Fate, Live, decide},
     findings::{FindingKey, StoredFinding},
-    registers::Registers,
+    registers::{FactNo, Registers},
     validate::Registration,
 };
 
@@ -87,9 +88,11 @@ impl SqliteStore {
         column: &str,
         keys: &str,
     ) -> Result<Vec<Live>, StoreError> {
-        let sql = format!("{}{column}", self.table(register)?.members);
-        let rows = sqlx::query(AssertSqlSafe(sql)).bind(keys).fetch_all(connection).await?;
-        rows.iter().map(|row| member(row, register, self.registers.facts().len())).collect()
+        let table = self.table(register)?;
+        let sql = format!("{}{column}", table.members);
+        let selected: String = sqlx::query_scalar(AssertSqlSafe(sql)).bind(keys).fetch_one(connection).await?;
+        let members: Vec<SelectedMember> = read(&selected)?;
+        members.into_iter().map(|selected| member(selected, register, &table.number_facts)).collect()
     }
 
     /// What the store holds that a batch may meet.
@@ -256,21 +259,24 @@ impl DhwStore for SqliteStore {
         let table = self.table(register)?;
         let (pseudonym, unique_id, sender) =
             after.map_or(("", "", ""), |key| (key.pseudonym.as_str(), key.unique_id.as_str(), key.sender.as_str()));
-        let query = sqlx::query(AssertSqlSafe(table.rows.as_str())).bind(pseudonym).bind(unique_id).bind(sender).bind(limit);
-        let mut rows: Vec<StoredRow> = Vec::new();
-        let mut places: BTreeMap<i64, usize> = BTreeMap::new();
-        for row in query.fetch_all(self.database.readers()).await? {
-            places.insert(row.try_get(0)?, rows.len());
-            let key = RowKey { pseudonym: row.try_get(1)?, unique_id: row.try_get(2)?, sender: row.try_get(3)? };
-            rows.push(StoredRow { key, cells: cells(&row, 4, &table.columns, None)? });
+        let query =
+            sqlx::query_scalar(AssertSqlSafe(table.rows.as_str())).bind(pseudonym).bind(unique_id).bind(sender).bind(limit);
+        let selected: String = query.fetch_one(self.database.readers()).await?;
+        let (mut rows, mut places) = (Vec::new(), BTreeMap::new());
+        for (row, pseudonym, unique_id, sender, values) in read::<Vec<SelectedRow>>(&selected)? {
+            places.insert(row, rows.len());
+            let mut stored = StoredRow { key: RowKey { pseudonym, unique_id, sender }, cells: Vec::new() };
+            add_cells(&mut stored.cells, values, &table.columns, None)?;
+            rows.push(stored);
         }
         let ids = serde_json::to_string(&places.keys().collect::<Vec<_>>()).map_err(|_| StoreError::Damaged { what: "row" })?;
         for list in &table.lists {
-            let items = sqlx::query(AssertSqlSafe(list.items.as_str())).bind(&ids).fetch_all(self.database.readers()).await?;
-            for item in &items {
-                let stored = places.get(&item.try_get::<i64, _>(0)?).and_then(|at| rows.get_mut(*at));
-                let of_item = cells(item, 2, &list.columns, Some(item.try_get(1)?))?;
-                stored.into_iter().for_each(|stored| stored.cells.extend_from_slice(&of_item));
+            let query = sqlx::query_scalar(AssertSqlSafe(list.items.as_str())).bind(&ids);
+            let selected: String = query.fetch_one(self.database.readers()).await?;
+            for (record, item, values) in read::<Vec<SelectedItem>>(&selected)? {
+                if let Some(stored) = places.get(&record).and_then(|at| rows.get_mut(*at)) {
+                    add_cells(&mut stored.cells, values, &list.columns, Some(item))?;
+                }
             }
         }
         rows.iter_mut().for_each(|row| row.cells.sort_by_key(|cell| cell.place));
@@ -313,48 +319,46 @@ fn answer(row: &SqliteRow) -> Result<Answer, StoreError> {
     Ok(Answer { clean: row.try_get("clean")?, findings: findings.unwrap_or_default() })
 }
 
-/// A member as [`Table::members`] selects it.
-fn member(row: &SqliteRow, register: usize, facts: usize) -> Result<Live, StoreError> {
-    let fact = |fact: usize| text(row, 6 + fact);
-    Ok(Live {
-        row: row.try_get(0)?,
-        registration_id: Uuid::from_slice(row.try_get(1)?).map_err(|_| StoreError::Damaged { what: "id" })?,
-        version: row.try_get(2)?,
-        member: Member {
-            register,
-            sender: row.try_get(3)?,
-            pseudonym: row.try_get(4)?,
-            unique_id: row.try_get(5)?,
-            facts: (0..facts).map(fact).collect::<Result<_, _>>()?,
-        },
-    })
+/// Values in order of their columns, as [`Table`]'s statements select them.
+type Values = Vec<Vec<Option<String>>>;
+/// As [`Table::members`] selects it.
+type SelectedMember = (i64, String, u32, String, String, String, Vec<Option<String>>);
+/// As [`Table::rows`] selects it.
+type SelectedRow = (i64, String, String, String, Values);
+/// As the items of a list are selected.
+type SelectedItem = (i64, u16, Values);
+
+fn read<T: DeserializeOwned>(selected: &str) -> Result<T, StoreError> {
+    serde_json::from_str(selected).map_err(|_| StoreError::Damaged { what: "row" })
 }
 
-/// The filled fields of a row, whose columns begin at `first`.
-fn cells(row: &SqliteRow, first: usize, columns: &[Column], item: Option<u16>) -> Result<Vec<Cell>, StoreError> {
-    let mut cells = Vec::new();
-    for (at, Column { field, .. }) in columns.iter().enumerate() {
-        if let Some(value) = text(row, first + at)? {
-            cells.push(Cell { place: Place { field: *field, item }, value });
+fn member(selected: SelectedMember, register: usize, numbers: &[FactNo]) -> Result<Live, StoreError> {
+    let (row, registration_id, version, sender, pseudonym, unique_id, mut facts) = selected;
+    let registration_id = Uuid::try_parse(&registration_id).map_err(|_| StoreError::Damaged { what: "id" })?;
+    for fact in numbers {
+        if let Some(fact) = facts.get_mut(*fact) {
+            *fact = fact.take().map(canonical).transpose()?;
         }
     }
-    Ok(cells)
+    Ok(Live { row, registration_id, version, member: Member { register, sender, pseudonym, unique_id, facts } })
 }
 
-/// A value in canonical form. What SQLite keeps as a number has so few digits that it prints as it was written.
-fn text(row: &SqliteRow, column: usize) -> Result<Option<String>, StoreError> {
-    let value = row.try_get_raw(column)?;
-    let kind = value.type_info();
-    Ok(match kind.name() {
-        _ if value.is_null() => None,
-        "INTEGER" => Some(row.try_get_unchecked::<i64, _>(column)?.to_string()),
-        "REAL" => Some(row.try_get_unchecked::<f64, _>(column)?.to_string()),
-        "BLOB" => {
-            let bytes: Vec<u8> = row.try_get_unchecked(column)?;
-            Some(String::from_utf8(bytes).map_err(|_| StoreError::Damaged { what: "value" })?)
-        }
-        _ => Some(row.try_get_unchecked(column)?),
-    })
+/// Adds the filled fields.
+fn add_cells(cells: &mut Vec<Cell>, values: Values, columns: &[Column], item: Option<u16>) -> Result<(), StoreError> {
+    for (Column { field, is_number, .. }, value) in columns.iter().zip(values.into_iter().flatten()) {
+        let Some(value) = value else { continue };
+        let place = Place { field: *field, item };
+        cells.push(Cell { place, value: if *is_number { canonical(value)? } else { value } });
+    }
+    Ok(())
+}
+
+/// A number as it was written. SQLite keeps all of its digits, but writes very small ones with an exponent.
+fn canonical(number: String) -> Result<String, StoreError> {
+    if !number.contains('e') {
+        return Ok(number);
+    }
+    number.parse().map(|number: f64| number.to_string()).map_err(|_| StoreError::Damaged { what: "number" })
 }
 
 fn key(row: &SqliteRow) -> Result<FindingKey, StoreError> {

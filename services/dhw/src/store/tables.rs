@@ -10,15 +10,13 @@ use registration::Policy;
 use sqlx::{AssertSqlSafe, Row, SqliteConnection};
 use store::StoreError;
 
-use crate::registers::{Register, Registers};
+use crate::registers::{FactNo, Register, Registers};
 
 /// What a registration's row has besides the columns of its register.
 pub(super) const OWN: [&str; 7] = ["id", "sender", "registration_id", "version", "item_id", "pseudonym", "unique_id"];
 
-/// Columns of a member in front of its facts: see [`Table::members`].
-pub(super) const MEMBER: &str = "t.id, t.registration_id, t.version, t.sender, t.pseudonym, t.unique_id";
-
-/// The table of a register, with the statements that use it.
+/// The table of a register, with the statements that use it. What they select comes as one JSON array of one row each, since
+/// taking rows and columns out of SQLite one by one costs more than finding them.
 #[derive(Debug)]
 pub(super) struct Table {
     /// Its name, quoted.
@@ -27,11 +25,14 @@ pub(super) struct Table {
     pub columns: Vec<Column>,
     /// Head of the statement that writes rows: [`OWN`], then the fields.
     pub insert: String,
-    /// Selects members, up to the condition that a key `k.value` of a JSON array is held against.
+    /// Selects members, up to the condition that a key `k.value` of a JSON array is held against: row, registration id in
+    /// hexadecimal digits, version, sender, pseudonym, unique id, facts.
     pub members: String,
+    /// The facts that are numbers here, and come out of [`Table::members`] as SQLite writes them.
+    pub number_facts: Vec<FactNo>,
     /// For each of [`Registers::links`] the column that is looked in; none when the register lacks it.
     pub links: Vec<Option<String>>,
-    /// Selects rows of the researcher's file behind a key, up to a limit: row, pseudonym, unique id, sender, then the fields.
+    /// Selects rows of the researcher's file behind a key, up to a limit: row, pseudonym, unique id, sender, [`arrays`].
     pub rows: String,
     /// The tables of its repeating lists, in the definition's order.
     pub lists: Vec<ListTable>,
@@ -49,7 +50,7 @@ pub(super) struct ListTable {
     pub range: std::ops::Range<FieldNo>,
     /// Head of the statement that writes items: record, item, then the fields.
     pub insert: String,
-    /// Selects the items of the rows of a JSON array: record, item, then the fields.
+    /// Selects the items of the rows of a JSON array: record, item, [`arrays`].
     pub items: String,
 }
 
@@ -85,7 +86,11 @@ impl Table {
         };
         let links: Vec<Option<String>> = registers.links().iter().map(link).collect();
         let facts = (0..registers.facts().len()).map(|fact| register.fact(fact).and_then(column_of));
-        let facts: String = facts.map(|column| column.map_or(", NULL".to_owned(), |column| format!(", t.{column}"))).collect();
+        let text = |column: Option<String>| column.map_or("NULL".to_owned(), |column| format!("CAST(t.{column} AS TEXT)"));
+        let facts = facts.map(text).collect::<Vec<_>>().join(", ");
+        let is_number =
+            |fact: &FactNo| columns.iter().any(|column| column.is_number && register.fact(*fact) == Some(column.field));
+        let number_facts = (0..registers.facts().len()).filter(is_number).collect();
         let of_link = links.iter().flatten().filter(|column| *column != "\"unique_id\"");
         let mut indices = vec![
             format!(
@@ -103,15 +108,20 @@ impl Table {
         let lists = definition.groups().iter().filter(|group| group.kind() == GroupKind::List);
         let list = |group: &Group| ListTable::new(&plain, group, fields().filter(|(number, _)| group.fields().contains(number)));
         Self {
-            insert: format!("INSERT INTO {name} ({}{names})", OWN.join(", ")),
-            members: format!("SELECT {MEMBER}{facts} FROM json_each(?) k CROSS JOIN {name} t ON "),
+            insert: format!("INSERT OR FAIL INTO {name} ({}{names})", OWN.join(", ")),
+            members: format!(
+                "SELECT json_group_array(json_array(t.id, hex(t.registration_id), t.version, t.sender, t.pseudonym, t.unique_id,
+                json_array({facts}))) FROM json_each(?) k CROSS JOIN {name} t ON "
+            ),
             rows: format!(
-                "SELECT id, pseudonym, unique_id, sender{names} FROM {name}
+                "SELECT json_group_array(json_array(id, pseudonym, unique_id, sender, {})) FROM (SELECT * FROM {name}
                 WHERE pseudonym >= ?1 AND (pseudonym, unique_id, sender) > (?1, ?2, ?3)
-                ORDER BY pseudonym, unique_id, sender LIMIT ?4"
+                ORDER BY pseudonym, unique_id, sender LIMIT ?4)",
+                arrays(&columns)
             ),
             lists: lists.map(list).collect(),
             name,
+            number_facts,
             links,
             columns,
             indices,
@@ -143,12 +153,29 @@ impl ListTable {
         let names: String = columns.iter().map(|column| format!(", {}", column.name)).collect();
         Self {
             range: group.fields(),
-            insert: format!("INSERT INTO {name} (record, item{names})"),
-            items: format!("SELECT record, item{names} FROM {name} WHERE record IN (SELECT value FROM json_each(?))"),
+            insert: format!("INSERT OR FAIL INTO {name} (record, item{names})"),
+            items: format!(
+                "SELECT json_group_array(json_array(record, item, {})) FROM {name}
+                WHERE record IN (SELECT value FROM json_each(?))",
+                arrays(&columns)
+            ),
             name,
             columns,
         }
     }
+}
+
+/// Values that one array of [`arrays`] holds at most; SQLite's functions take so many arguments and more.
+const ARRAY: usize = 500;
+
+/// The values of `columns` as texts: a JSON array of arrays.
+fn arrays(columns: &[Column]) -> String {
+    let value = |column: &Column| {
+        let Column { name, is_number, .. } = column;
+        if *is_number { format!("CAST({name} AS TEXT)") } else { name.clone() }
+    };
+    let array = |chunk: &[Column]| format!("json_array({})", chunk.iter().map(value).collect::<Vec<_>>().join(", "));
+    format!("json_array({})", columns.chunks(ARRAY).map(array).collect::<Vec<_>>().join(", "))
 }
 
 /// A column for each field that healthdata may have. SQLite does not tell `a` from `A`, and a field may have the name of one of the

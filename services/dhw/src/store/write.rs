@@ -1,5 +1,7 @@
 //! Writes a settled batch into the tables.
 
+use std::sync::Arc;
+
 use registration::{Cell, Content};
 use sqlx::{AssertSqlSafe, SqliteConnection};
 use store::{StoreError, bulk, bulk::Statement};
@@ -71,11 +73,11 @@ pub(super) async fn rows(connection: &mut SqliteConnection, table: &Table, rows:
 /// Digits that a floating-point number holds exactly.
 const EXACT_DIGITS: usize = 15;
 
-/// Binds a value. A number with more digits than SQLite's numbers hold goes in as bytes, which its affinity leaves alone.
+/// Binds a value, in the form that is copied once only. A number with more digits than SQLite's numbers hold goes in as bytes, which its affinity leaves alone.
 fn bind<'q>(statement: Statement<'q>, column: &Column, value: Option<&'q str>) -> Statement<'q> {
     match value {
         Some(number) if column.is_number && number.len() > EXACT_DIGITS => statement.bind(number.as_bytes()),
-        _ => statement.bind(value),
+        _ => statement.bind(value.map(Arc::<str>::from)),
     }
 }
 
@@ -148,7 +150,7 @@ pub(super) async fn findings(
             WHERE pseudonym = ? AND dcd = ? AND unique_id = ? AND sender = ? AND across = ? AND number = ?";
         bind_key(sqlx::query(DELETE), key).execute(&mut *connection).await?;
     }
-    const HEAD: &str = "INSERT INTO finding
+    const HEAD: &str = "INSERT OR FAIL INTO finding
         (pseudonym, dcd, unique_id, sender, across, number, rule, code, severity, about, en, nl, fr)";
     insert(connection, HEAD, 13, added, |statement, finding| {
         let statement = bind_key(statement, &finding.key)
@@ -167,7 +169,7 @@ pub(super) fn bind_key<'q>(statement: Statement<'q>, key: &'q FindingKey) -> Sta
 
 /// Writes verdicts, by which their items are known from now on.
 pub(super) async fn verdicts(connection: &mut SqliteConnection, given: &[(&Registration, &Answer)]) -> Result<(), StoreError> {
-    insert(connection, "INSERT INTO item (id, sender, clean, findings)", 4, given, |statement, (registration, answer)| {
+    insert(connection, "INSERT OR FAIL INTO item (id, sender, clean, findings)", 4, given, |statement, (registration, answer)| {
         let findings = (!answer.findings.is_empty()).then(|| serde_json::to_string(&answer.findings).unwrap_or_default());
         statement.bind(&registration.item.as_bytes()[..]).bind(&registration.member.sender).bind(answer.clean).bind(findings)
     })
