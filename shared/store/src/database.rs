@@ -54,11 +54,12 @@ impl Database {
             .synchronous(SqliteSynchronous::Full)
             .busy_timeout(Duration::from_secs(10))
             .statement_cache_capacity(200)
-            // In KiB when negative; the default of 2 MB makes the random keys of a large store go to disk.
-            .pragma("cache_size", "-16384")
             // A checkpoint writes the whole log back; rarely is cheaper, and the log stays below about 32 MB.
             .pragma("wal_autocheckpoint", "8000");
-        let writer = SqlitePoolOptions::new().max_connections(1).connect_with(options.clone()).await?;
+        // In KiB when negative. The default of 2 MB makes the random keys of a large store go to disk; a process that runs all parties has
+        // eight writers.
+        let writing = options.clone().pragma("cache_size", "-8192");
+        let writer = SqlitePoolOptions::new().max_connections(1).connect_with(writing).await?;
         let steps = std::iter::once(&COMMON).chain(schema.steps).enumerate();
         let migrations = steps.map(|(index, sql)| {
             let version = i64::try_from(index).unwrap_or(i64::MAX) + 1;
