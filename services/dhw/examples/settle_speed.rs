@@ -57,6 +57,8 @@ fn item(registers: &Registers, number: u64) -> anyhow::Result<ValidationItem> {
         // A third of the columns stays empty.
         for item in (0..items).filter(|_| at % 3 != 2 || at < 13 || field.name() == "vcf_identifier") {
             let place = if field.list().is_some() { Place::in_item(at, item) } else { Place::of(at) };
+            // What is the patient's own does not vary over a patient's registrations.
+            let number = if field.column().starts_with("patient_id") { number / 2 } else { number };
             cells.push((place, value(field, number)));
         }
     }
