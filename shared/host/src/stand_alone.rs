@@ -80,11 +80,11 @@ pub fn main_with<S: Settings, A: Args>(
 ) -> ExitCode {
     let file = Arg::new("config").long("config").value_name("FILE").required(true).value_parser(value_parser!(PathBuf));
     let command = Command::new(S::ACTOR.as_str())
-        .about(about)
         .version(env!("CARGO_PKG_VERSION"))
         .arg(file.help("Configuration file (TOML); deploy/config has a commented sample"))
         .after_help("Exit status: 0 stopped as told; 2 could not start.\nPRECISION_LOG=warn shows less of what it does.");
-    let given = A::augment_args(command).get_matches();
+    // The arguments' own documentation would take the place of what the service is about.
+    let given = A::augment_args(command).about(about).get_matches();
     match (given.get_one::<PathBuf>("config"), A::from_arg_matches(&given)) {
         (Some(file), Ok(more)) => run(file, async |settings: &S, alone: &StandAlone| start(settings, alone, more).await),
         (_, Err(error)) => error.exit(),
