@@ -203,6 +203,17 @@ impl Executor {
         while self.step() {}
     }
 
+    /// Polls at most `steps` tasks at the present moment, and says whether something can still run: so a simulation can stop, and crash
+    /// a service, in the middle of anything.
+    pub fn run_steps(&mut self, steps: u64) -> bool {
+        for _ in 0..steps {
+            if !self.step() {
+                return false;
+            }
+        }
+        !self.ready.lock().is_empty()
+    }
+
     /// Runs everything that happens until `at`, then stands at `at`.
     pub fn run_until(&mut self, at: Timestamp) {
         loop {
@@ -298,6 +309,21 @@ mod tests {
         let ten_days = Duration::from_secs(10 * 24 * 3600);
         executor.block_on(async move { sleep(&clock, ten_days).await });
         assert_eq!(executor.clock().now(), Timestamp::EPOCH.plus(ten_days));
+    }
+
+    #[test]
+    fn a_few_steps_leave_the_rest_for_later() {
+        let mut executor = Executor::new(3, Timestamp::EPOCH);
+        let done = Arc::new(Mutex::new(0));
+        for _ in 0..5 {
+            let done = Arc::clone(&done);
+            executor.spawn(async move { *done.lock().unwrap() += 1 });
+        }
+        assert!(executor.run_steps(2));
+        assert_eq!(*done.lock().unwrap(), 2);
+        assert!(!executor.run_steps(3));
+        assert!(!executor.run_steps(1));
+        assert_eq!(*done.lock().unwrap(), 5);
     }
 
     #[test]
