@@ -73,19 +73,29 @@ const ITEMS: u32 = 5_000;
 
 /// The items of a call, sorted, so that membership is a binary search and memory is 16 bytes per item.
 #[derive(Debug, Default)]
-pub struct Items(Vec<Uuid>);
+pub struct Items {
+    all: Vec<Uuid>,
+    overtaken: Vec<Uuid>,
+}
 
 impl Items {
     /// Whether an item is one of the call's.
     #[must_use]
     pub fn contains(&self, item: &Uuid) -> bool {
-        self.0.binary_search(item).is_ok()
+        self.all.binary_search(item).is_ok()
+    }
+
+    /// Whether the call brought a later version of the item's registration. Such an item shares the fate of that version: it may never
+    /// arrive, or never be validated, and nothing is missing.
+    #[must_use]
+    pub fn is_overtaken(&self, item: &Uuid) -> bool {
+        self.overtaken.binary_search(item).is_ok()
     }
 
     /// The items, sorted.
     #[must_use]
     pub fn as_slice(&self) -> &[Uuid] {
-        &self.0
+        &self.all
     }
 }
 
@@ -95,7 +105,37 @@ impl Items {
 ///
 /// [`StoreError`].
 pub async fn items(stores: &Stores, uploads: &[(Nihdi, UploadId)]) -> Result<Items, StoreError> {
-    let mut items = Vec::new();
+    let mut items = Items::default();
+    // Only registrations with a later version than the first can have overtaken one.
+    let mut latest: BTreeMap<Uuid, u32> = BTreeMap::new();
+    each_item(stores, uploads, |item| {
+        items.all.push(item.item_id);
+        if item.version > 1 {
+            let version = latest.entry(item.registration_id).or_default();
+            *version = item.version.max(*version);
+        }
+    })
+    .await?;
+    if !latest.is_empty() {
+        each_item(stores, uploads, |item| {
+            if latest.get(&item.registration_id).is_some_and(|version| *version > item.version) {
+                items.overtaken.push(item.item_id);
+            }
+        })
+        .await?;
+    }
+    for sorted in [&mut items.all, &mut items.overtaken] {
+        sorted.sort_unstable();
+        sorted.dedup();
+    }
+    Ok(items)
+}
+
+async fn each_item(
+    stores: &Stores,
+    uploads: &[(Nihdi, UploadId)],
+    mut take: impl FnMut(&UploadedItem),
+) -> Result<(), StoreError> {
     for (nihdi, upload) in uploads {
         let Some(hospital) = stores.hospitals.get(nihdi) else { continue };
         let mut after: Option<UploadedItem> = None;
@@ -103,12 +143,10 @@ pub async fn items(stores: &Stores, uploads: &[(Nihdi, UploadId)]) -> Result<Ite
             let page = hospital.hd4dp.uploaded(*upload, after, ITEMS).await?;
             let Some(last) = page.last() else { break };
             after = Some(*last);
-            items.extend(page.iter().map(|item| item.item_id));
+            page.iter().for_each(&mut take);
         }
     }
-    items.sort_unstable();
-    items.dedup();
-    Ok(Items(items))
+    Ok(())
 }
 
 /// Where the itineraries stand now.
@@ -173,7 +211,7 @@ fn original(items: &Items, item: Uuid) -> Uuid {
         return item;
     }
     let is_status_of = |own: &&Uuid| status_of(**own) == item;
-    items.0.iter().find(is_status_of).copied().unwrap_or(item)
+    items.all.iter().find(is_status_of).copied().unwrap_or(item)
 }
 
 /// The id under which an item's STATUS travels.
@@ -204,16 +242,18 @@ pub async fn summary(
         rows.unchanged += tally.unchanged;
         rows.confirmed += tally.confirmed;
     }
-    // Rows that repeat an item (one row many times in a file) share its fate.
-    let repeated = rows.accepted.saturating_sub(items.0.len() as u64);
+    // Rows that repeat an item (one row many times in a file) share its fate, and so do rows that a later version has overtaken.
+    let repeated = rows.accepted.saturating_sub((items.all.len() - items.overtaken.len()) as u64);
     let (mut at_dhw, mut at_hd) = (0, 0);
-    for chunk in items.0.chunks(ITEMS as usize) {
-        at_dhw += stores.dhw.validated(chunk).await?;
-        at_hd += stores.hd4res.held(chunk).await?;
+    for chunk in items.all.chunks(ITEMS as usize) {
+        let standing: Vec<Uuid> = chunk.iter().filter(|item| !items.is_overtaken(item)).copied().collect();
+        at_dhw += stores.dhw.validated(&standing).await?;
+        at_hd += stores.hd4res.held(&standing).await?;
     }
     let seen = read(stores, items, marks).await?;
     let mut dead = 0;
-    for chunk in seen.dead.iter().filter(|item| items.contains(item)).copied().collect::<Vec<_>>().chunks(ITEMS as usize) {
+    let standing = |item: &&Uuid| items.contains(item) && !items.is_overtaken(item);
+    for chunk in seen.dead.iter().filter(standing).copied().collect::<Vec<_>>().chunks(ITEMS as usize) {
         dead += chunk.len() as u64 - came_through(stores, chunk).await?;
     }
     let validated = (at_dhw + repeated).min(rows.accepted);
