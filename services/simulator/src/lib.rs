@@ -3,6 +3,7 @@
 //! - [`installation`]: all services put together, on [`keys`], [`stores`] and the brokers of three zones.
 //! - [`flow`]: running them until everything has come to rest.
 //! - [`tally`], [`itinerary_file`]: the verdict, and where every registration was.
+//! - [`simulation`]: the same on virtual time, with crashes and faults.
 //! - [`cli`], [`commands`]: what people type.
 
 pub mod broker_choice;
@@ -13,5 +14,6 @@ pub mod installation;
 pub mod itinerary_file;
 pub mod keys;
 pub mod output;
+pub mod simulation;
 pub mod stores;
 pub mod tally;

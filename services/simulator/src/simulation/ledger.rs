@@ -1,0 +1,134 @@
+//! HD4RES's store with somebody beside it who writes down what it took for new, and complains when that was there before.
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+};
+
+use async_trait::async_trait;
+use clock::Timestamp;
+use hd4res::{
+    receive::Reception,
+    store::{Arrived, Hd4resStore, Judged, MemoryStore, PassagesOf, RecordStatus, Unvalidated},
+};
+use store::{Itinerary, Passage, StoreError};
+use uuid::Uuid;
+
+use super::Violation;
+
+/// HD4RES's store, watched.
+#[derive(Default)]
+pub(super) struct Ledger {
+    store: MemoryStore,
+    seen: Mutex<Seen>,
+}
+
+#[derive(Default)]
+struct Seen {
+    /// The version that each registration of a sender has.
+    versions: BTreeMap<(String, Uuid), u32>,
+    items: BTreeSet<(String, Uuid)>,
+    records: BTreeSet<(String, String, String)>,
+    complaint: Option<Violation>,
+}
+
+impl Ledger {
+    pub(super) fn new() -> Arc<Self> {
+        Arc::default()
+    }
+
+    fn seen(&self) -> MutexGuard<'_, Seen> {
+        self.seen.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The first thing that was wrong.
+    pub(super) fn complaint(&self) -> Option<Violation> {
+        self.seen().complaint.clone()
+    }
+
+    /// How many records there must be.
+    pub(super) fn records(&self) -> u64 {
+        self.seen().records.len() as u64
+    }
+}
+
+impl Seen {
+    fn note(&mut self, arrived: &Arrived, reception: &Reception) {
+        let item = (arrived.sender.clone(), arrived.item_id);
+        let is_repeated = match reception {
+            Reception::New { .. } | Reception::Older { .. } => !self.items.insert(item),
+            Reception::Known { .. } | Reception::Reused => false,
+        };
+        if is_repeated {
+            self.complain(format!("HD4RES took item {} for one that it never saw, twice", arrived.item_id));
+        }
+        if !matches!(reception, Reception::New { .. }) {
+            return;
+        }
+        self.records.insert((arrived.dcd.clone(), arrived.unique_id.clone(), arrived.sender.clone()));
+        let registration = (arrived.sender.clone(), arrived.registration_id);
+        let before = self.versions.insert(registration, arrived.version);
+        if before.is_some_and(|before| before >= arrived.version) {
+            let (id, version) = (arrived.registration_id, arrived.version);
+            self.complain(format!("HD4RES put version {version} of registration {id} over version {before:?}"));
+        }
+    }
+
+    fn complain(&mut self, sentence: String) {
+        self.complaint.get_or_insert(Violation::new(sentence));
+    }
+}
+
+#[async_trait]
+impl Itinerary for Ledger {
+    async fn record(&self, passages: &[Passage]) -> Result<(), StoreError> {
+        self.store.record(passages).await
+    }
+
+    async fn passages(&self, after: i64, limit: u32) -> Result<Vec<(i64, Passage)>, StoreError> {
+        self.store.passages(after, limit).await
+    }
+
+    async fn last(&self) -> Result<i64, StoreError> {
+        self.store.last().await
+    }
+}
+
+#[async_trait]
+impl Hd4resStore for Ledger {
+    async fn receive(&self, arrivals: &[Arrived], at: Timestamp, passages: PassagesOf<'_>) -> Result<Vec<Reception>, StoreError> {
+        let receptions = self.store.receive(arrivals, at, passages).await?;
+        let mut seen = self.seen();
+        arrivals.iter().zip(&receptions).for_each(|(arrived, reception)| seen.note(arrived, reception));
+        drop(seen);
+        Ok(receptions)
+    }
+
+    async fn judge(&self, verdicts: &[Judged], passages: &[Passage]) -> Result<Vec<bool>, StoreError> {
+        self.store.judge(verdicts, passages).await
+    }
+
+    async fn unvalidated(&self, after: i64, limit: u32) -> Result<Vec<Unvalidated>, StoreError> {
+        self.store.unvalidated(after, limit).await
+    }
+
+    async fn validated(&self, items: &[Uuid]) -> Result<u64, StoreError> {
+        self.store.validated(items).await
+    }
+
+    async fn held(&self, items: &[Uuid]) -> Result<u64, StoreError> {
+        self.store.held(items).await
+    }
+
+    async fn records(&self) -> Result<u64, StoreError> {
+        self.store.records().await
+    }
+
+    async fn status(&self, sender: &str, dcd: &str, unique_id: &str) -> Result<Option<RecordStatus>, StoreError> {
+        self.store.status(sender, dcd, unique_id).await
+    }
+
+    async fn is_new_incarnation(&self, incarnation: Uuid) -> Result<bool, StoreError> {
+        self.store.is_new_incarnation(incarnation).await
+    }
+}

@@ -1,0 +1,183 @@
+//! Lists of operations by seed, and the shortest list that fails.
+
+use std::{
+    fmt,
+    panic::{AssertUnwindSafe, catch_unwind},
+    sync::Arc,
+};
+
+use host::Point;
+use rand_chacha::{
+    ChaCha8Rng,
+    rand_core::{Rng, SeedableRng},
+};
+use topology::Arrow;
+
+use super::{
+    Laboratory, Violation, World,
+    laboratory::ROWS,
+    op::{Fault, Hospital, Op, Register, Service},
+};
+
+/// Minutes that may pass in one list: a day before the resends of its first registration are over, so that all of them can still come
+/// through when its faults end.
+const MINUTES_MAX: u32 = 8 * 24 * 60;
+
+/// The list of a seed: 4 to 12 operations. It begins and ends with an upload, so that faults and crashes find something to happen to.
+#[must_use]
+pub fn of_seed(seed: u64) -> Vec<Op> {
+    let mut draw = Draw { source: ChaCha8Rng::seed_from_u64(seed), minutes: 0 };
+    let between = 1 + draw.below(9);
+    let mut ops = vec![draw.upload()];
+    ops.extend((0..between).map(|_| draw.op()));
+    ops.extend([draw.upload(), Op::Minutes(1)]);
+    ops
+}
+
+struct Draw {
+    source: ChaCha8Rng,
+    minutes: u32,
+}
+
+impl Draw {
+    fn below(&mut self, bound: usize) -> usize {
+        usize::try_from(self.source.next_u64() % bound as u64).unwrap_or(0)
+    }
+
+    fn number(&mut self, bound: u32) -> u32 {
+        u32::try_from(self.source.next_u64() % u64::from(bound)).unwrap_or(0)
+    }
+
+    fn one<T: Copy>(&mut self, all: &[T], otherwise: T) -> T {
+        let at = self.below(all.len());
+        all.get(at).copied().unwrap_or(otherwise)
+    }
+
+    fn hospital(&mut self) -> Hospital {
+        if self.below(4) == 0 { Hospital::South } else { Hospital::North }
+    }
+
+    fn service(&mut self) -> Service {
+        self.one(&Service::ALL, Service::Hd4res)
+    }
+
+    fn arrow(&mut self) -> Arrow {
+        self.one(&Arrow::ALL, Arrow::ToHd4res)
+    }
+
+    fn op(&mut self) -> Op {
+        match self.below(100) {
+            0..20 => self.upload(),
+            20..42 => Op::Minutes(self.minutes()),
+            42..55 => Op::Steps(u16::try_from(1 + self.number(300)).unwrap_or(1)),
+            55..67 => Op::Crash { service: self.service(), point: self.one(&Point::ALL, Point::AfterCommit) },
+            67..74 => Op::Kill(self.service()),
+            74..77 => Op::Down(self.service()),
+            77..79 => Op::Up(self.service()),
+            79..94 => Op::Once { arrow: self.arrow(), fault: self.fault() },
+            94..96 => Op::CutBroker,
+            96..98 => Op::LoseBroker,
+            _ => Op::Forge(self.hospital()),
+        }
+    }
+
+    fn upload(&mut self) -> Op {
+        let (hospital, register) = (self.hospital(), self.one(&Register::ALL, Register::Local));
+        let first = u8::try_from(self.below(usize::from(ROWS))).unwrap_or(0);
+        let count = u8::try_from(1 + self.below(usize::from(ROWS - first))).unwrap_or(1);
+        match self.below(3) {
+            0 => Op::Change { hospital, register, first, count },
+            _ => Op::Submit { hospital, register, first, count },
+        }
+    }
+
+    fn minutes(&mut self) -> u32 {
+        let longest = self.one(&[1, 1, 30, 24 * 60, 50 * 60], 1);
+        let minutes = self.number(longest).min(MINUTES_MAX - self.minutes);
+        self.minutes += minutes;
+        minutes
+    }
+
+    fn fault(&mut self) -> Fault {
+        match self.below(6) {
+            0 => Fault::Lose,
+            1 => Fault::Duplicate,
+            2 => Fault::Delay(self.number(60 * 60)),
+            3 => Fault::Reorder,
+            4 => Fault::ConfirmLost,
+            _ => Fault::Refuse,
+        }
+    }
+}
+
+/// A list that failed.
+#[derive(Clone)]
+pub struct Failure {
+    /// What schedule and faults follow from.
+    pub seed: u64,
+    /// The list.
+    pub ops: Vec<Op>,
+    /// What was wrong.
+    pub violation: Violation,
+}
+
+impl fmt::Debug for Failure {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        writeln!(f, "seed {}: {}\nvec![", self.seed, self.violation)?;
+        for op in &self.ops {
+            writeln!(f, "    {op:?},")?;
+        }
+        f.write_str("]")
+    }
+}
+
+/// Runs a list in a new world and brings it to rest.
+///
+/// # Errors
+///
+/// The [`Failure`]; a service that panics is one.
+pub fn run(laboratory: &Arc<Laboratory>, seed: u64, ops: &[Op]) -> Result<World, Failure> {
+    let whole = || {
+        let mut world = World::new(laboratory, seed)?;
+        world.run(ops.iter().copied())?;
+        world.come_to_rest()?;
+        Ok(world)
+    };
+    let outcome = catch_unwind(AssertUnwindSafe(whole));
+    let outcome = outcome.unwrap_or_else(|_| Err(Violation::new("a service panicked")));
+    outcome.map_err(|violation| Failure { seed, ops: ops.to_vec(), violation })
+}
+
+/// Leaves out of a failing list whatever it fails without, one operation at a time, until nothing can be left out.
+#[must_use]
+pub fn shrink(laboratory: &Arc<Laboratory>, failure: Failure) -> Failure {
+    let mut least = failure;
+    'again: loop {
+        for at in (0..least.ops.len()).rev() {
+            let mut fewer = least.ops.clone();
+            fewer.remove(at);
+            if let Err(failure) = run(laboratory, least.seed, &fewer) {
+                least = failure;
+                continue 'again;
+            }
+        }
+        return least;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_seed_gives_one_list_that_leaves_time_for_resends() {
+        for seed in 0..2_000 {
+            let ops = of_seed(seed);
+            assert_eq!(ops, of_seed(seed));
+            assert!((4..=12).contains(&ops.len()));
+            let minutes: u32 = ops.iter().map(|op| if let Op::Minutes(minutes) = op { *minutes } else { 0 }).sum();
+            assert!(minutes <= MINUTES_MAX + 1);
+        }
+        assert_ne!(of_seed(1), of_seed(2));
+    }
+}

@@ -1,0 +1,36 @@
+//! The whole system on virtual time: one thread, one seed, faults on demand.
+//!
+//! A [`World`] is every service of two hospitals, the TTP and healthdata, put together as in any installation, on a simulated clock, an
+//! embedded broker and stores in memory. A test is a list of [`Op`]s: somebody uploads rows, time passes, a service crashes, a publication
+//! is lost. After each, the invariants are checked, also in the middle of things; at the end, at rest, everything must have come through.
+//! One seed and one list give one itinerary, byte for byte.
+//!
+//! - [`op`]: what can happen.
+//! - [`laboratory`]: what worlds share: keys, definitions, rows.
+//! - [`world`]: services that run, crash and start again; time that passes.
+//! - `desk`, `trap`, `weather`, `forge`: uploads, crashes, the broker's faults, false answers.
+//! - `inspector`, `ledger`, `invariants`: every publication is looked into, every reception noted, every promise checked.
+//! - [`list`]: lists by seed, and the shortest list that fails the same way.
+
+mod desk;
+mod forge;
+mod inspector;
+mod invariants;
+pub mod laboratory;
+mod ledger;
+pub mod list;
+mod model;
+pub mod op;
+mod trap;
+mod violation;
+mod weather;
+pub mod world;
+
+pub use hd4dp::store::Sending;
+pub use host::Point;
+pub use inspector::Published;
+pub use laboratory::{Laboratory, ROWS};
+pub use op::{Fault, Hospital, Op, Register, RowName, Service};
+pub use topology::{Arrow, Zone};
+pub use violation::Violation;
+pub use world::World;
