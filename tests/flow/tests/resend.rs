@@ -1,0 +1,75 @@
+//! The published rule: no STATUS within 48 hours makes the confirmation NOK, and the registration is sent again until ten days after its
+//! first sending. The rhythm in between, every 24 hours, is ours.
+
+use std::collections::BTreeSet;
+
+use flow::{ROW, world};
+use simulator::simulation::{Arrow, Fault, Op, Published, Sending, Violation, World};
+
+const HOUR: u32 = 60;
+const DAY: u32 = 24 * HOUR;
+
+fn handed_over(world: &World) -> Vec<Published> {
+    world.published().into_iter().filter(|publication| publication.arrow == Arrow::HandOver).collect()
+}
+
+#[test]
+fn without_an_answer_it_is_nok_after_48_hours_and_a_late_status_turns_it_ok() -> Result<(), Violation> {
+    let mut world = world(6)?;
+    world.run([Op::Keep { arrow: Arrow::ToHd4dp, fault: Fault::Delay(60 * HOUR) }, ROW.submit(), Op::Minutes(48 * HOUR - 1)])?;
+    assert_eq!(world.sending(ROW)?, Some(Sending::Pending));
+    world.apply(Op::Minutes(1))?;
+    assert_eq!(world.sending(ROW)?, Some(Sending::Nok));
+    world.apply(Op::Minutes(12 * HOUR - 1))?;
+    assert_eq!(world.sending(ROW)?, Some(Sending::Nok));
+    world.apply(Op::Minutes(1))?;
+    assert_eq!(world.sending(ROW)?, Some(Sending::Ok));
+    world.apply(Op::Minutes(11 * DAY))?;
+    assert_eq!(handed_over(&world).len(), 2, "the first sending and the one at 48 hours; none after the answer");
+    world.come_to_rest()
+}
+
+#[test]
+fn it_is_sent_again_every_24_hours_until_day_10_and_then_no_more() -> Result<(), Violation> {
+    let mut world = world(7)?;
+    world.run([Op::Keep { arrow: Arrow::ToTtp, fault: Fault::Lose }, ROW.submit(), Op::Minutes(30 * DAY)])?;
+    let sent = handed_over(&world);
+    let first = sent[0].at;
+    let hours: Vec<u64> = sent.iter().map(|publication| publication.at.since(first).as_secs() / 3600).collect();
+    assert_eq!(hours, [0, 48, 72, 96, 120, 144, 168, 192, 216, 240]);
+    assert!(sent.iter().all(|publication| publication.items == sent[0].items), "the item id must stay the same");
+    assert_eq!(
+        sent.iter().map(|publication| publication.id).collect::<BTreeSet<_>>().len(),
+        sent.len(),
+        "publication ids must not"
+    );
+    assert_eq!(world.sending(ROW)?, Some(Sending::Nok));
+    Ok(())
+}
+
+/// A crash, or a process that was down when a resend was due, changes nothing but the moment.
+#[test]
+fn the_rhythm_survives_a_restart() -> Result<(), Violation> {
+    let mut world = world(8)?;
+    let hd4dp = simulator::simulation::Service::Hd4dp(ROW.hospital);
+    world.run([Op::Keep { arrow: Arrow::ToTtp, fault: Fault::Lose }, ROW.submit(), Op::Minutes(50 * HOUR)])?;
+    world.run([Op::Kill(hd4dp), Op::Minutes(21 * HOUR), Op::Down(hd4dp), Op::Minutes(30 * HOUR), Op::Up(hd4dp)])?;
+    world.apply(Op::Minutes(DAY))?;
+    let sent = handed_over(&world);
+    let hours: Vec<u64> = sent.iter().map(|publication| publication.at.since(sent[0].at).as_secs() / 3600).collect();
+    assert_eq!(hours, [0, 48, 101, 120]);
+    world.come_to_rest()
+}
+
+/// A new version is sent for the first time, whatever became of the one before.
+#[test]
+fn a_changed_row_starts_anew() -> Result<(), Violation> {
+    let mut world = world(9)?;
+    world.run([Op::Keep { arrow: Arrow::ToTtp, fault: Fault::Lose }, ROW.submit(), Op::Minutes(40 * HOUR)])?;
+    world.run([ROW.change(), Op::Minutes(40 * HOUR)])?;
+    assert_eq!(world.sending(ROW)?, Some(Sending::Pending));
+    assert_eq!(handed_over(&world).len(), 2, "the version before is sent no more");
+    world.apply(Op::Minutes(8 * HOUR))?;
+    assert_eq!(world.sending(ROW)?, Some(Sending::Nok));
+    world.come_to_rest()
+}
