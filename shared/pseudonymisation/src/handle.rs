@@ -112,7 +112,7 @@ impl HandleSealer {
         Self::with_salt(key, quarter, salt)
     }
 
-    fn with_salt(key: &HandleKey, quarter: Quarter, salt: [u8; 16]) -> Result<Self, PseudonymisationError> {
+    pub(crate) fn with_salt(key: &HandleKey, quarter: Quarter, salt: [u8; 16]) -> Result<Self, PseudonymisationError> {
         let mut front = [0; FRONT];
         front[0] = VERSION;
         front[1..3].copy_from_slice(&quarter.year.to_be_bytes());

@@ -8,6 +8,8 @@
 //! is a function of key and input; only the salts of handles are random.
 
 mod error;
+#[cfg(feature = "fixed-for-vectors-only")]
+pub mod fixed_for_vectors_only;
 mod handle;
 mod pseudonymiser;
 mod sender;
