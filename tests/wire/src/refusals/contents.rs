@@ -1,0 +1,156 @@
+//! Contents and feedback that open, and that their reader must not have all the same.
+
+use bytes::Bytes;
+use envelope::{B64, Publication};
+use hco_messages::Submission;
+use hd_messages::OutgoingFeedback;
+use registration::{Attachment, CodeKey, Comment, Content, ContentHead, Feedback, FeedbackHead, Place, Policy};
+use topology::Arrow;
+
+use super::{Fate, assert_fate};
+use crate::{
+    journey::{Journey, place},
+    rig::{HOSPITAL, OTHER_HOSPITAL, Rig},
+};
+
+const ITEM: usize = 1;
+
+/// The submission with the content of an item made anew: with this head, these cells and files more, and no policy applied.
+fn with_content(submission: &Bytes, head: impl FnOnce(&mut ContentHead), more: &[(&str, &str)], files: Vec<Attachment>) -> Bytes {
+    let mut submission = Publication::<Submission>::decode(submission).unwrap();
+    let item = &mut submission.data.items[ITEM];
+    let content = item.content().unwrap();
+    let mut changed = content.head().clone();
+    head(&mut changed);
+    let more: Vec<(Place, &str)> = more.iter().map(|(column, value)| (place(column), *value)).collect();
+    let kept = content.cells().iter().filter(|cell| more.iter().all(|(place, _)| *place != cell.place));
+    let cells = kept.map(|cell| (cell.place, cell.value.as_str())).chain(more.iter().copied());
+    let content = Content::reduce(changed, cells, files, &[Policy::AsIs; 200], &CodeKey::new([0; 32])).unwrap();
+    item.content = B64(content.encode());
+    submission.encode().unwrap()
+}
+
+/// The hospital seals such a content; healthdata's client sets it aside under `code`, and the other two go on.
+#[track_caller]
+fn assert_refused(code: &'static str, forge: impl FnOnce(&Bytes) -> Bytes) {
+    let mut rig = Rig::new();
+    let mut journey = Journey::new(&mut rig);
+    let good = journey.at(&mut rig, Arrow::HandOver);
+    let bad = Journey::starting_with(Arrow::HandOver, forge(&good)).at(&mut rig, Arrow::ToHd);
+    assert_fate(&mut rig, Arrow::ToHd, &bad, ITEM, Fate::Item(code));
+    let good = journey.at(&mut rig, Arrow::ToHd);
+    assert_fate(&mut rig, Arrow::ToHd, &good, ITEM, Fate::Passes);
+}
+
+#[test]
+fn another_hospitals_installation_id() {
+    // As the hand of this test makes it, the content is as good as before.
+    let mut rig = Rig::new();
+    let good = Journey::new(&mut rig).at(&mut rig, Arrow::HandOver);
+    let same = with_content(&good, |_| {}, &[("installation_id", HOSPITAL)], Vec::new());
+    assert_eq!(same, good);
+
+    assert_refused("FOREIGN_ORGANISATION", |good| with_content(good, |_| {}, &[("installation_id", OTHER_HOSPITAL)], Vec::new()));
+    assert_refused("FOREIGN_ORGANISATION", |good| {
+        with_content(good, |head| OTHER_HOSPITAL.clone_into(&mut head.organisation), &[], Vec::new())
+    });
+}
+
+#[test]
+fn what_healthdata_may_not_have() {
+    for (column, value) in [
+        ("patient_id|name", "Peeters"),
+        ("patient_id|date_of_birth", "1964-03-12"),
+        ("patient_id|place_of_residence", "9000"),
+        ("responsible_physician", "10000000000"),
+    ] {
+        assert_refused("POLICY", |good| with_content(good, |_| {}, &[(column, value)], Vec::new()));
+    }
+}
+
+#[test]
+fn a_national_number_in_a_text_a_file_name_or_a_file() {
+    let number = "see 64.03.12-999.06 please";
+    assert_refused("NATIONAL_NUMBER", |good| with_content(good, |_| {}, &[("local_mab_comment", number)], Vec::new()));
+    let file =
+        |name: &str, bytes: &[u8]| vec![Attachment { place: place("vcf_file"), name: name.to_owned(), bytes: bytes.to_vec() }];
+    assert_refused("NATIONAL_NUMBER", |good| with_content(good, |_| {}, &[], file("64031299906.vcf", b"x")));
+    assert_refused("NATIONAL_NUMBER", |good| with_content(good, |_| {}, &[], file("a.vcf", b"##sample=64031299906\n")));
+}
+
+#[test]
+fn a_definition_that_nobody_knows() {
+    assert_refused("UNKNOWN_DEFINITION", |good| with_content(good, |head| head.dcd_version = 99, &[], Vec::new()));
+    assert_refused("UNKNOWN_DEFINITION", |good| with_content(good, |head| "Other".clone_into(&mut head.dcd), &[], Vec::new()));
+}
+
+/// A content may be cut, lengthened or padded otherwise by who seals it. It has one form.
+#[test]
+fn a_content_of_another_form() {
+    let with_bytes = |good: &Bytes, change: fn(&mut Vec<u8>)| {
+        let mut submission = Publication::<Submission>::decode(good).unwrap();
+        change(&mut submission.data.items[ITEM].content.0);
+        submission.encode().unwrap()
+    };
+    let changes: [fn(&mut Vec<u8>); 6] = [
+        |content| content.truncate(1_023),
+        |content| content.push(0),
+        |content| content.extend([0; 1_024]),
+        Vec::clear,
+        |content| content[0] = 2,
+        |content| *content.last_mut().unwrap() = 1,
+    ];
+    for change in changes {
+        assert_refused("CONTENT", |good| with_bytes(good, change));
+    }
+}
+
+/// The feedback with that of an item replaced by a correction request with these comments.
+fn with_comments(feedback: &Bytes, comments: &[&str]) -> Bytes {
+    let mut feedback = Publication::<OutgoingFeedback>::decode(feedback).unwrap();
+    let item = &mut feedback.data.items[ITEM];
+    let head: FeedbackHead = *item.feedback().unwrap().head();
+    let comments = comments.iter().map(|text| Comment { place: None, text: (*text).to_owned() }).collect();
+    item.feedback = B64(Feedback::CorrectionRequest { head, comments }.encode());
+    feedback.encode().unwrap()
+}
+
+/// Neither client lets a pseudonym pass to a hospital: each looks for itself.
+#[test]
+fn a_pseudonym_in_a_comment() {
+    for comment in [
+        "this is healthdata.1.L3FTAOXERZTFXKSG2EB2PHDKZIE, is it not?",
+        "L3FTAOXERZTFXKSG2EB2PHDKZIE",
+        "l3ftaoxerztfxksg2eb2phdkzie",
+        "healthdata.1.L3FTAOXERZTFXKSG2EB2PHDKZI",
+    ] {
+        let mut rig = Rig::new();
+        let good = Journey::new(&mut rig).at(&mut rig, Arrow::FeedbackOut);
+        let bad = with_comments(&good, &["please look", comment]);
+        assert_fate(&mut rig, Arrow::FeedbackOut, &bad, ITEM, Fate::Item("PSEUDONYM_IN_FEEDBACK"));
+        let harmless = with_comments(&good, &["please look", "the date of the sample lies behind that of the board"]);
+        let harmless = rig.feed(Arrow::FeedbackOut, [harmless]).only(Arrow::ToTtpBack);
+        let harmless = rig.feed(Arrow::ToTtpBack, [harmless]).only(Arrow::ToHco);
+        assert_fate(&mut rig, Arrow::ToHco, &harmless, ITEM, Fate::Passes);
+    }
+}
+
+/// The hospital's client does not rely on healthdata's: here that one does not look.
+#[test]
+fn a_pseudonym_in_a_comment_that_healthdata_let_pass() {
+    let mut rig = Rig::new();
+    let good = Journey::new(&mut rig).at(&mut rig, Arrow::FeedbackOut);
+    let bad = with_comments(&good, &["healthdata.1.L3FTAOXERZTFXKSG2EB2PHDKZIE"]);
+    let sealed = super::keys::sealed_feedback(&rig, &bad);
+    let returned = rig.feed(Arrow::ToTtpBack, [sealed]).only(Arrow::ToHco);
+    assert_fate(&mut rig, Arrow::ToHco, &returned, ITEM, Fate::Item("PSEUDONYM_IN_FEEDBACK"));
+}
+
+/// What HD4DP does not act upon yet is set aside, and the STATUS beside it counts.
+#[test]
+fn a_kind_of_feedback_that_is_not_acted_upon() {
+    let mut rig = Rig::new();
+    let good = Journey::new(&mut rig).at(&mut rig, Arrow::FeedbackOut);
+    let request = Journey::starting_with(Arrow::FeedbackOut, with_comments(&good, &["please look"])).at(&mut rig, Arrow::ToHd4dp);
+    assert_fate(&mut rig, Arrow::ToHd4dp, &request, ITEM, Fate::Item("FEEDBACK_KIND"));
+}
