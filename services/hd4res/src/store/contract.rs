@@ -29,7 +29,7 @@ fn judged(item: u128, is_clean: bool) -> Judged {
 
 async fn an_arrival_is_kept_once_and_answered_each_time(store: &dyn Hd4resStore) {
     let first = arrived(1, "U1", 1);
-    assert_eq!(receive(store, &[first.clone()]).await, [Reception::New { status_number: 1 }]);
+    assert_eq!(receive(store, std::slice::from_ref(&first)).await, [Reception::New { status_number: 1 }]);
     let again = Reception::Known { status_number: 1, hand_over: true };
     assert_eq!(receive(store, &[first.clone(), first.clone()]).await, [again, again]);
     assert_eq!(store.judge(&[judged(1, true), judged(2, true)], &[]).await.unwrap(), [true, false]);
