@@ -13,7 +13,7 @@ use crate::{broker_choice::BrokerChoice, commands, output};
 #[derive(Debug, Parser)]
 #[command(name = "precision", version, max_term_width = 120, after_help = EXAMPLES)]
 pub struct Cli {
-    /// Folder of definitions that add to or replace the built-in ones, laid out as <Name>/<version>/definition.json
+    /// Folder of definitions that add to or replace the built-in ones, laid out as NAME/VERSION/definition.json
     #[arg(long, global = true, value_name = "DIR")]
     pub definitions: Option<PathBuf>,
     /// What to do.
@@ -83,7 +83,7 @@ pub struct Place {
     /// Folder of the stores, one SQLite file per party; several runs may share it
     #[arg(long, value_name = "DIR")]
     pub store: Option<PathBuf>,
-    /// Folder of the keys, made at first use [default: keys in the store]
+    /// Folder of the keys, made at first use; `keys` in the store by default
     #[arg(long, value_name = "DIR")]
     pub keys: Option<PathBuf>,
 }

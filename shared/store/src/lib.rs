@@ -2,7 +2,7 @@
 //!
 //! Every party keeps a store of its own (`<store>/hd4dp-<nihdi>.sqlite`, `ehealth-ttp.sqlite`, …). The services define their store
 //! traits themselves; here is what all of them need: a SQLite file with one writer and full sync, bulk statements, the fingerprints
-//! of the keys that a store was written under, and the [`itinerary`](crate::itinerary): which publication passed where and when.
+//! of the keys that a store was written under, and the [`itinerary`]: which publication passed where and when.
 
 pub mod bulk;
 pub mod database;

@@ -37,7 +37,7 @@ pub struct RunArgs {
     /// Folder for reports, researcher files and the verdict
     #[arg(long, value_name = "DIR")]
     pub out: PathBuf,
-    /// Where the flow lives; the store is <out>/store by default
+    /// Where the flow lives; the store is OUT/store by default
     #[command(flatten)]
     pub place: Place,
     /// Registrations of a publication at most
