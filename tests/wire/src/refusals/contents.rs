@@ -5,11 +5,15 @@ use envelope::{B64, Publication};
 use hco_messages::Submission;
 use hd_messages::OutgoingFeedback;
 use registration::{Attachment, CodeKey, Comment, Content, ContentHead, Feedback, FeedbackHead, Place, Policy};
+use sealing::{Part, Sealer, keys::Party};
 use topology::Arrow;
 
-use super::{Fate, assert_fate};
+use super::{
+    Fate, assert_fate,
+    keys::{hco, resealed, sealed_feedback},
+};
 use crate::{
-    journey::{Journey, place},
+    journey::{Journey, PATIENTS, place, row},
     rig::{HOSPITAL, OTHER_HOSPITAL, Rig},
 };
 
@@ -105,6 +109,109 @@ fn a_content_of_another_form() {
     }
 }
 
+/// Changes the clear text of a part of one item, as only its sender can: it opens, and is none.
+#[track_caller]
+fn assert_none(arrow: Arrow, part: (Part, &str), parties: (Party, Party), code: &'static str, change: impl Fn(&mut Vec<u8>)) {
+    let mut rig = Rig::new();
+    let mut journey = Journey::of(&mut rig, &[row(PATIENTS[0], "A-1"), row(PATIENTS[1], "A-2"), row(PATIENTS[2], "A-3")]);
+    let good = journey.at(&mut rig, arrow);
+    let (sender, recipient) = (rig.parties.key(parties.0).clone(), rig.parties.key(parties.1).clone());
+    let sealer = || Sealer::authenticated(part.0, &sender, recipient.public()).unwrap();
+    let again = resealed(&good, part, (&sender, &recipient), sealer(), |_, _| {});
+    assert_fate(&mut rig, arrow, &again, ITEM, Fate::Passes);
+    let bad = resealed(&good, part, (&sender, &recipient), sealer(), |place, clear| {
+        if place == ITEM {
+            change(clear);
+        }
+    });
+    assert_fate(&mut rig, arrow, &bad, ITEM, Fate::Item(code));
+}
+
+/// Changes that make no part of any kind: another form, one byte fewer or more, nothing.
+const OTHER_FORMS: [fn(&mut Vec<u8>); 4] =
+    [|clear| clear[0] = 2, |clear| clear.truncate(clear.len() - 1), |clear| clear.push(0), Vec::clear];
+
+/// The TTP is asked about numbers that nobody has: check digits that fail, other kinds, other forms.
+#[test]
+fn an_identity_that_is_none() {
+    let changes: [fn(&mut Vec<u8>); 5] = [
+        |clear| clear[12] ^= 1,
+        |clear| clear[2..13].swap(3, 4),
+        |clear| clear[1] = 2,
+        |clear| clear[1] = 3,
+        |clear| clear[13] = b'0',
+    ];
+    for change in changes.into_iter().chain(OTHER_FORMS) {
+        let parties = (hco(), Party::EhealthTtp);
+        assert_none(Arrow::ToTtp, (Part::Identity, "identity"), parties, "IDENTITY", change);
+        let parties = (Party::EhealthTtp, hco());
+        assert_none(Arrow::ToHco, (Part::ReturnedIdentity, "identity"), parties, "IDENTITY", change);
+    }
+}
+
+#[test]
+fn a_pseudonym_part_that_is_none() {
+    let changes: [fn(&mut Vec<u8>); 5] =
+        [|clear| clear[0] = 2, |clear| clear[20] ^= 1, |clear| clear[65] = b'T', |clear| clear.truncate(113), Vec::clear];
+    for change in changes {
+        let parties = (Party::EhealthTtp, Party::EhboxHd);
+        assert_none(Arrow::ToHd, (Part::Pseudonym, "pseudonym"), parties, "PSEUDONYM_PART", change);
+    }
+}
+
+#[test]
+fn a_return_part_or_handle_that_is_none() {
+    let assert = |code, change: fn(&mut Vec<u8>)| {
+        assert_none(Arrow::ToTtpBack, (Part::Return, "return"), (Party::EhboxHd, Party::EhealthTtp), code, change);
+    };
+    let [form, lengths @ ..] = OTHER_FORMS;
+    assert("RETURN_PART_FORM", form);
+    lengths.into_iter().for_each(|change| assert("RETURN_PART_LENGTH", change));
+    assert("RETURN_PART_LENGTH", |clear| clear[2] ^= 1);
+    // Form, quarter, salt, number, sender, tag of the handle, which begins at byte 3; and a handle of another length.
+    assert("HANDLE", |clear| clear[3] ^= 1);
+    assert("HANDLE", |clear| clear[5] ^= 1);
+    assert("HANDLE", |clear| clear[6] ^= 1);
+    assert("HANDLE", |clear| clear[7] ^= 1);
+    assert("HANDLE", |clear| clear[26] ^= 1);
+    assert("HANDLE", |clear| clear[27] ^= 1);
+    assert("HANDLE", |clear| clear[99] ^= 1);
+    assert("HANDLE", |clear| {
+        clear.remove(99);
+        clear[2] -= 1;
+    });
+}
+
+/// What healthdata's client has no eye for, and the data warehouse cannot place.
+#[test]
+fn a_registration_that_the_data_warehouse_cannot_place() {
+    let (gene, outside) = (place("variants|gene"), Place::of(place("variants|gene").field));
+    assert_ne!(gene, outside);
+    let without_unique_id = |content: &Content| {
+        let kept = content.cells().iter().filter(|cell| cell.place != place("vcf_identifier"));
+        kept.map(|cell| (cell.place, cell.value.clone())).collect::<Vec<_>>()
+    };
+    let gene_outside_of_its_list = |content: &Content| {
+        let moved = |at| if at == gene { outside } else { at };
+        content.cells().iter().map(|cell| (moved(cell.place), cell.value.clone())).collect::<Vec<_>>()
+    };
+    type Forge<'a> = &'a dyn Fn(&Content) -> Vec<(Place, String)>;
+    for (code, forge) in [("NO_UNIQUE_ID", &without_unique_id as Forge<'_>), ("PLACE", &gene_outside_of_its_list)] {
+        let mut rig = Rig::new();
+        let mut journey = Journey::new(&mut rig);
+        let mut submission = Publication::<Submission>::decode(&journey.at(&mut rig, Arrow::HandOver)).unwrap();
+        let item = &mut submission.data.items[ITEM];
+        let content = item.content().unwrap();
+        let cells = forge(&content);
+        let cells = cells.iter().map(|(place, value)| (*place, value.as_str()));
+        let key = CodeKey::new([0; 32]);
+        let bad = Content::reduce(content.head().clone(), cells, Vec::new(), &[Policy::AsIs; 200], &key).unwrap();
+        item.content = B64(bad.encode());
+        let bad = Journey::starting_with(Arrow::HandOver, submission.encode().unwrap()).at(&mut rig, Arrow::ToDhw);
+        assert_fate(&mut rig, Arrow::ToDhw, &bad, ITEM, Fate::Item(code));
+    }
+}
+
 /// The feedback with that of an item replaced by a correction request with these comments.
 fn with_comments(feedback: &Bytes, comments: &[&str]) -> Bytes {
     let mut feedback = Publication::<OutgoingFeedback>::decode(feedback).unwrap();
@@ -141,7 +248,7 @@ fn a_pseudonym_in_a_comment_that_healthdata_let_pass() {
     let mut rig = Rig::new();
     let good = Journey::new(&mut rig).at(&mut rig, Arrow::FeedbackOut);
     let bad = with_comments(&good, &["healthdata.1.L3FTAOXERZTFXKSG2EB2PHDKZIE"]);
-    let sealed = super::keys::sealed_feedback(&rig, &bad);
+    let sealed = sealed_feedback(&rig, &bad);
     let returned = rig.feed(Arrow::ToTtpBack, [sealed]).only(Arrow::ToHco);
     assert_fate(&mut rig, Arrow::ToHco, &returned, ITEM, Fate::Item("PSEUDONYM_IN_FEEDBACK"));
 }

@@ -22,7 +22,7 @@ use crate::{
 const TTP: Party = Party::EhealthTtp;
 const HD: Party = Party::EhboxHd;
 
-fn hco() -> Party {
+pub(super) fn hco() -> Party {
     Party::EhboxHco(nihdi(HOSPITAL))
 }
 
@@ -313,18 +313,29 @@ pub(super) fn sealed_feedback(rig: &Rig, feedback: &Bytes) -> Bytes {
     feedback_by_hand(rig, feedback, Some(own), Some(own))
 }
 
-/// The document with a part opened by those who may and sealed again in base mode, hashes and all else as they were.
-fn resealed_in_base_mode(document: &Bytes, part: Part, name: &str, sender: &PrivateKey, recipient: &PrivateKey) -> Bytes {
+/// The document with a part of each item opened by those who may, changed by `change` (given the item's place), and sealed again as
+/// `sealer` does; hashes and all else stay as they were.
+pub(super) fn resealed(
+    document: &Bytes,
+    (part, name): (Part, &str),
+    (sender, recipient): (&PrivateKey, &PrivateKey),
+    mut sealer: Sealer,
+    change: impl Fn(usize, &mut Vec<u8>),
+) -> Bytes {
     changed(document, |document| {
         let enc = bytes(&document["data"][name]["enc"]).try_into().unwrap();
         let opener = Opener::authenticated(part, sender.public(), recipient, &enc).unwrap();
-        let mut sealer = Sealer::base(part, recipient.public()).unwrap();
         document["data"][name]["enc"] = base64(&sealer.encapsulation().1);
-        for item in document["data"]["items"].as_array_mut().unwrap() {
-            let clear = opener.open(id(item).as_bytes(), &bytes(&item[name])).unwrap();
+        for (place, item) in document["data"]["items"].as_array_mut().unwrap().iter_mut().enumerate() {
+            let mut clear = opener.open(id(item).as_bytes(), &bytes(&item[name])).unwrap();
+            change(place, &mut clear);
             item[name] = base64(&sealer.seal(id(item).as_bytes(), &clear).unwrap());
         }
     })
+}
+
+fn in_base_mode(document: &Bytes, part: (Part, &str), sender: &PrivateKey, recipient: &PrivateKey) -> Bytes {
+    resealed(document, part, (sender, recipient), Sealer::base(part.0, recipient.public()).unwrap(), |_, _| {})
 }
 
 #[test]
@@ -345,7 +356,7 @@ fn base_mode_where_the_sender_must_be_proved() {
 
     let good = journey.at(&mut rig, Arrow::ToHd);
     let ttp = rig.parties.key(TTP).clone();
-    let base = resealed_in_base_mode(&good, Part::Pseudonym, "pseudonym", &ttp, &hd);
+    let base = in_base_mode(&good, (Part::Pseudonym, "pseudonym"), &ttp, &hd);
     assert_fate(&mut rig, Arrow::ToHd, &base, 0, each);
 
     let feedback = journey.at(&mut rig, Arrow::FeedbackOut);
@@ -358,7 +369,7 @@ fn base_mode_where_the_sender_must_be_proved() {
     assert_fate(&mut rig, Arrow::ToHco, &base, 0, each);
 
     let good = journey.at(&mut rig, Arrow::ToHco);
-    let base = resealed_in_base_mode(&good, Part::ReturnedIdentity, "identity", &ttp, &own);
+    let base = in_base_mode(&good, (Part::ReturnedIdentity, "identity"), &ttp, &own);
     assert_fate(&mut rig, Arrow::ToHco, &base, 0, each);
     assert_fate(&mut rig, Arrow::ToHco, &good, 0, Fate::Passes);
 }

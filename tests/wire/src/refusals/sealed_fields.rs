@@ -5,7 +5,7 @@ use topology::Arrow;
 
 use super::{Fate, assert_fate};
 use crate::{
-    document::{Bit, changed, flip, flip_hex, parse},
+    document::{Bit, base64, bytes, changed, flip, flip_hex, items, parse},
     journey::{Journey, after},
     rig::{OTHER_HOSPITAL, Rig},
 };
@@ -119,6 +119,38 @@ fn one_bit_flipped_in_what_the_ttp_passes_on_untouched() {
             assert_fate(&mut rig, onward, &bad, ITEM, *fate);
             assert_fate(&mut rig, onward, &good, ITEM, Fate::Passes);
         }
+    }
+}
+
+/// What is sealed, cut at every byte: too short for index and tag, then no more than a changed blob. Content and feedback are named by the
+/// hash beside them, so there it is found before anything is opened.
+#[test]
+fn a_blob_cut_at_every_byte() {
+    for (arrow, name, is_named) in [
+        (Arrow::ToTtp, "identity", false),
+        (Arrow::ToTtp, "content", true),
+        (Arrow::ToHd, "pseudonym", false),
+        (Arrow::ToHd, "content", true),
+        (Arrow::ToTtpBack, "return", false),
+        (Arrow::ToTtpBack, "feedback", true),
+        (Arrow::ToHco, "identity", false),
+        (Arrow::ToHco, "feedback", true),
+    ] {
+        let mut rig = Rig::new();
+        let good = Journey::new(&mut rig).at(&mut rig, arrow);
+        let blob = bytes(&items(&good)[ITEM][name]);
+        let lengths: Vec<usize> = if is_named { vec![0, 3, 4, 19, 20, blob.len() - 1] } else { (0..blob.len()).collect() };
+        for length in lengths {
+            let bad = changed(&good, |document| document["data"]["items"][ITEM][name] = base64(&blob[..length]));
+            let code = match (is_named, arrow) {
+                (true, Arrow::ToHco) => "SWAPPED_FEEDBACK",
+                (true, _) => "SWAPPED_CONTENT",
+                (false, _) if length < 4 + 16 => "SEAL_CUT_SHORT",
+                (false, _) => "DOES_NOT_OPEN",
+            };
+            assert_fate(&mut rig, arrow, &bad, ITEM, Fate::Item(code));
+        }
+        assert_fate(&mut rig, arrow, &good, ITEM, Fate::Passes);
     }
 }
 
