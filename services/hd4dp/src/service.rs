@@ -215,6 +215,7 @@ impl Hd4dp {
         }
         let known = self.parts.store.known(definition.name(), &keys).await.map_err(Trouble::from)?;
         let policies = self.policies(definition);
+        let (mut registration_ids, mut item_ids) = (self.shuffled_ids(rows.len()), self.shuffled_ids(rows.len()));
         let mut in_batch: BTreeMap<String, Known> = BTreeMap::new();
         let (mut ready, mut more) = (Vec::with_capacity(rows.len()), 0);
         for (((accepted, identity), unique_key), stored) in rows.into_iter().zip(identities).zip(keys).zip(known) {
@@ -228,7 +229,7 @@ impl Hd4dp {
                     continue;
                 }
                 (Novelty::Changed { version }, Some(known)) => (known.registration_id, version),
-                _ => (self.next_id(), 1),
+                _ => (registration_ids.pop().unwrap_or_else(|| self.next_id()), 1),
             };
             let naming = Naming { registration_id, version, organisation: self.parts.nihdi.as_str() };
             let prepared = prepare::prepare(
@@ -241,7 +242,7 @@ impl Hd4dp {
                 &self.parts.secrets,
             )?;
             more += u64::from(known.is_none_or(|known| known.confirmed));
-            let item_id = self.next_id();
+            let item_id = item_ids.pop().unwrap_or_else(|| self.next_id());
             in_batch.insert(unique_key.clone(), Known { registration_id, version, row_hash, confirmed: false });
             intake.versions.push(NewVersion {
                 registration_id,
@@ -264,6 +265,13 @@ impl Hd4dp {
 
     fn next_id(&self) -> Uuid {
         self.ids.lock().unwrap_or_else(PoisonError::into_inner).next_uuid()
+    }
+
+    /// Ids of one batch in random order: they rise, so in the order of the rows they would tell whoever sees them which row came first.
+    fn shuffled_ids(&self, count: usize) -> Vec<Uuid> {
+        let mut ids: Vec<Uuid> = (0..count).map(|_| self.next_id()).collect();
+        self.parts.context.chance.shuffle(&mut ids);
+        ids
     }
 
     fn policies(&self, definition: &Definition) -> Arc<[Policy]> {

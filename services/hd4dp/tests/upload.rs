@@ -159,3 +159,21 @@ async fn an_attachment_is_taken_from_beside_the_file_and_from_nowhere_else() {
     let kept = hospital.store.unanswered(uuid::Uuid::nil(), true, 10).await.unwrap();
     assert_eq!(kept[0].attachments[0].bytes, b"##fileformat=VCFv4.2\n");
 }
+
+/// Neither id tells which row of the file came first.
+#[tokio::test]
+async fn ids_do_not_follow_the_order_of_the_rows() {
+    let hospital = Hospital::new().await;
+    hospital.upload("mab.csv", hospital.generate(7, 0)).await.unwrap();
+    let in_order_of_ids = hospital.store.unanswered(uuid::Uuid::nil(), true, 100).await.unwrap();
+    let cells: Vec<_> = in_order_of_ids.iter().map(|one| hd4dp::row::decode(&one.cells).unwrap()).collect();
+    let field = hospital.definition.field_no("vcf_identifier").unwrap();
+    let value = |cells: &Vec<registration::Cell>| cells.iter().find(|cell| cell.place.field == field).unwrap().value.clone();
+    let by_registration: Vec<String> = cells.iter().map(value).collect();
+    let mut by_item: Vec<_> = in_order_of_ids.iter().map(|one| one.item_id).zip(by_registration.clone()).collect();
+    by_item.sort();
+    let by_item: Vec<String> = by_item.into_iter().map(|(_, identifier)| identifier).collect();
+    assert_eq!(by_registration.len(), 7);
+    assert!(!by_registration.is_sorted(), "registration ids tell the order");
+    assert!(!by_item.is_sorted(), "item ids tell the order");
+}
