@@ -96,6 +96,12 @@ impl Transform for Back {
         data.items.iter().map(|item| item.id).collect()
     }
 
+    fn split(data: ReturnedFeedback) -> Vec<ReturnedFeedback> {
+        let (identity, feedback) = (data.identity, data.feedback);
+        let alone = |item| ReturnedFeedback { identity: identity.clone(), feedback: feedback.clone(), items: vec![item] };
+        data.items.into_iter().map(alone).collect()
+    }
+
     fn passed(data: &FeedbackDelivery) -> Vec<ItemId> {
         data.items.iter().map(|item| item.id).collect()
     }

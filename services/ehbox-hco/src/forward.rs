@@ -91,6 +91,10 @@ impl Transform for Forward {
         data.items.iter().map(|item| item.id).collect()
     }
 
+    fn split(data: Submission) -> Vec<Submission> {
+        data.items.into_iter().map(|item| Submission { items: vec![item] }).collect()
+    }
+
     fn passed(data: &SealedSubmission) -> Vec<ItemId> {
         data.items.iter().map(|item| item.id).collect()
     }

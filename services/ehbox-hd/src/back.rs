@@ -95,6 +95,10 @@ impl Transform for Back {
         data.items.iter().map(|item| item.id).collect()
     }
 
+    fn split(data: OutgoingFeedback) -> Vec<OutgoingFeedback> {
+        data.items.into_iter().map(|item| OutgoingFeedback { items: vec![item] }).collect()
+    }
+
     fn passed(data: &SealedFeedback) -> Vec<ItemId> {
         data.items.iter().map(|item| item.id).collect()
     }

@@ -132,6 +132,12 @@ impl Transform for Forward {
         data.items.iter().map(|item| item.id).collect()
     }
 
+    fn split(data: PseudonymisedSubmission) -> Vec<PseudonymisedSubmission> {
+        let (pseudonym, content) = (data.pseudonym, data.content);
+        let alone = |item| PseudonymisedSubmission { pseudonym: pseudonym.clone(), content: content.clone(), items: vec![item] };
+        data.items.into_iter().map(alone).collect()
+    }
+
     fn passed(data: &Arrival) -> Vec<ItemId> {
         data.items.iter().map(|item| item.id).collect()
     }

@@ -106,6 +106,12 @@ impl Transform for Back {
         data.items.iter().map(|item| item.id).collect()
     }
 
+    fn split(data: SealedFeedback) -> Vec<SealedFeedback> {
+        let (handle, feedback) = (data.r#return, data.feedback);
+        let alone = |item| SealedFeedback { r#return: handle.clone(), feedback: feedback.clone(), items: vec![item] };
+        data.items.into_iter().map(alone).collect()
+    }
+
     fn passed(data: &ReturnedFeedback) -> Vec<ItemId> {
         data.items.iter().map(|item| item.id).collect()
     }

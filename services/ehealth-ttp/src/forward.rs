@@ -111,6 +111,12 @@ impl Transform for Forward {
         data.items.iter().map(|item| item.id).collect()
     }
 
+    fn split(data: SealedSubmission) -> Vec<SealedSubmission> {
+        let (identity, content) = (data.identity, data.content);
+        let alone = |item| SealedSubmission { identity: identity.clone(), content: content.clone(), items: vec![item] };
+        data.items.into_iter().map(alone).collect()
+    }
+
     fn passed(data: &PseudonymisedSubmission) -> Vec<ItemId> {
         data.items.iter().map(|item| item.id).collect()
     }
