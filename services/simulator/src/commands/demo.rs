@@ -55,7 +55,7 @@ const SEED: u64 = 2026;
 const ROWS: [(&str, u64); 3] = [("Precision_Local_MAB", 120), ("Precision_Central_MAB", 55), ("Precision_Treatment", 70)];
 /// Rows of a register that `--definitions` added.
 const OTHER_ROWS: u64 = 60;
-const FAULTY_PERCENT: u8 = 3;
+const FAULTY_PERCENT: u8 = 7;
 const PATIENCE: Duration = Duration::from_secs(30);
 /// Rejected rows that the report shows.
 const SHOWN: usize = 6;
