@@ -215,7 +215,7 @@ impl Hd4dp {
         }
         let known = self.parts.store.known(definition.name(), &keys).await.map_err(Trouble::from)?;
         let policies = self.policies(definition);
-        let (mut registration_ids, mut item_ids) = (self.shuffled_ids(rows.len()), self.shuffled_ids(rows.len()));
+        let (mut registration_ids, mut item_ids) = self.shuffled_ids(rows.len());
         let mut in_batch: BTreeMap<String, Known> = BTreeMap::new();
         let (mut ready, mut more) = (Vec::with_capacity(rows.len()), 0);
         for (((accepted, identity), unique_key), stored) in rows.into_iter().zip(identities).zip(keys).zip(known) {
@@ -267,11 +267,13 @@ impl Hd4dp {
         self.ids.lock().unwrap_or_else(PoisonError::into_inner).next_uuid()
     }
 
-    /// Ids of one batch in random order: they rise, so in the order of the rows they would tell whoever sees them which row came first.
-    fn shuffled_ids(&self, count: usize) -> Vec<Uuid> {
-        let mut ids: Vec<Uuid> = (0..count).map(|_| self.next_id()).collect();
-        self.parts.context.chance.shuffle(&mut ids);
-        ids
+    /// Ids for as many registrations and items, in random order: they rise, so in the order of the rows they would tell whoever sees them
+    /// which row came first. They take turns, so that no item's id is one bit away from the next item's.
+    fn shuffled_ids(&self, count: usize) -> (Vec<Uuid>, Vec<Uuid>) {
+        let (mut registrations, mut items): (Vec<Uuid>, Vec<Uuid>) = (0..count).map(|_| (self.next_id(), self.next_id())).unzip();
+        self.parts.context.chance.shuffle(&mut registrations);
+        self.parts.context.chance.shuffle(&mut items);
+        (registrations, items)
     }
 
     fn policies(&self, definition: &Definition) -> Arc<[Policy]> {

@@ -124,9 +124,11 @@ async fn an_attachment_comes_back_with_its_version(store: &dyn Hd4dpStore) {
     assert!(unsent[1].attachments.is_empty());
 }
 
-async fn another_incarnation_is_noticed_once(store: &dyn Hd4dpStore) {
+async fn another_incarnation_is_noticed_until_it_is_remembered(store: &dyn Hd4dpStore) {
     let incarnation = Uuid::from_u128;
     assert!(store.is_new_incarnation(incarnation(1)).await.unwrap());
+    assert!(store.is_new_incarnation(incarnation(1)).await.unwrap(), "asking is not remembering");
+    store.remember_incarnation(incarnation(1)).await.unwrap();
     assert!(!store.is_new_incarnation(incarnation(1)).await.unwrap());
     assert!(store.is_new_incarnation(incarnation(2)).await.unwrap());
 }
@@ -150,5 +152,5 @@ contract!(
     unchanged_rows_count_and_wait_with_the_stored_one,
     a_status_is_held_against_what_was_sent,
     an_attachment_comes_back_with_its_version,
-    another_incarnation_is_noticed_once,
+    another_incarnation_is_noticed_until_it_is_remembered,
 );

@@ -230,6 +230,11 @@ impl Hd4dpStore for MemoryStore {
     }
 
     async fn is_new_incarnation(&self, incarnation: Uuid) -> Result<bool, StoreError> {
-        Ok(self.lock().incarnation.replace(incarnation) != Some(incarnation))
+        Ok(self.lock().incarnation != Some(incarnation))
+    }
+
+    async fn remember_incarnation(&self, incarnation: Uuid) -> Result<(), StoreError> {
+        self.lock().incarnation = Some(incarnation);
+        Ok(())
     }
 }
