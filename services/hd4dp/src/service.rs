@@ -313,9 +313,13 @@ impl Hd4dp {
         let mut after = Uuid::nil();
         loop {
             let page = self.keep_trying(|| store.unanswered(after, all, page_size(self.parts.publication_size))).await;
-            let Some(last) = page.last() else { return };
+            let Some(last) = page.last() else { break };
             after = last.registration_id;
             self.send_outgoing(page).await;
+        }
+        if all {
+            // Only now: a crash on the way here must not leave the rest to the resends.
+            self.keep_trying(|| store.remember_incarnation(incarnation)).await;
         }
     }
 

@@ -85,6 +85,7 @@ impl Hd4res {
         let (store, incarnation) = (&self.store, self.broker.incarnation());
         if self.keep_trying(|| store.is_new_incarnation(incarnation)).await {
             self.hand_over_unvalidated().await;
+            self.keep_trying(|| store.remember_incarnation(incarnation)).await;
         }
         loop {
             clock::sleep(&*self.context.clock, HAND_OVER_AGAIN_EVERY).await;

@@ -146,22 +146,31 @@ impl Database {
         Ok(value)
     }
 
-    /// Sets a setting, and says whether it had another value before, or none.
+    /// Whether a setting has this value.
     ///
     /// # Errors
     ///
     /// [`StoreError::Database`].
-    pub async fn is_new(&self, name: &str, value: &str) -> Result<bool, StoreError> {
+    pub async fn holds(&self, name: &str, value: &str) -> Result<bool, StoreError> {
+        let known: Option<String> =
+            sqlx::query_scalar("SELECT value FROM setting WHERE name = $1").bind(name).fetch_optional(&self.readers).await?;
+        Ok(known.as_deref() == Some(value))
+    }
+
+    /// Sets a setting.
+    ///
+    /// # Errors
+    ///
+    /// [`StoreError::Database`].
+    pub async fn set(&self, name: &str, value: &str) -> Result<(), StoreError> {
         let mut transaction = self.write().await?;
-        let before: Option<String> =
-            sqlx::query_scalar("SELECT value FROM setting WHERE name = $1").bind(name).fetch_optional(&mut *transaction).await?;
         sqlx::query("INSERT INTO setting (name, value) VALUES ($1, $2) ON CONFLICT (name) DO UPDATE SET value = excluded.value")
             .bind(name)
             .bind(value)
             .execute(&mut *transaction)
             .await?;
         transaction.commit().await?;
-        Ok(before.as_deref() != Some(value))
+        Ok(())
     }
 
     /// Closes the connections; what was committed stays.

@@ -1,5 +1,7 @@
 //! A broker that loses, doubles, delays, reorders and refuses; connections that break; parties that are away.
 
+use std::time::Duration;
+
 use flow::{ROW, all_rows, world};
 use simulator::simulation::{
     Arrow,
@@ -94,6 +96,23 @@ fn a_process_that_dies_with_its_broker_goes_on_where_its_stores_are() -> Result<
         assert_eq!(world.sending(ROW)?, Some(Sending::Ok), "lost after {steps} steps");
         assert_eq!(world.at_dhw()?.get(&ROW), Some(&1), "lost after {steps} steps");
         world.come_to_rest()?;
+    }
+    Ok(())
+}
+
+/// Going on takes a while, and may be cut off as well.
+#[test]
+fn a_crash_while_a_service_goes_on_leaves_nothing_to_the_resends() -> Result<(), Violation> {
+    for service in [Service::Hd4dp(ROW.hospital), Service::Hd4res] {
+        for steps in (1..60).step_by(4) {
+            let mut world = world(u64::from(steps))?;
+            world.run([Op::Down(Service::Dhw), Op::Keep { arrow: Arrow::ToHco, fault: Lose }])?;
+            world.run(all_rows())?;
+            world.run([Op::Minutes(1), Op::Calm, Op::LoseBroker])?;
+            world.run([Op::Steps(steps), Op::Kill(service), Op::Up(Service::Dhw)])?;
+            let rest = world.come_to_rest_within(Duration::from_secs(300));
+            rest.map_err(|violation| Violation::new(format!("{service:?} after {steps}: {violation}")))?;
+        }
     }
     Ok(())
 }

@@ -87,8 +87,10 @@ async fn unvalidated_records_come_in_pages(store: &dyn Hd4resStore) {
     assert_eq!(items, [1, 3, 4, 5]);
 }
 
-async fn another_incarnation_is_noticed_once(store: &dyn Hd4resStore) {
+async fn another_incarnation_is_noticed_until_it_is_remembered(store: &dyn Hd4resStore) {
     assert!(store.is_new_incarnation(Uuid::from_u128(1)).await.unwrap());
+    assert!(store.is_new_incarnation(Uuid::from_u128(1)).await.unwrap(), "asking is not remembering");
+    store.remember_incarnation(Uuid::from_u128(1)).await.unwrap();
     assert!(!store.is_new_incarnation(Uuid::from_u128(1)).await.unwrap());
     assert!(store.is_new_incarnation(Uuid::from_u128(2)).await.unwrap());
 }
@@ -112,5 +114,5 @@ contract!(
     an_earlier_version_that_arrives_late_overwrites_nothing,
     senders_do_not_touch_each_others_records,
     unvalidated_records_come_in_pages,
-    another_incarnation_is_noticed_once,
+    another_incarnation_is_noticed_until_it_is_remembered,
 );

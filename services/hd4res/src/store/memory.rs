@@ -169,6 +169,11 @@ impl Hd4resStore for MemoryStore {
     }
 
     async fn is_new_incarnation(&self, incarnation: Uuid) -> Result<bool, StoreError> {
-        Ok(self.lock().incarnation.replace(incarnation) != Some(incarnation))
+        Ok(self.lock().incarnation != Some(incarnation))
+    }
+
+    async fn remember_incarnation(&self, incarnation: Uuid) -> Result<(), StoreError> {
+        self.lock().incarnation = Some(incarnation);
+        Ok(())
     }
 }

@@ -131,6 +131,9 @@ pub trait Hd4resStore: Itinerary {
     /// The status of a record.
     async fn status(&self, sender: &str, dcd: &str, unique_id: &str) -> Result<Option<RecordStatus>, StoreError>;
 
-    /// Remembers the broker's incarnation; `true` when it is another one than at the last call, so that what was on its way is gone.
+    /// Whether the broker's incarnation is another one than the one that was remembered last, so that what was on its way is gone.
     async fn is_new_incarnation(&self, incarnation: Uuid) -> Result<bool, StoreError>;
+
+    /// Remembers the broker's incarnation: everything that was on its way on the one before has been sent again.
+    async fn remember_incarnation(&self, incarnation: Uuid) -> Result<(), StoreError>;
 }

@@ -324,6 +324,10 @@ impl Hd4resStore for SqliteStore {
     }
 
     async fn is_new_incarnation(&self, incarnation: Uuid) -> Result<bool, StoreError> {
-        self.database.is_new("incarnation", &incarnation.to_string()).await
+        Ok(!self.database.holds("incarnation", &incarnation.to_string()).await?)
+    }
+
+    async fn remember_incarnation(&self, incarnation: Uuid) -> Result<(), StoreError> {
+        self.database.set("incarnation", &incarnation.to_string()).await
     }
 }

@@ -131,4 +131,8 @@ impl Hd4resStore for Ledger {
     async fn is_new_incarnation(&self, incarnation: Uuid) -> Result<bool, StoreError> {
         self.store.is_new_incarnation(incarnation).await
     }
+
+    async fn remember_incarnation(&self, incarnation: Uuid) -> Result<(), StoreError> {
+        self.store.remember_incarnation(incarnation).await
+    }
 }

@@ -4,6 +4,7 @@ use std::{
     fmt,
     panic::{AssertUnwindSafe, catch_unwind},
     sync::Arc,
+    time::Duration,
 };
 
 use host::Point;
@@ -131,6 +132,23 @@ impl fmt::Debug for Failure {
     }
 }
 
+/// How long a list may take to come to rest: a lost publication waits for its next sending, a delayed one until it is due, and everything
+/// else is made good within the hour.
+fn patience(ops: &[Op]) -> Duration {
+    let mut minutes = 60;
+    for op in ops {
+        match op {
+            Op::Once { fault: Fault::Lose, .. } | Op::Keep { .. } => return LONGEST,
+            Op::Once { fault: Fault::Delay(delay), .. } => minutes += u64::from(*delay),
+            _ => {}
+        }
+    }
+    Duration::from_secs(60 * minutes).min(LONGEST)
+}
+
+/// Later than the last resend and the day behind it.
+const LONGEST: Duration = Duration::from_secs(11 * 24 * 3600);
+
 /// Runs a list in a new world and brings it to rest.
 ///
 /// # Errors
@@ -140,7 +158,7 @@ pub fn run(laboratory: &Arc<Laboratory>, seed: u64, ops: &[Op]) -> Result<World,
     let whole = || {
         let mut world = World::new(laboratory, seed)?;
         world.run(ops.iter().copied())?;
-        world.come_to_rest()?;
+        world.come_to_rest_within(patience(ops))?;
         Ok(world)
     };
     let outcome = catch_unwind(AssertUnwindSafe(whole));

@@ -175,12 +175,22 @@ impl World {
         self.crashes
     }
 
-    /// No faults any more, every service runs, and time passes until nothing is left to do.
+    /// No faults any more, every service runs, and time passes until nothing is left to do: eleven days at most, which is later than the
+    /// last resend and the day behind it.
     ///
     /// # Errors
     ///
-    /// A [`Violation`] when something is lost, doubled, out of date or still under way after eleven days.
+    /// A [`Violation`] when something is lost, doubled, out of date or still under way then.
     pub fn come_to_rest(&mut self) -> Result<(), Violation> {
+        self.come_to_rest_within(Duration::from_secs(11 * 24 * 3600))
+    }
+
+    /// The same in less time: what got lost only until its next sending is a violation, too, when `patience` ends before that.
+    ///
+    /// # Errors
+    ///
+    /// As [`World::come_to_rest`].
+    pub fn come_to_rest_within(&mut self, patience: Duration) -> Result<(), Violation> {
         self.weather.calm();
         self.trap.clear();
         for service in Service::ALL {
@@ -189,17 +199,18 @@ impl World {
             }
         }
         let given_up = self.given_up()?;
-        let (since, mut pause) = (self.now(), Duration::from_secs(60));
+        let until = self.now().plus(patience);
+        self.run_for(Duration::from_secs(60))?;
         loop {
-            self.run_for(pause)?;
             self.check()?;
             let unfinished = self.unfinished(&given_up)?;
             if unfinished.is_empty() {
                 return self.check_at_rest(&given_up);
             }
-            let is_late = self.now().since(since) > PATIENCE;
-            ensure(!is_late, || format!("after eleven quiet days not at rest: {}", unfinished.join(", ")))?;
-            pause = Duration::from_secs(6 * 3600);
+            ensure(self.now() < until, || {
+                format!("not at rest in {} minutes: {}", patience.as_secs() / 60, unfinished.join(", "))
+            })?;
+            self.run_for(until.since(self.now()).min(Duration::from_secs(6 * 3600)))?;
         }
     }
 
@@ -224,9 +235,6 @@ impl World {
         Ok(())
     }
 }
-
-/// Later than the last resend and the day behind it.
-const PATIENCE: Duration = Duration::from_secs(11 * 24 * 3600);
 
 fn new_broker(clock: &SimulatedClock, hospitals: &[Nihdi], weather: &Weather, number: u128) -> Arc<EmbeddedBroker> {
     let mut options = EmbeddedOptions::new(Uuid::from_u128(number));
