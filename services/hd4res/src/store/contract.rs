@@ -70,6 +70,23 @@ async fn an_earlier_version_that_arrives_late_overwrites_nothing(store: &dyn Hd4
     assert_eq!(store.held(&items).await.unwrap(), 3);
 }
 
+/// A file may hold two versions of a row; then they travel together, and so do the verdicts on them, in any order.
+async fn verdicts_on_two_versions_of_a_record_come_together(store: &dyn Hd4resStore) {
+    for (record, earlier, later, is_reversed) in [(1, 1, 2, false), (2, 3, 4, true), (3, 6, 5, false), (4, 8, 7, true)] {
+        let unique_id = format!("U{record}");
+        let of_record =
+            |item, version| Arrived { registration_id: Uuid::from_u128(record), ..arrived(item, &unique_id, version) };
+        receive(store, &[of_record(earlier, 1), of_record(later, 2)]).await;
+        let mut verdicts = [judged(earlier, true), judged(later, false)];
+        if is_reversed {
+            verdicts.reverse();
+        }
+        assert_eq!(store.judge(&verdicts, &[]).await.unwrap(), [true, true]);
+        assert!(store.unvalidated(0, 10).await.unwrap().is_empty(), "record {record}");
+        assert_eq!(store.status("SA", "Made_Up", &unique_id).await.unwrap(), Some(RecordStatus::CommentsNeeded));
+    }
+}
+
 async fn senders_do_not_touch_each_others_records(store: &dyn Hd4resStore) {
     let foreign = Arrived { sender: "SB".to_owned(), ..arrived(1, "U1", 1) };
     let receptions = receive(store, &[arrived(1, "U1", 1), foreign]).await;
@@ -112,6 +129,7 @@ contract!(
     twice_in_one_batch_is_known_the_second_time,
     an_id_with_another_content_is_refused,
     an_earlier_version_that_arrives_late_overwrites_nothing,
+    verdicts_on_two_versions_of_a_record_come_together,
     senders_do_not_touch_each_others_records,
     unvalidated_records_come_in_pages,
     another_incarnation_is_noticed_until_it_is_remembered,
