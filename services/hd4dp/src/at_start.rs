@@ -102,7 +102,7 @@ impl OpenFiles {
 async fn take_in(hd4dp: &Hd4dp, definition: &Arc<Definition>, file: CsvFile, uploads: &Uploads) {
     let register = definition.name();
     let taken = async {
-        let upload = upload::upload(hd4dp, definition, file, &uploads.reports, uploads.language, |_| {}).await?;
+        let upload = upload::upload(hd4dp, definition, file, &uploads.reports, uploads.language, async |_| {}).await?;
         let tally = hd4dp.store().tally(upload).await.map_err(|error| SubmitError::Trouble(Trouble::Store(error)))?;
         Ok::<_, UploadError>((upload, tally))
     };

@@ -235,7 +235,7 @@ impl Reports {
 }
 
 /// Takes in a file: valid rows become registrations and are sent at once (autosubmit), the others stand in the error report.
-/// `progress` is told how many rows were read so far.
+/// `progress` is told how many rows were read so far, after every publication; reading goes on when it returns.
 ///
 /// # Errors
 ///
@@ -246,7 +246,7 @@ pub async fn upload(
     mut file: CsvFile,
     reports: &Path,
     language: Language,
-    mut progress: impl FnMut(u64),
+    mut progress: impl AsyncFnMut(u64),
 ) -> Result<UploadId, UploadError> {
     let clock = &hd4dp.context().clock;
     let mut written = Reports::create(reports, &file.path, &file.header, language)?;
@@ -273,11 +273,11 @@ pub async fn upload(
         if accepted.len() >= hd4dp.publication_size() {
             hd4dp.submit(id, definition, std::mem::take(&mut accepted), attempted, rejected).await?;
             (attempted, rejected) = (0, 0);
-            progress(total);
+            progress(total).await;
         }
     }
     hd4dp.submit(id, definition, accepted, attempted, rejected).await?;
-    progress(total);
+    progress(total).await;
     written.finish()?;
     Ok(id)
 }

@@ -73,7 +73,7 @@ impl Hospital {
     async fn upload(&self, name: &str, text: impl AsRef<[u8]>) -> Result<UploadId, UploadError> {
         fs::write(self.path(name), text).unwrap();
         let file = CsvFile::open(&self.path(name), &self.definition, SystemClock.now().date())?;
-        upload(&self.hd4dp, &self.definition, file, &self.path("reports"), Language::English, |_| {}).await
+        upload(&self.hd4dp, &self.definition, file, &self.path("reports"), Language::English, async |_| {}).await
     }
 
     async fn tally(&self, upload: UploadId) -> Tally {

@@ -8,7 +8,7 @@ use hd4dp::Hd4dp;
 use host::supervise;
 use store::StoreError;
 use tokio::{sync::oneshot, task::JoinHandle};
-use topology::{Nihdi, QueueName};
+use topology::{Arrow, Nihdi, QueueName};
 use uuid::Uuid;
 
 use crate::installation::{Installation, queues};
@@ -112,6 +112,27 @@ impl Watch {
         Ok(Some(sight))
     }
 }
+
+impl Watch {
+    /// Waits while the data warehouse has much before it. Hospitals stop reading when too many registrations wait for their STATUS, but
+    /// HD4RES gives that before the warehouse has validated: what piles up there, no window holds back, and an embedded broker keeps it
+    /// in memory. Does not wait for long for a warehouse that stands still.
+    pub async fn until_room(&self) {
+        let queue = Arrow::ToDhw.queue(None);
+        let Some((queue, broker)) = self.queues.iter().find(|(name, _)| *name == queue) else { return };
+        let until = self.clock.now().plus(ROOM_PATIENCE);
+        while broker.depth(queue).await.is_ok_and(|depth| depth.ready + depth.unacked > BEFORE_DHW_MAX)
+            && self.clock.now() < until
+        {
+            clock::sleep(&*self.clock, LOOK_EVERY).await;
+        }
+    }
+}
+
+/// Publications before the data warehouse, above which no further rows are read.
+const BEFORE_DHW_MAX: u64 = 4;
+/// How long reading waits for the data warehouse at most.
+const ROOM_PATIENCE: Duration = Duration::from_secs(5);
 
 /// What is on its way.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]

@@ -37,24 +37,44 @@ pub enum ItineraryError {
     File(#[from] io::Error),
 }
 
-const PAGE: u32 = 200;
+const PAGE: u32 = 100;
+/// Answers whose ids are held at once, 32 bytes each. Larger calls are written in several goes over the itineraries.
+const ANSWERS: usize = 250_000;
 
-/// Writes a line per item of `items` and passage. Items of the way back appear under the id of the registration's item that they
-/// answer.
+/// Writes a line per item of `items` and passage, in the order of the services. Items of the way back appear under the id of the
+/// registration's item that they answer; those of a call too large for one go come behind the rest.
 ///
 /// # Errors
 ///
 /// [`ItineraryError`].
 pub async fn write(stores: &Stores, items: &Items, path: &Path) -> Result<(), ItineraryError> {
-    let mut answers: Vec<(Uuid, Uuid)> = items.as_slice().iter().map(|item| (status_of(*item), *item)).collect();
-    answers.sort_unstable();
-    let own = |item: Uuid| {
-        if items.contains(&item) {
-            return Some(item);
-        }
-        answers.binary_search_by_key(&item, |(answer, _)| *answer).ok().map(|at| answers[at].1)
-    };
     let mut file = BufWriter::new(File::create(path)?);
+    let mut rest = items.iter();
+    for go in 0.. {
+        let mut answers: Vec<(Uuid, Uuid)> = rest.by_ref().take(ANSWERS).map(|item| (status_of(item), item)).collect();
+        if answers.is_empty() {
+            break;
+        }
+        answers.sort_unstable();
+        let own = |item: Uuid| {
+            if items.contains(&item) {
+                return (go == 0).then_some(item);
+            }
+            let at = answers.binary_search_by_key(&item, |(answer, _)| *answer).ok()?;
+            answers.get(at).map(|(_, item)| *item)
+        };
+        write_lines(stores, own, &mut file).await?;
+    }
+    file.flush()?;
+    Ok(())
+}
+
+/// Writes a line per passage and item that `own` knows.
+async fn write_lines(
+    stores: &Stores,
+    own: impl Fn(Uuid) -> Option<Uuid>,
+    file: &mut BufWriter<File>,
+) -> Result<(), ItineraryError> {
     for (service, itinerary) in stores.itineraries() {
         let mut after = 0;
         loop {
@@ -74,12 +94,11 @@ pub async fn write(stores: &Stores, items: &Items, path: &Path) -> Result<(), It
                         time: &time,
                         outcome: &outcome,
                     };
-                    serde_json::to_writer(&mut file, &line).map_err(io::Error::from)?;
+                    serde_json::to_writer(&mut *file, &line).map_err(io::Error::from)?;
                     file.write_all(b"\n")?;
                 }
             }
         }
     }
-    file.flush()?;
     Ok(())
 }

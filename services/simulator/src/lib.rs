@@ -2,7 +2,7 @@
 //!
 //! - [`installation`]: all services put together, on [`keys`], [`stores`] and the brokers of three zones.
 //! - [`flow`]: running them until everything has come to rest.
-//! - [`tally`], [`itinerary_file`]: the verdict, and where every registration was.
+//! - [`tally`], [`itinerary_file`]: the verdict, and where every registration was, in memory that does not grow with it ([`id_set`]).
 //! - [`simulation`]: the same on virtual time, with crashes and faults.
 //! - [`cli`], [`commands`]: what people type.
 
@@ -10,6 +10,7 @@ pub mod broker_choice;
 pub mod cli;
 pub mod commands;
 pub mod flow;
+pub mod id_set;
 pub mod installation;
 pub mod itinerary_file;
 pub mod keys;

@@ -13,7 +13,7 @@ use store::{Outcome, Passage, StoreError};
 use topology::Nihdi;
 use uuid::Uuid;
 
-use crate::stores::Stores;
+use crate::{id_set::IdSet, stores::Stores};
 
 /// What `--json` prints and `summary.json` holds.
 #[derive(Debug, Clone, PartialEq, Serialize)]
@@ -67,35 +67,41 @@ pub struct StepFigures {
 pub type Marks = BTreeMap<String, i64>;
 
 /// Passages that are read from a store at once.
-const PAGE: u32 = 500;
+const PAGE: u32 = 100;
 /// Items that are asked for at once.
 const ITEMS: u32 = 5_000;
 
-/// The items of a call, sorted, so that membership is a binary search and memory is 16 bytes per item.
+/// The items of a call.
 #[derive(Debug, Default)]
 pub struct Items {
-    all: Vec<Uuid>,
-    overtaken: Vec<Uuid>,
+    all: IdSet,
+    overtaken: IdSet,
 }
 
 impl Items {
     /// Whether an item is one of the call's.
     #[must_use]
     pub fn contains(&self, item: &Uuid) -> bool {
-        self.all.binary_search(item).is_ok()
+        self.all.contains(item)
     }
 
     /// Whether the call brought a later version of the item's registration. Such an item shares the fate of that version: it may never
     /// arrive, or never be validated, and nothing is missing.
     #[must_use]
     pub fn is_overtaken(&self, item: &Uuid) -> bool {
-        self.overtaken.binary_search(item).is_ok()
+        self.overtaken.contains(item)
     }
 
-    /// The items, sorted.
-    #[must_use]
-    pub fn as_slice(&self) -> &[Uuid] {
-        &self.all
+    /// The items, rising.
+    pub fn iter(&self) -> impl Iterator<Item = Uuid> {
+        self.all.iter()
+    }
+
+    /// The items that no later version has overtaken, rising, in portions for a store to be asked about.
+    fn standing(&self) -> impl Iterator<Item = Vec<Uuid>> {
+        let mut standing = self.iter().filter(|item| !self.is_overtaken(item));
+        std::iter::from_fn(move || Some(standing.by_ref().take(ITEMS as usize).collect()))
+            .take_while(|portion: &Vec<_>| !portion.is_empty())
     }
 }
 
@@ -109,7 +115,7 @@ pub async fn items(stores: &Stores, uploads: &[(Nihdi, UploadId)]) -> Result<Ite
     // Only registrations with a later version than the first can have overtaken one.
     let mut latest: BTreeMap<Uuid, u32> = BTreeMap::new();
     each_item(stores, uploads, |item| {
-        items.all.push(item.item_id);
+        items.all.insert(item.item_id);
         if item.version > 1 {
             let version = latest.entry(item.registration_id).or_default();
             *version = item.version.max(*version);
@@ -119,14 +125,10 @@ pub async fn items(stores: &Stores, uploads: &[(Nihdi, UploadId)]) -> Result<Ite
     if !latest.is_empty() {
         each_item(stores, uploads, |item| {
             if latest.get(&item.registration_id).is_some_and(|version| *version > item.version) {
-                items.overtaken.push(item.item_id);
+                items.overtaken.insert(item.item_id);
             }
         })
         .await?;
-    }
-    for sorted in [&mut items.all, &mut items.overtaken] {
-        sorted.sort_unstable();
-        sorted.dedup();
     }
     Ok(items)
 }
@@ -165,24 +167,31 @@ pub async fn marks(stores: &Stores) -> Result<Marks, StoreError> {
 /// What the itineraries say of a call.
 #[derive(Debug, Default)]
 struct Seen {
-    sent: Vec<Uuid>,
-    arrived: Vec<Uuid>,
+    sent: IdSet,
+    arrived: IdSet,
+    arrived_again: u64,
     known: u64,
     dead: BTreeSet<Uuid>,
     steps: BTreeMap<(&'static str, String), (u64, u64)>,
 }
 
 impl Seen {
-    fn take(&mut self, service: &str, passage: &Passage, items: &Items) {
+    fn take(&mut self, service: &str, passage: &Passage) {
         let count = passage.items.len() as u64;
         match &passage.outcome {
             Outcome::DeadLettered(_) => {
-                self.dead.extend(passage.items.iter().map(|item| original(items, *item)));
+                self.dead.extend(&passage.items);
                 return;
             }
-            Outcome::Sent | Outcome::Resent if passage.step == "3" => self.sent.extend_from_slice(&passage.items),
+            Outcome::Sent | Outcome::Resent if passage.step == "3" => {
+                for item in &passage.items {
+                    self.sent.insert(*item);
+                }
+            }
             Outcome::Arrived if service == hd4res::SERVICE && passage.step == "6" => {
-                self.arrived.extend_from_slice(&passage.items)
+                for item in &passage.items {
+                    self.arrived_again += u64::from(!self.arrived.insert(*item));
+                }
             }
             Outcome::Known if service == hd4res::SERVICE && passage.step == "6" => self.known += count,
             _ => {}
@@ -205,13 +214,13 @@ fn counts(service: &str, passage: &Passage) -> bool {
     }
 }
 
-/// The registration's item behind an item of the way back, whose id is derived from it; the item itself otherwise.
-fn original(items: &Items, item: Uuid) -> Uuid {
-    if items.contains(&item) {
-        return item;
+/// The call's items among the dead-lettered ones, also those of which only the STATUS was, whose id is derived from theirs.
+fn own_dead(items: &Items, dead: &BTreeSet<Uuid>) -> BTreeSet<Uuid> {
+    let mut own: BTreeSet<Uuid> = dead.iter().filter(|item| items.contains(item)).copied().collect();
+    if own.len() < dead.len() {
+        own.extend(items.iter().filter(|item| dead.contains(&status_of(*item))));
     }
-    let is_status_of = |own: &&Uuid| status_of(**own) == item;
-    items.all.iter().find(is_status_of).copied().unwrap_or(item)
+    own
 }
 
 /// The id under which an item's STATUS travels.
@@ -243,17 +252,20 @@ pub async fn summary(
         rows.confirmed += tally.confirmed;
     }
     // Rows that repeat an item (one row many times in a file) share its fate, and so do rows that a later version has overtaken.
-    let repeated = rows.accepted.saturating_sub((items.all.len() - items.overtaken.len()) as u64);
+    let repeated = rows.accepted.saturating_sub(items.all.len() - items.overtaken.len());
     let (mut at_dhw, mut at_hd) = (0, 0);
-    for chunk in items.all.chunks(ITEMS as usize) {
-        let standing: Vec<Uuid> = chunk.iter().filter(|item| !items.is_overtaken(item)).copied().collect();
+    for standing in items.standing() {
         at_dhw += stores.dhw.validated(&standing).await?;
         at_hd += stores.hd4res.held(&standing).await?;
     }
-    let seen = read(stores, items, marks).await?;
+    let seen = read(stores, marks).await?;
     let mut dead = 0;
-    let standing = |item: &&Uuid| items.contains(item) && !items.is_overtaken(item);
-    for chunk in seen.dead.iter().filter(standing).copied().collect::<Vec<_>>().chunks(ITEMS as usize) {
+    for chunk in own_dead(items, &seen.dead)
+        .into_iter()
+        .filter(|item| !items.is_overtaken(item))
+        .collect::<Vec<_>>()
+        .chunks(ITEMS as usize)
+    {
         dead += chunk.len() as u64 - came_through(stores, chunk).await?;
     }
     let validated = (at_dhw + repeated).min(rows.accepted);
@@ -270,7 +282,7 @@ pub async fn summary(
         pending: rows.accepted.saturating_sub(done).saturating_sub(dead),
         lost: rows.confirmed.saturating_sub(held),
         unexpected: unexpected(stores, items, &seen).await?,
-        duplicated: duplicated(&seen),
+        duplicated: seen.arrived_again,
         redelivered: seen.known,
         dead_lettered: dead,
         steps: steps(&seen),
@@ -307,7 +319,7 @@ async fn confirmation(stores: &Stores, item: &Uuid) -> Result<Option<bool>, Stor
     Ok(None)
 }
 
-async fn read(stores: &Stores, items: &Items, marks: &Marks) -> Result<Seen, StoreError> {
+async fn read(stores: &Stores, marks: &Marks) -> Result<Seen, StoreError> {
     let mut seen = Seen::default();
     for (service, itinerary) in stores.itineraries() {
         let mut after = marks.get(&service).copied().unwrap_or(0);
@@ -316,30 +328,23 @@ async fn read(stores: &Stores, items: &Items, marks: &Marks) -> Result<Seen, Sto
             let Some((last, _)) = page.last() else { break };
             after = *last;
             for (_, passage) in &page {
-                seen.take(&service, passage, items);
+                seen.take(&service, passage);
             }
         }
     }
-    seen.sent.sort_unstable();
-    seen.arrived.sort_unstable();
     Ok(seen)
 }
 
 /// Arrived, and sent by nobody: neither by this call, nor by an earlier one whose publications a broker had kept.
 async fn unexpected(stores: &Stores, items: &Items, seen: &Seen) -> Result<u64, StoreError> {
     let mut unexpected = 0;
-    for item in &seen.arrived {
-        let is_sent = items.contains(item) || seen.sent.binary_search(item).is_ok();
-        if !is_sent && !is_known(stores, item).await? {
+    for item in seen.arrived.iter() {
+        let is_sent = items.contains(&item) || seen.sent.contains(&item);
+        if !is_sent && !is_known(stores, &item).await? {
             unexpected += 1;
         }
     }
     Ok(unexpected)
-}
-
-/// Arrived as new more than once.
-fn duplicated(seen: &Seen) -> u64 {
-    seen.arrived.windows(2).filter(|pair| pair[0] == pair[1]).count() as u64
 }
 
 fn steps(seen: &Seen) -> Vec<StepFigures> {

@@ -49,6 +49,10 @@ pub struct Station {
     pub context: Context,
 }
 
+/// Bytes of publications above which no further one is added to a batch. Small publications gain by being handled together; large ones
+/// only take memory, since a batch is in memory several times over: encoded, decoded, bound to statements, and encoded for the next.
+const BATCH_BYTES_MAX: usize = 1 << 20;
+
 impl Station {
     /// The prefetch of a service that nobody configured: enough to keep a batch ready while one is handled.
     pub const PREFETCH: u16 = 32;
@@ -90,9 +94,14 @@ impl Station {
 
     /// Handles `first` and what lies ready behind it.
     async fn take<H: Handle>(&self, first: Delivery, consumer: &mut dyn Consumer, handler: &H) {
+        let mut bytes = first.payload.len();
         let mut batch = vec![first];
-        while batch.len() < self.batch_max && !batch.last().is_some_and(|delivery| delivery.redelivered) {
+        while batch.len() < self.batch_max
+            && bytes < BATCH_BYTES_MAX
+            && !batch.last().is_some_and(|delivery| delivery.redelivered)
+        {
             let Some(next) = consumer.try_next() else { break };
+            bytes += next.payload.len();
             batch.push(next);
         }
         // At most the last one was delivered before; it is handled by itself.

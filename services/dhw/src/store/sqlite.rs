@@ -1,7 +1,7 @@
 //! The warehouse's store in SQLite.
 
 use std::{
-    collections::{BTreeMap, BTreeSet, HashSet},
+    collections::{BTreeMap, BTreeSet, HashMap, HashSet},
     path::Path,
     sync::Arc,
 };
@@ -125,20 +125,63 @@ impl SqliteStore {
         Ok(before)
     }
 
-    /// The registrations of the touched groups that stood before and stay.
+    /// Those of the touched patients over whose registrations a fact varies that must be constant, or of whom a finding across
+    /// registrations is kept. The rules on constant facts have nothing to say of the others, so their registrations need not be read:
+    /// there may be many, and most are never contested.
+    async fn contested<'a>(
+        &self,
+        connection: &mut SqliteConnection,
+        touched: &Touched<'a>,
+        batch: &'a [Registration],
+    ) -> Result<BTreeSet<&'a str>, StoreError> {
+        if touched.patients.is_empty() {
+            return Ok(BTreeSet::new());
+        }
+        let patients = array(&touched.patients.iter().copied().collect::<BTreeSet<_>>())?;
+        let mut values: HashMap<(&str, FactNo), BTreeSet<String>> = HashMap::new();
+        let (facts, place_of) = (self.registers.patient_facts(), |patient: &str| touched.patients.get(patient).copied());
+        for registration in batch {
+            let Some(patient) = place_of(&registration.member.pseudonym) else { continue };
+            for (fact, value) in facts.iter().filter_map(|fact| Some((*fact, registration.member.fact(*fact)?))) {
+                values.entry((patient, fact)).or_default().insert(value.to_owned());
+            }
+        }
+        for table in &self.tables {
+            let Some(spans) = &table.spans else { continue };
+            let selected: String =
+                sqlx::query_scalar(AssertSqlSafe(spans.as_str())).bind(&patients).fetch_one(&mut *connection).await?;
+            for (patient, ends) in read::<Vec<SelectedSpans>>(&selected)? {
+                let Some(patient) = place_of(&patient) else { continue };
+                for (end, value) in ends.into_iter().enumerate().filter_map(|(end, value)| Some((end, value?))) {
+                    let Some(fact) = facts.get(end / 2) else { continue };
+                    let value = if table.number_facts.contains(fact) { canonical(value)? } else { value };
+                    values.entry((patient, *fact)).or_default().insert(value);
+                }
+            }
+        }
+        let varying = values.into_iter().filter(|(_, values)| values.len() > 1).map(|((patient, _), _)| patient);
+        let mut contested: BTreeSet<&str> = varying.collect();
+        const FOUND: &str = "SELECT DISTINCT k.value FROM json_each(?) k CROSS JOIN finding f ON f.pseudonym = k.value
+            WHERE f.across = 1";
+        let found: Vec<String> = sqlx::query_scalar(FOUND).bind(&patients).fetch_all(connection).await?;
+        contested.extend(found.iter().filter_map(|patient| place_of(patient)));
+        Ok(contested)
+    }
+
+    /// The registrations of the touched groups that stood before and stay, without those of patients that are not contested.
     async fn standing(
         &self,
         connection: &mut SqliteConnection,
         touched: &Touched<'_>,
+        contested: &BTreeSet<&str>,
         gone: &[&Live],
     ) -> Result<Vec<Live>, StoreError> {
         let mut seen: HashSet<(usize, i64)> = gone.iter().map(|live| (live.member.register, live.row)).collect();
         let mut standing = Vec::new();
-        let patients = array(&touched.patients.iter().copied().collect::<BTreeSet<_>>())?;
+        let patients = array(contested)?;
         for (number, table) in self.tables.iter().enumerate() {
             let mut live = Vec::new();
-            let compares = |fact: &usize| self.registers.get(number).is_some_and(|register| register.fact(*fact).is_some());
-            if !touched.patients.is_empty() && self.registers.patient_facts().iter().any(compares) {
+            if !contested.is_empty() && table.spans.is_some() {
                 live = self.members(connection, number, "t.pseudonym = k.value", &patients).await?;
             }
             for (link, column) in self.registers.links().iter().zip(&table.links) {
@@ -223,7 +266,8 @@ impl DhwStore for SqliteStore {
         let decision = decide(&self.registers, registrations, &before);
         let gone: Vec<&Live> = decision.removed.iter().filter_map(|at| before.live.get(*at)).collect();
         let touched = touched(&self.registers, registrations, &decision, gone.iter().map(|live| &live.member));
-        let standing = self.standing(&mut transaction, &touched, &gone).await?;
+        let contested = self.contested(&mut transaction, &touched, registrations).await?;
+        let standing = self.standing(&mut transaction, &touched, &contested, &gone).await?;
         let kept = self.kept(&mut transaction, &standing).await?;
         let members: Vec<&Member> = standing.iter().map(|live| &live.member).collect();
         let conclusion = conclude(&self.registers, registrations, &decision, &touched, &members, &kept);
@@ -323,6 +367,8 @@ fn answer(row: &SqliteRow) -> Result<Answer, StoreError> {
 type Values = Vec<Vec<Option<String>>>;
 /// As [`Table::members`] selects it.
 type SelectedMember = (i64, String, u32, String, String, String, Vec<Option<String>>);
+/// As [`Table::spans`] selects it.
+type SelectedSpans = (String, Vec<Option<String>>);
 /// As [`Table::rows`] selects it.
 type SelectedRow = (i64, String, String, String, Values);
 /// As the items of a list are selected.

@@ -30,6 +30,9 @@ pub(super) struct Table {
     pub members: String,
     /// The facts that are numbers here, and come out of [`Table::members`] as SQLite writes them.
     pub number_facts: Vec<FactNo>,
+    /// Selects, for each patient of a JSON array, the patient and for each of [`Registers::patient_facts`] the least and the greatest
+    /// value, from an index alone; none when the register has no such fact.
+    pub spans: Option<String>,
     /// For each of [`Registers::links`] the column that is looked in; none when the register lacks it.
     pub links: Vec<Option<String>>,
     /// Selects rows of the researcher's file behind a key, up to a limit: row, pseudonym, unique id, sender, [`arrays`].
@@ -91,6 +94,9 @@ impl Table {
         let is_number =
             |fact: &FactNo| columns.iter().any(|column| column.is_number && register.fact(*fact) == Some(column.field));
         let number_facts = (0..registers.facts().len()).filter(is_number).collect();
+        let of_patient: Vec<Option<String>> =
+            registers.patient_facts().iter().map(|fact| register.fact(*fact).and_then(column_of)).collect();
+        let by_pseudonym: String = of_patient.iter().flatten().map(|column| format!(", {column}")).collect();
         let of_link = links.iter().flatten().filter(|column| *column != "\"unique_id\"");
         let mut indices = vec![
             format!(
@@ -98,7 +104,10 @@ impl Table {
                 quoted(&format!("{plain}|by unique id"))
             ),
             format!("CREATE INDEX IF NOT EXISTS {} ON {name} (registration_id)", quoted(&format!("{plain}|by registration"))),
-            format!("CREATE INDEX IF NOT EXISTS {} ON {name} (pseudonym)", quoted(&format!("{plain}|by pseudonym"))),
+            format!(
+                "CREATE INDEX IF NOT EXISTS {} ON {name} (pseudonym{by_pseudonym})",
+                quoted(&format!("{plain}|by pseudonym"))
+            ),
         ];
         indices.extend(of_link.map(|column| {
             let index = quoted(&format!("{plain}|by {}", column.trim_matches('"')));
@@ -113,6 +122,7 @@ impl Table {
                 "SELECT json_group_array(json_array(t.id, hex(t.registration_id), t.version, t.sender, t.pseudonym, t.unique_id,
                 json_array({facts}))) FROM json_each(?) k CROSS JOIN {name} t ON "
             ),
+            spans: of_patient.iter().any(Option::is_some).then(|| spans(&name, &of_patient)),
             rows: format!(
                 "SELECT json_group_array(json_array(id, pseudonym, unique_id, sender, {})) FROM (SELECT * FROM {name}
                 WHERE pseudonym >= ?1 AND (pseudonym, unique_id, sender) > (?1, ?2, ?3)
@@ -163,6 +173,20 @@ impl ListTable {
             columns,
         }
     }
+}
+
+/// See [`Table::spans`].
+fn spans(table: &str, facts: &[Option<String>]) -> String {
+    let end = |function: &str, fact: &Option<String>| match fact {
+        Some(column) => format!("CAST({function}(t.{column}) AS TEXT)"),
+        None => "NULL".to_owned(),
+    };
+    let ends: Vec<String> = facts.iter().flat_map(|fact| [end("min", fact), end("max", fact)]).collect();
+    format!(
+        "SELECT json_group_array(json_array(k.value, (SELECT json_array({}) FROM {table} t WHERE t.pseudonym = k.value)))
+        FROM json_each(?) k",
+        ends.join(", ")
+    )
 }
 
 /// Values that one array of [`arrays`] holds at most; SQLite's functions take so many arguments and more.

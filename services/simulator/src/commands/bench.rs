@@ -94,7 +94,7 @@ pub async fn bench(args: BenchArgs, definitions: Definitions) -> anyhow::Result<
     let marks = tally::marks(&stores).await?;
     let started = session.clock.now();
     let file = CsvFile::open(&many, &definition, started.date())?;
-    let id = upload(hd4dp, &definition, file, folder.path(), Language::English, |_| {}).await?;
+    let id = upload(hd4dp, &definition, file, folder.path(), Language::English, async |_| watch.until_room().await).await?;
     watch.until_rest(PATIENCE).await?;
     let elapsed = session.clock.now().since(started);
     let uploads = [(hospital, id)];

@@ -138,15 +138,16 @@ fn rows(register: &str) -> u64 {
 async fn send(session: &Session, samples: &[Sample], folder: &Path) -> anyhow::Result<(Vec<(Nihdi, UploadId)>, Duration)> {
     let clock = &session.clock;
     let started = clock.now();
+    let watch = Watch::over(&session.installation, clock);
     let mut uploads = Vec::new();
     for sample in samples {
         let hd4dp = session.installation.hd4dp.get(&sample.hospital).context("find the hospital")?;
         let file = CsvFile::open(&sample.path, &sample.definition, SystemClock.now().date())?;
         let reports = folder.join("reports").join(sample.hospital.as_str());
-        let id = upload(hd4dp, &sample.definition, file, &reports, Language::English, |_| {}).await?;
+        let id = upload(hd4dp, &sample.definition, file, &reports, Language::English, async |_| watch.until_room().await).await?;
         uploads.push((sample.hospital, id));
     }
-    Watch::over(&session.installation, clock).until_rest(PATIENCE).await?;
+    watch.until_rest(PATIENCE).await?;
     Ok((uploads, clock.now().since(started)))
 }
 

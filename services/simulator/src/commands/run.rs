@@ -189,8 +189,9 @@ async fn send(
     let reports = args.out.join("reports");
     let mut uploads = Vec::with_capacity(files.len());
     for file in files {
-        let taking = upload(hd4dp, definition, file, &reports, args.language, |rows| {
+        let taking = upload(hd4dp, definition, file, &reports, args.language, async |rows| {
             progress.show(&format!("{rows} rows read, {} registrations wait for their answer", hd4dp.waiting()));
+            watch.until_room().await;
         });
         // The broker may go away for good while rows are still being read.
         tokio::select! {
