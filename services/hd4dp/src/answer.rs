@@ -15,6 +15,7 @@ use crate::{
     error::ItemError,
     feedback::{self, Read},
     service::{Hd4dp, SERVICE},
+    store::Received,
 };
 
 /// Takes answers for a hospital's HD4DP.
@@ -35,10 +36,48 @@ impl Answers {
         let mut expected = self.service.store().expected(&versions).await?.into_iter();
         let judged = read.into_iter().map(|read| {
             let read = read?;
-            feedback::confirms(&read, expected.next().flatten().as_ref())?;
+            feedback::answers(&read, expected.next().flatten().as_ref())?;
             Ok(read)
         });
-        Ok(judged.collect())
+        self.judge_places(judged.collect()).await
+    }
+
+    /// Holds the places of comments against the definitions of what they comment on. Few answers have any.
+    async fn judge_places(&self, judged: Vec<Result<Read, ItemError>>) -> Result<Vec<Result<Read, ItemError>>, Trouble> {
+        let placed: Vec<(Uuid, u32)> = judged.iter().flatten().filter(|read| read.has_places()).map(Read::version).collect();
+        if placed.is_empty() {
+            return Ok(judged);
+        }
+        let mut made_by = self.service.store().made_by(&placed).await?.into_iter();
+        let judge = |read: Result<Read, ItemError>| {
+            let read = read?;
+            if read.has_places() {
+                let (name, version) = made_by.next().flatten().ok_or(ItemError::ForeignFeedback)?;
+                let definition = self.service.definitions().exact(&name, version);
+                let definition = definition.ok_or(ItemError::UnknownDefinition { name, version })?;
+                feedback::comments_fit(&read, &definition)?;
+            }
+            Ok(read)
+        };
+        Ok(judged.into_iter().map(judge).collect())
+    }
+
+    /// Writes down what the answers say. A STATUS confirms and decides nothing; what a researcher says may change a status, so no other
+    /// change may come in between.
+    async fn act(&self, confirmed: &[(Uuid, u32)], received: &[Received], passages: &[Passage]) -> Result<(), Trouble> {
+        let store = self.service.store();
+        let now = self.service.context().clock.now();
+        let settled = |settled: u64| self.service.waiting.send_modify(|waiting| *waiting = waiting.saturating_sub(settled));
+        if received.is_empty() {
+            settled(store.confirm(confirmed, now, passages).await?);
+            return Ok(());
+        }
+        let _deciding = self.service.deciding.lock().await;
+        if !confirmed.is_empty() {
+            settled(store.confirm(confirmed, now, &[]).await?);
+        }
+        settled(store.feedback(received, now, passages).await?);
+        Ok(())
     }
 
     async fn set_aside(
@@ -62,7 +101,7 @@ impl Answers {
         let parts = &self.service.parts;
         let now = parts.context.clock.now();
         let queue = Arrow::ToHd4dp.queue(Some(&parts.nihdi)).to_string();
-        let (mut confirmed, mut passages) = (Vec::new(), Vec::new());
+        let (mut confirmed, mut received, mut passages) = (Vec::new(), Vec::new(), Vec::new());
         for publication in &publications {
             let passage = |outcome, items| Passage {
                 publication: publication.id.uuid(),
@@ -76,7 +115,11 @@ impl Answers {
             for (item, judged) in publication.data.items.iter().zip(self.judge(&publication.data.items).await?) {
                 match judged.map_err(|error| error.disposition()) {
                     Ok(read) => {
-                        confirmed.push(read.version());
+                        let version = read.version();
+                        match read.received() {
+                            Some(feedback) => received.push(feedback),
+                            None => confirmed.push(version),
+                        }
                         arrived.push(item.id.uuid());
                     }
                     Err(Disposition::Ignore(code)) => {
@@ -94,8 +137,7 @@ impl Answers {
             }
         }
         parts.context.reach(SERVICE, Point::BeforeCommit).await;
-        let settled = parts.store.confirm(&confirmed, now, &passages).await?;
-        self.service.waiting.send_modify(|waiting| *waiting = waiting.saturating_sub(settled));
+        self.act(&confirmed, &received, &passages).await?;
         parts.context.reach(SERVICE, Point::AfterCommit).await;
         Ok(())
     }

@@ -14,7 +14,7 @@ use jiff::civil::Date;
 use crate::{
     Hd4dp,
     config::Uploads,
-    service::SubmitError,
+    intake::SubmitError,
     upload::{self, CsvFile, UploadError},
 };
 

@@ -31,12 +31,10 @@ pub enum ItemError {
     /// The identity that came with a feedback is none.
     #[error("read the identity")]
     Identity,
-    /// The feedback is about a registration, item, or patient that is not this hospital's, or its hash is another one.
+    /// The feedback is about a registration, item, or patient that is not this hospital's, its hash is another one, or its
+    /// comments are on fields that the registration does not have.
     #[error("find what the feedback is about")]
     ForeignFeedback,
-    /// A kind of feedback that this version does not act upon.
-    #[error("act on this kind of feedback")]
-    Kind,
 }
 
 impl ItemError {
@@ -52,7 +50,6 @@ impl ItemError {
             Self::Feedback => Disposition::DeadLetter("FEEDBACK"),
             Self::Identity => Disposition::DeadLetter("IDENTITY"),
             Self::ForeignFeedback => Disposition::DeadLetter("FOREIGN_FEEDBACK"),
-            Self::Kind => Disposition::DeadLetter("FEEDBACK_KIND"),
         }
     }
 }

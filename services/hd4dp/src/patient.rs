@@ -48,6 +48,14 @@ pub fn identity(definition: &Definition, cells: &[Cell], key: &SharedHospitalKey
     Ok(Identity::Generated(GeneratedId::derive(key, name.last, name.first, name.birth, name.sex)))
 }
 
+/// The cells that say who the patient is, and no others.
+#[must_use]
+pub fn identifying_cells(definition: &Definition, cells: &[Cell]) -> Vec<Cell> {
+    let fields = definition.patient();
+    let identifying = [Some(fields.id), fields.name, fields.first_name, fields.date_of_birth, fields.sex];
+    cells.iter().filter(|cell| identifying.contains(&Some(cell.place.field))).cloned().collect()
+}
+
 /// A canonical date, `2024-02-29`.
 fn day(text: &str) -> Option<(i16, i8, i8)> {
     let mut parts = text.split('-');

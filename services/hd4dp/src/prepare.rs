@@ -56,20 +56,52 @@ pub fn prepare(
     policies: &[registration::Policy],
     secrets: &Secrets,
 ) -> Result<Prepared, ItemError> {
-    let patient_tag = patient_tag(&secrets.tag, &identity);
+    let (patient_tag, head) = head(definition, naming, &identity, ContentKind::Registration, secrets);
+    let values = cells.iter().map(|cell| (cell.place, cell.value.as_str()));
+    let content = Content::reduce(head, values, attachments, policies, &secrets.code)?;
+    Ok(prepared(identity, patient_tag, &content))
+}
+
+/// The deletion of a registration: whose it is, and nothing of its values.
+///
+/// # Errors
+///
+/// [`ItemError::Content`] when the head is not well formed.
+pub fn deletion(
+    definition: &Definition,
+    naming: Naming<'_>,
+    identity: Identity,
+    secrets: &Secrets,
+) -> Result<Prepared, ItemError> {
+    let (patient_tag, head) = head(definition, naming, &identity, ContentKind::Deletion, secrets);
+    let content = Content::reduce(head, [], Vec::new(), &[], &secrets.code)?;
+    Ok(prepared(identity, patient_tag, &content))
+}
+
+fn head(
+    definition: &Definition,
+    naming: Naming<'_>,
+    identity: &Identity,
+    kind: ContentKind,
+    secrets: &Secrets,
+) -> ([u8; 16], ContentHead) {
+    let patient_tag = patient_tag(&secrets.tag, identity);
     let head = ContentHead {
         registration_id: naming.registration_id,
         version: naming.version,
-        kind: ContentKind::Registration,
+        kind,
         dcd: definition.name().to_owned(),
         dcd_version: definition.version(),
         organisation: naming.organisation.to_owned(),
         patient_tag,
     };
-    let values = cells.iter().map(|cell| (cell.place, cell.value.as_str()));
-    let content = Content::reduce(head, values, attachments, policies, &secrets.code)?.encode();
+    (patient_tag, head)
+}
+
+fn prepared(identity: Identity, patient_tag: [u8; 16], content: &Content) -> Prepared {
+    let content = content.encode();
     let content_hash = envelope::content_hash(&content);
-    Ok(Prepared { identity, patient_tag, content, content_hash })
+    Prepared { identity, patient_tag, content, content_hash }
 }
 
 /// The values of the definition's unique id, joined by `|`; the patient's identity stands for `patient_id`. It stays in the hospital.

@@ -1,4 +1,4 @@
-//! HD4DP at work: takes in rows, hands them over, waits for the answers, sends again.
+//! HD4DP at work: hands over what [`crate::intake`] and [`crate::life`] wrote down, and sends it again until it is answered.
 
 use std::{
     collections::BTreeMap,
@@ -11,9 +11,9 @@ use clock::Timestamp;
 use dcd::{Definition, Definitions};
 use envelope::{Capacity, IdBatch, ItemId, Publication, Source};
 use hco_messages::{Submission, SubmissionItem};
-use host::{Backoff, Context, Station, Trouble, Work, station::reasons};
+use host::{Backoff, Context, Station, Work, station::reasons};
 use identifying::Identity;
-use registration::{Attachment, Cell, Policy};
+use registration::{Attachment, Cell, ContentKind, Policy};
 use store::{Outcome, Passage, StoreError};
 use tokio::sync::{Mutex as AsyncMutex, mpsc, watch};
 use topology::{Arrow, Nihdi};
@@ -24,8 +24,7 @@ use crate::{
     error::ItemError,
     prepare::{self, Naming, Secrets},
     resend, row,
-    store::{Hd4dpStore, Intake, Known, NewVersion, Outgoing, Sent, UploadId},
-    submit::{Novelty, novelty},
+    store::{Hd4dpStore, Outgoing, Sent},
 };
 
 /// The service's name in logs, queues and key folders.
@@ -63,12 +62,12 @@ pub struct AcceptedRow {
 
 /// A registration on its way to the dispatcher. Identity and content, so it prints nothing.
 pub(crate) struct Ready {
-    registration_id: Uuid,
-    version: u32,
-    item_id: Uuid,
-    identity: Identity,
-    content: Vec<u8>,
-    first_sent_at: Option<Timestamp>,
+    pub(crate) registration_id: Uuid,
+    pub(crate) version: u32,
+    pub(crate) item_id: Uuid,
+    pub(crate) identity: Identity,
+    pub(crate) content: Vec<u8>,
+    pub(crate) first_sent_at: Option<Timestamp>,
 }
 
 /// The policies of each definition version that was used so far.
@@ -80,7 +79,9 @@ pub struct Hd4dp {
     pub(crate) waiting: watch::Sender<u64>,
     ids: Mutex<IdBatch>,
     policies: Mutex<PoliciesByVersion>,
-    outgoing: mpsc::Sender<Vec<Ready>>,
+    /// Held from the look at a registration's status to the write that follows from it. What only confirms goes without.
+    pub(crate) deciding: AsyncMutex<()>,
+    pub(crate) outgoing: mpsc::Sender<Vec<Ready>>,
     dispatched: AsyncMutex<mpsc::Receiver<Vec<Ready>>>,
 }
 
@@ -102,6 +103,7 @@ impl Hd4dp {
             ids: Mutex::new(IdBatch::new(parts.context.chance.bytes())),
             policies: Mutex::default(),
             waiting: watch::Sender::new(waiting),
+            deciding: AsyncMutex::new(()),
             outgoing,
             dispatched: AsyncMutex::new(dispatched),
             parts,
@@ -169,114 +171,11 @@ impl Hd4dp {
         self.parts.publication_size
     }
 
-    /// Writes accepted rows down and puts them on their way. When this returns they are durable; they are sent even if the process
-    /// dies now. Waits while too many registrations wait for an answer.
-    ///
-    /// # Errors
-    ///
-    /// [`Trouble`] of the store, or an [`ItemError`] for a row that cannot be prepared; then nothing of the batch was written.
-    pub async fn submit(
-        &self,
-        upload: UploadId,
-        definition: &Definition,
-        rows: Vec<AcceptedRow>,
-        attempted: u64,
-        rejected: u64,
-    ) -> Result<(), SubmitError> {
-        let mut intake = Intake { attempted, rejected, ..Intake::default() };
-        let (ready, more) = self.prepare(definition, rows, &mut intake).await?;
-        let context = &self.parts.context;
-        context.reach(SERVICE, host::Point::BeforeCommit).await;
-        self.parts.store.submit(upload, &intake, context.clock.now()).await.map_err(Trouble::from)?;
-        self.waiting.send_modify(|waiting| *waiting += more);
-        context.reach(SERVICE, host::Point::AfterCommit).await;
-        if !ready.is_empty() {
-            self.wait_for_room().await;
-            // The dispatcher lives as long as the service; if it is gone, the outbox has the batch.
-            let _ = self.outgoing.send(ready).await;
-        }
-        Ok(())
-    }
-
-    /// Decides for each row what it is, and makes versions of the new and the changed ones. Says also how many more registrations wait
-    /// for an answer now: a version that takes the place of an unanswered one is no further registration.
-    async fn prepare(
-        &self,
-        definition: &Definition,
-        rows: Vec<AcceptedRow>,
-        intake: &mut Intake,
-    ) -> Result<(Vec<Ready>, u64), SubmitError> {
-        let mut identities = Vec::with_capacity(rows.len());
-        let mut keys = Vec::with_capacity(rows.len());
-        for accepted in &rows {
-            let identity = prepare::identity(definition, &accepted.cells, &self.parts.secrets)?;
-            keys.push(prepare::unique_key(definition, &identity, &accepted.cells));
-            identities.push(identity);
-        }
-        let known = self.parts.store.known(definition.name(), &keys).await.map_err(Trouble::from)?;
-        let policies = self.policies(definition);
-        let (mut registration_ids, mut item_ids) = self.shuffled_ids(rows.len());
-        let mut in_batch: BTreeMap<String, Known> = BTreeMap::new();
-        let (mut ready, mut more) = (Vec::with_capacity(rows.len()), 0);
-        for (((accepted, identity), unique_key), stored) in rows.into_iter().zip(identities).zip(keys).zip(known) {
-            let cells = row::encode(&accepted.cells);
-            let files = accepted.attachments.iter().map(|file| (file.name.as_str(), file.bytes.as_slice()));
-            let row_hash = row::hash(&cells, files);
-            let known = in_batch.get(&unique_key).or(stored.as_ref());
-            let (registration_id, version) = match (novelty(known, &row_hash), known) {
-                (Novelty::Unchanged, Some(known)) => {
-                    intake.unchanged.push((known.registration_id, known.version));
-                    continue;
-                }
-                (Novelty::Changed { version }, Some(known)) => (known.registration_id, version),
-                _ => (registration_ids.pop().unwrap_or_else(|| self.next_id()), 1),
-            };
-            let naming = Naming { registration_id, version, organisation: self.parts.nihdi.as_str() };
-            let prepared = prepare::prepare(
-                definition,
-                naming,
-                identity,
-                &accepted.cells,
-                accepted.attachments.clone(),
-                &policies,
-                &self.parts.secrets,
-            )?;
-            more += u64::from(known.is_none_or(|known| known.confirmed));
-            let item_id = item_ids.pop().unwrap_or_else(|| self.next_id());
-            in_batch.insert(unique_key.clone(), Known { registration_id, version, row_hash, confirmed: false });
-            intake.versions.push(NewVersion {
-                registration_id,
-                version,
-                item_id,
-                dcd: definition.name().to_owned(),
-                dcd_version: definition.version(),
-                unique_key,
-                patient_tag: prepared.patient_tag,
-                cells,
-                row_hash,
-                content_hash: prepared.content_hash,
-                attachments: accepted.attachments,
-            });
-            let (identity, content) = (prepared.identity, prepared.content);
-            ready.push(Ready { registration_id, version, item_id, identity, content, first_sent_at: None });
-        }
-        Ok((ready, more))
-    }
-
-    fn next_id(&self) -> Uuid {
+    pub(crate) fn next_id(&self) -> Uuid {
         self.ids.lock().unwrap_or_else(PoisonError::into_inner).next_uuid()
     }
 
-    /// Ids for as many registrations and items, in random order: they rise, so in the order of the rows they would tell whoever sees them
-    /// which row came first. They take turns, so that no item's id is one bit away from the next item's.
-    fn shuffled_ids(&self, count: usize) -> (Vec<Uuid>, Vec<Uuid>) {
-        let (mut registrations, mut items): (Vec<Uuid>, Vec<Uuid>) = (0..count).map(|_| (self.next_id(), self.next_id())).unzip();
-        self.parts.context.chance.shuffle(&mut registrations);
-        self.parts.context.chance.shuffle(&mut items);
-        (registrations, items)
-    }
-
-    fn policies(&self, definition: &Definition) -> Arc<[Policy]> {
+    pub(crate) fn policies(&self, definition: &Definition) -> Arc<[Policy]> {
         let mut known = self.policies.lock().unwrap_or_else(PoisonError::into_inner);
         let key = (definition.name().to_owned(), definition.version());
         Arc::clone(known.entry(key).or_insert_with(|| definition.policies().into()))
@@ -284,7 +183,7 @@ impl Hd4dp {
 
     /// Waits until fewer registrations wait for an answer than the window has room for. What never gets an answer must not block what
     /// would, so a window in which nothing moves for a while opens by itself.
-    async fn wait_for_room(&self) {
+    pub(crate) async fn wait_for_room(&self) {
         let mut waiting = self.waiting.subscribe();
         let clock = &*self.parts.context.clock;
         while *waiting.borrow_and_update() > self.parts.window {
@@ -369,9 +268,14 @@ impl Hd4dp {
             version: outgoing.version,
             organisation: self.parts.nihdi.as_str(),
         };
-        let policies = self.policies(&definition);
-        let prepared =
-            prepare::prepare(&definition, naming, identity, &cells, outgoing.attachments, &policies, &self.parts.secrets)?;
+        let secrets = &self.parts.secrets;
+        let prepared = match outgoing.kind {
+            ContentKind::Registration => {
+                let policies = self.policies(&definition);
+                prepare::prepare(&definition, naming, identity, &cells, outgoing.attachments, &policies, secrets)?
+            }
+            ContentKind::Deletion => prepare::deletion(&definition, naming, identity, secrets)?,
+        };
         Ok(Ready {
             registration_id: outgoing.registration_id,
             version: outgoing.version,
@@ -458,17 +362,6 @@ impl Hd4dp {
             }
         }
     }
-}
-
-/// Why a batch of rows was not taken in.
-#[derive(Debug, thiserror::Error)]
-pub enum SubmitError {
-    /// A row passed validation and still cannot be prepared: a defect of its definition.
-    #[error(transparent)]
-    Item(#[from] ItemError),
-    /// The store does not take it.
-    #[error(transparent)]
-    Trouble(#[from] Trouble),
 }
 
 fn page_size(publication_size: usize) -> u32 {

@@ -14,7 +14,7 @@ use dcd::{AttachmentSource, Cells, Code, Context, Definition, Expected, Finding,
 use opencsv::{Fields, HeaderError, Reader, Record, RecordFault, Writer};
 use registration::{Attachment, Cell};
 
-use crate::{AcceptedRow, Hd4dp, service::SubmitError, store::UploadId};
+use crate::{AcceptedRow, Hd4dp, SubmitError, store::UploadId};
 
 /// Why a file was not taken in.
 #[derive(Debug, thiserror::Error)]
@@ -234,7 +234,61 @@ impl Reports {
     }
 }
 
-/// Takes in a file: valid rows become registrations and are sent at once (autosubmit), the others stand in the error report.
+/// Rows that wait to be taken in together, in the file's order.
+#[derive(Default)]
+struct Batch {
+    rows: Vec<CheckedRow>,
+    /// The rows that nothing was found against, each with its position.
+    accepted: Vec<(usize, AcceptedRow)>,
+}
+
+impl Batch {
+    fn push(&mut self, file: &CsvFile, definition: &Definition, mut row: CheckedRow) {
+        if !row.is_rejected() {
+            match file.attachments(definition, &row.cells) {
+                Ok(attachments) => {
+                    let cells = std::mem::take(&mut row.cells);
+                    self.accepted.push((self.rows.len(), AcceptedRow { cells, attachments }));
+                }
+                Err(finding) => row.findings.push(finding.at_line(row.line)),
+            }
+        }
+        self.rows.push(row);
+    }
+
+    /// Full publications are worth waiting for, though not with any number of rejected rows in memory.
+    fn is_full(&self, publication_size: usize) -> bool {
+        self.accepted.len() >= publication_size || self.rows.len() >= publication_size.saturating_mul(4)
+    }
+
+    /// Holds the rows against the store, writes what became of each into the reports, and takes the accepted ones in.
+    async fn take_in(
+        self,
+        hd4dp: &Hd4dp,
+        upload: UploadId,
+        definition: &Definition,
+        reports: &mut Reports,
+        columns: usize,
+    ) -> Result<(), UploadError> {
+        let mut rows = self.rows;
+        let (positions, accepted): (Vec<usize>, Vec<AcceptedRow>) = self.accepted.into_iter().unzip();
+        let decided = hd4dp.decide(definition, accepted).await?;
+        for position in decided.refused().iter().filter_map(|refused| positions.get(*refused)) {
+            if let Some(row) = rows.get_mut(*position) {
+                row.findings.push(Finding::new(Code::E18).at_line(row.line));
+            }
+        }
+        for row in &rows {
+            reports.write(row, columns)?;
+        }
+        let rejected = rows.iter().filter(|row| row.is_rejected()).count();
+        hd4dp.take_in(upload, decided, rows.len() as u64, rejected as u64).await?;
+        Ok(())
+    }
+}
+
+/// Takes in a file: valid rows become registrations and are sent at once (autosubmit), the others stand in the error report, among them
+/// those whose registration a file may not change.
 /// `progress` is told how many rows were read so far, after every publication; reading goes on when it returns.
 ///
 /// # Errors
@@ -258,25 +312,16 @@ pub async fn upload(
         .map_err(|error| SubmitError::Trouble(error.into()))?;
     let organisation = hd4dp.nihdi().as_str().to_owned();
     let columns = file.header.len();
-    let (mut accepted, mut attempted, mut rejected, mut total) = (Vec::new(), 0, 0, 0);
-    while let Some(mut row) = file.next_row(&organisation, clock.now().date())? {
-        attempted += 1;
+    let (mut batch, mut total) = (Batch::default(), 0);
+    while let Some(row) = file.next_row(&organisation, clock.now().date())? {
         total += 1;
-        if !row.is_rejected() {
-            match file.attachments(definition, &row.cells) {
-                Ok(attachments) => accepted.push(AcceptedRow { cells: std::mem::take(&mut row.cells), attachments }),
-                Err(finding) => row.findings.push(finding.at_line(row.line)),
-            }
-        }
-        rejected += u64::from(row.is_rejected());
-        written.write(&row, columns)?;
-        if accepted.len() >= hd4dp.publication_size() {
-            hd4dp.submit(id, definition, std::mem::take(&mut accepted), attempted, rejected).await?;
-            (attempted, rejected) = (0, 0);
+        batch.push(&file, definition, row);
+        if batch.is_full(hd4dp.publication_size()) {
+            std::mem::take(&mut batch).take_in(hd4dp, id, definition, &mut written, columns).await?;
             progress(total).await;
         }
     }
-    hd4dp.submit(id, definition, accepted, attempted, rejected).await?;
+    batch.take_in(hd4dp, id, definition, &mut written, columns).await?;
     progress(total).await;
     written.finish()?;
     Ok(id)

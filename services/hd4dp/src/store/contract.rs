@@ -1,7 +1,12 @@
 //! What every implementation of HD4DP's store must do: the same tests for all of them.
 
+mod life;
+
 use std::time::Duration;
 
+use registration::{Cell, Place};
+
+use self::life::*;
 use super::*;
 
 fn at(seconds: u64) -> Timestamp {
@@ -12,12 +17,14 @@ fn version(number: u128, version: u32) -> NewVersion {
     NewVersion {
         registration_id: Uuid::from_u128(number),
         version,
+        kind: ContentKind::Registration,
+        author: None,
         item_id: Uuid::from_u128(number * 1000 + u128::from(version)),
         dcd: "Made_Up".to_owned(),
         dcd_version: 1,
         unique_key: format!("key {number}"),
         patient_tag: [number as u8; 16],
-        cells: vec![1, number as u8],
+        cells: crate::row::encode(&[Cell { place: Place::of(0), value: number.to_string() }]),
         row_hash: [version as u8; 32],
         content_hash: [version as u8 + 100; 32],
         attachments: Vec::new(),
@@ -66,7 +73,8 @@ async fn a_new_version_overtakes_the_one_before(store: &dyn Hd4dpStore) {
     store.sent(&[Sent { registration_id: id, version: 1, next_send_at: Some(at(5)) }], at(2), &[]).await.unwrap();
     let upload = submitted(store, vec![version(1, 2)], vec![]).await;
     let known = store.known("Made_Up", &["key 1".to_owned(), "key 9".to_owned()]).await.unwrap();
-    assert_eq!(known, [Some(Known { registration_id: id, version: 2, row_hash: [2; 32], confirmed: false }), None]);
+    let latest = Known { registration_id: id, version: 2, row_hash: [2; 32], confirmed: false, status: None };
+    assert_eq!(known, [Some(latest), None]);
     assert!(store.due(at(100), 10).await.unwrap().is_empty(), "the old version must be sent no more");
     // The old version's answer leaves the new one waiting.
     store.confirm(&[(id, 1)], at(6), &[]).await.unwrap();
@@ -116,7 +124,7 @@ async fn a_status_is_held_against_what_was_sent(store: &dyn Hd4dpStore) {
 
 async fn an_attachment_comes_back_with_its_version(store: &dyn Hd4dpStore) {
     let mut with = version(1, 1);
-    let place = registration::Place::of(30);
+    let place = Place::of(30);
     with.attachments = vec![Attachment { place, name: "P1.vcf".to_owned(), bytes: b"##fileformat".to_vec() }];
     submitted(store, vec![with, version(2, 1)], vec![]).await;
     let unsent = store.unanswered(Uuid::nil(), false, 10).await.unwrap();
@@ -153,4 +161,16 @@ contract!(
     a_status_is_held_against_what_was_sent,
     an_attachment_comes_back_with_its_version,
     another_incarnation_is_noticed_until_it_is_remembered,
+    a_reopened_registration_is_sent_no_more_and_its_answer_counts,
+    a_draft_is_kept_until_a_version_ends_it,
+    a_person_submits_the_next_version_only_when_it_is_awaited,
+    a_deletion_waits_in_the_outbox_and_is_final,
+    feedback_about_the_current_version_is_acted_upon_once,
+    feedback_about_another_version_changes_nothing,
+    feedback_before_the_status_settles_the_outbox,
+    an_opened_registration_stays_open_and_shows_comments,
+    a_file_s_row_ends_what_was_asked_for,
+    wishes_that_are_not_possible_are_refused_and_leave_no_trace,
+    the_list_goes_by_id_definition_and_status,
+    a_version_knows_its_definition,
 );

@@ -1,5 +1,7 @@
 //! HD4DP's store in memory, for simulations and tests.
 
+mod life;
+
 use std::{
     collections::{BTreeMap, BTreeSet},
     sync::{Mutex, MutexGuard, PoisonError},
@@ -10,6 +12,7 @@ use clock::Timestamp;
 use store::{Itinerary, MemoryItinerary, Passage, StoreError};
 use uuid::Uuid;
 
+use self::life::Life;
 use super::{Expected, Hd4dpStore, Intake, Known, NewVersion, Outgoing, Sending, Sent, Tally, UploadId, UploadedItem};
 
 /// HD4DP's store in memory.
@@ -26,12 +29,14 @@ struct State {
     versions: BTreeMap<(Uuid, u32), Version>,
     unchanged: BTreeMap<UploadId, Vec<(Uuid, u32)>>,
     outbox: BTreeMap<Uuid, Waiting>,
+    lives: BTreeMap<Uuid, Life>,
     incarnation: Option<Uuid>,
 }
 
 struct Version {
     new: NewVersion,
     upload: UploadId,
+    submitted_at: Timestamp,
     confirmed_at: Option<Timestamp>,
 }
 
@@ -39,6 +44,8 @@ struct Waiting {
     version: u32,
     first_sent_at: Option<Timestamp>,
     next_send_at: Option<Timestamp>,
+    /// Its registration was reopened: an answer still counts, and it is sent no more.
+    stopped: bool,
 }
 
 impl State {
@@ -51,6 +58,7 @@ impl State {
         Some(Outgoing {
             registration_id,
             version: new.version,
+            kind: new.kind,
             item_id: new.item_id,
             dcd: new.dcd.clone(),
             dcd_version: new.dcd_version,
@@ -58,6 +66,33 @@ impl State {
             attachments: new.attachments.clone(),
             first_sent_at: waiting.first_sent_at,
         })
+    }
+
+    /// Writes a version down; it takes the outbox row of the one before it, and ends what was kept or asked for before it.
+    fn insert(&mut self, upload: UploadId, new: &NewVersion, at: Timestamp) {
+        let id = new.registration_id;
+        self.by_unique_key.insert((new.dcd.clone(), new.unique_key.clone()), id);
+        let version = Version { new: new.clone(), upload, submitted_at: at, confirmed_at: None };
+        self.versions.insert((id, new.version), version);
+        let waiting = Waiting { version: new.version, first_sent_at: None, next_send_at: None, stopped: false };
+        self.outbox.insert(id, waiting);
+        if let Some(life) = self.lives.get_mut(&id) {
+            (life.status, life.draft) = (None, None);
+        }
+    }
+
+    /// Notes that versions were answered; an earlier one is settled with a later one. Returns how many were waiting.
+    fn settle(&mut self, versions: &[(Uuid, u32)], at: Timestamp) -> u64 {
+        let before = self.outbox.len();
+        for (id, version) in versions {
+            for (_, settled) in self.versions.range_mut((*id, 0)..=(*id, *version)) {
+                settled.confirmed_at.get_or_insert(at);
+            }
+            if self.outbox.get(id).is_some_and(|waiting| waiting.version == *version) {
+                self.outbox.remove(id);
+            }
+        }
+        (before - self.outbox.len()) as u64
     }
 
     /// Whether a version waits for an answer: its own, or that of a later one.
@@ -107,22 +142,20 @@ impl Hd4dpStore for MemoryStore {
                 version: latest.new.version,
                 row_hash: latest.new.row_hash,
                 confirmed: latest.confirmed_at.is_some(),
+                status: state.lives.get(&id).and_then(|life| life.status),
             })
         };
         Ok(unique_keys.iter().map(find).collect())
     }
 
-    async fn submit(&self, upload: UploadId, intake: &Intake, _at: Timestamp) -> Result<(), StoreError> {
+    async fn submit(&self, upload: UploadId, intake: &Intake, at: Timestamp) -> Result<(), StoreError> {
         let mut state = self.lock();
         let figures = state.uploads.entry(upload).or_default();
         figures.0 += intake.attempted;
         figures.1 += intake.rejected;
         state.unchanged.entry(upload).or_default().extend_from_slice(&intake.unchanged);
         for new in &intake.versions {
-            state.by_unique_key.insert((new.dcd.clone(), new.unique_key.clone()), new.registration_id);
-            state.versions.insert((new.registration_id, new.version), Version { new: new.clone(), upload, confirmed_at: None });
-            let waiting = Waiting { version: new.version, first_sent_at: None, next_send_at: None };
-            state.outbox.insert(new.registration_id, waiting);
+            state.insert(upload, new, at);
         }
         Ok(())
     }
@@ -132,7 +165,7 @@ impl Hd4dpStore for MemoryStore {
         for one in sent {
             if let Some(waiting) = state.outbox.get_mut(&one.registration_id).filter(|waiting| waiting.version == one.version) {
                 waiting.first_sent_at.get_or_insert(at);
-                waiting.next_send_at = one.next_send_at;
+                waiting.next_send_at = one.next_send_at.filter(|_| !waiting.stopped);
             }
         }
         self.itinerary.append(passages);
@@ -141,7 +174,10 @@ impl Hd4dpStore for MemoryStore {
 
     async fn unanswered(&self, after: Uuid, all: bool, limit: u32) -> Result<Vec<Outgoing>, StoreError> {
         let state = self.lock();
-        let waiting = state.outbox.iter().filter(|(id, waiting)| **id > after && (all || waiting.first_sent_at.is_none()));
+        let waiting = state
+            .outbox
+            .iter()
+            .filter(|(id, waiting)| **id > after && !waiting.stopped && (all || waiting.first_sent_at.is_none()));
         Ok(waiting.filter_map(|(id, waiting)| state.outgoing(*id, waiting)).take(limit as usize).collect())
     }
 
@@ -168,17 +204,9 @@ impl Hd4dpStore for MemoryStore {
 
     async fn confirm(&self, versions: &[(Uuid, u32)], at: Timestamp, passages: &[Passage]) -> Result<u64, StoreError> {
         let mut state = self.lock();
-        let before = state.outbox.len();
-        for (id, version) in versions {
-            for (_, settled) in state.versions.range_mut((*id, 0)..=(*id, *version)) {
-                settled.confirmed_at.get_or_insert(at);
-            }
-            if state.outbox.get(id).is_some_and(|waiting| waiting.version == *version) {
-                state.outbox.remove(id);
-            }
-        }
+        let settled = state.settle(versions, at);
         self.itinerary.append(passages);
-        Ok((before - state.outbox.len()) as u64)
+        Ok(settled)
     }
 
     async fn waiting(&self) -> Result<u64, StoreError> {

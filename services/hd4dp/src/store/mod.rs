@@ -2,21 +2,32 @@
 
 #[cfg(test)]
 mod contract;
+mod life;
 mod memory;
 mod sqlite;
 
 use async_trait::async_trait;
 use clock::Timestamp;
-use registration::Attachment;
+use registration::{Attachment, ContentKind};
 use store::{Itinerary, Passage, StoreError};
 use uuid::Uuid;
 
+pub use life::{
+    CommentView, Draft, FeedbackKind, Filter, HistoryEntry, Latest, LifeStore, Listed, Received, Refusal, VersionView, View, Wish,
+};
 pub use memory::MemoryStore;
 pub use sqlite::SqliteStore;
+
+use crate::status::Status;
 
 /// Names an upload: one call that brought a file's rows.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub struct UploadId(pub i64);
+
+impl UploadId {
+    /// Stands for no upload: with versions that a person made.
+    pub const BY_HAND: Self = Self(0);
+}
 
 /// One version of a registration, ready to be written down. Holds everything that the hospital knows of the patient, so it prints
 /// its ids only.
@@ -26,6 +37,10 @@ pub struct NewVersion {
     pub registration_id: Uuid,
     /// 1 for the first submission, then rising by one.
     pub version: u32,
+    /// Registration or deletion.
+    pub kind: ContentKind,
+    /// Who made it by hand; `None` for a file's row.
+    pub author: Option<String>,
     /// Names this version on its way.
     pub item_id: Uuid,
     /// Technical name of its definition.
@@ -66,6 +81,8 @@ pub struct Known {
     pub row_hash: [u8; 32],
     /// Whether the latest version was confirmed.
     pub confirmed: bool,
+    /// The status, where a person brought it about; `None` for Sending and Submitted.
+    pub status: Option<Status>,
 }
 
 /// What one batch of an upload changes, all in one transaction.
@@ -88,6 +105,8 @@ pub struct Outgoing {
     pub registration_id: Uuid,
     /// Its version.
     pub version: u32,
+    /// Registration or deletion.
+    pub kind: ContentKind,
     /// The version's item.
     pub item_id: Uuid,
     /// Technical name of its definition.
@@ -171,7 +190,7 @@ pub struct UploadedItem {
 
 /// HD4DP's store. Every method is one transaction.
 #[async_trait]
-pub trait Hd4dpStore: Itinerary {
+pub trait Hd4dpStore: Itinerary + LifeStore {
     /// Opens an upload. `file` is its name for the hospital's own overview.
     async fn begin_upload(&self, file: &str, dcd: &str, at: Timestamp) -> Result<UploadId, StoreError>;
 
@@ -179,13 +198,14 @@ pub trait Hd4dpStore: Itinerary {
     async fn known(&self, dcd: &str, unique_keys: &[String]) -> Result<Vec<Option<Known>>, StoreError>;
 
     /// Writes a batch down: versions, their outbox rows, and the upload's figures. A new version takes the outbox row of the one
-    /// before it, which is sent no more.
+    /// before it, which is sent no more, and ends what was kept or asked for before it.
     async fn submit(&self, upload: UploadId, intake: &Intake, at: Timestamp) -> Result<(), StoreError>;
 
     /// Notes that versions were taken over by the messaging client. What was answered or overtaken in between stays as it is.
     async fn sent(&self, sent: &[Sent], at: Timestamp, passages: &[Passage]) -> Result<(), StoreError>;
 
-    /// Up to `limit` unanswered versions behind registration `after`, in order of their ids: those never taken over, or `all`.
+    /// Up to `limit` unanswered versions behind registration `after`, in order of their ids: those never taken over, or `all`. Not those
+    /// whose registration was reopened.
     async fn unanswered(&self, after: Uuid, all: bool, limit: u32) -> Result<Vec<Outgoing>, StoreError>;
 
     /// Up to `limit` versions that are due to be sent again at `now`.

@@ -1,15 +1,20 @@
 //! HD4DP's store in SQLite.
 
+mod life;
+mod versions;
+
 use std::{collections::BTreeMap, path::Path};
 
 use async_trait::async_trait;
 use clock::Timestamp;
-use registration::{Attachment, Place};
-use sqlx::{Row, sqlite::SqliteRow};
+use registration::{Attachment, ContentKind, Place};
+use sqlx::{Row, SqliteConnection, sqlite::SqliteRow};
 use store::{Database, Itinerary, Passage, Schema, StoreError, bulk, itinerary};
 use uuid::Uuid;
 
-use super::{Expected, Hd4dpStore, Intake, Known, NewVersion, Outgoing, Sending, Sent, Tally, UploadId, UploadedItem};
+use self::versions::{insert_versions, settle};
+use super::{Expected, Hd4dpStore, Intake, Known, Outgoing, Sending, Sent, Tally, UploadId, UploadedItem};
+use crate::status::Status;
 
 const SCHEMA: Schema = Schema {
     steps: &["
@@ -17,11 +22,12 @@ CREATE TABLE upload (
     id INTEGER PRIMARY KEY, file TEXT NOT NULL, dcd TEXT NOT NULL, at INTEGER NOT NULL,
     attempted INTEGER NOT NULL DEFAULT 0, rejected INTEGER NOT NULL DEFAULT 0);
 CREATE TABLE registration (
-    id BLOB PRIMARY KEY, dcd TEXT NOT NULL, unique_key TEXT NOT NULL, version INTEGER NOT NULL) WITHOUT ROWID;
+    id BLOB PRIMARY KEY, dcd TEXT NOT NULL, unique_key TEXT NOT NULL, version INTEGER NOT NULL,
+    status TEXT, feedback_number INTEGER NOT NULL DEFAULT 0) WITHOUT ROWID;
 CREATE UNIQUE INDEX registration_by_unique_key ON registration (dcd, unique_key);
 CREATE TABLE version (
     registration_id BLOB NOT NULL, version INTEGER NOT NULL, item_id BLOB NOT NULL, dcd_version INTEGER NOT NULL,
-    upload INTEGER NOT NULL, submitted_at INTEGER NOT NULL, confirmed_at INTEGER,
+    kind INTEGER NOT NULL, author TEXT, upload INTEGER NOT NULL, submitted_at INTEGER NOT NULL, confirmed_at INTEGER,
     patient_tag BLOB NOT NULL, row_hash BLOB NOT NULL, content_hash BLOB NOT NULL, cells BLOB NOT NULL,
     PRIMARY KEY (registration_id, version)) WITHOUT ROWID;
 CREATE INDEX version_by_upload ON version (upload, registration_id, version, item_id);
@@ -34,7 +40,18 @@ CREATE TABLE attachment (
     name TEXT NOT NULL, bytes BLOB NOT NULL, PRIMARY KEY (registration_id, version, field, item)) WITHOUT ROWID;
 CREATE TABLE outbox (
     registration_id BLOB PRIMARY KEY, version INTEGER NOT NULL, attempt INTEGER NOT NULL,
-    first_sent_at INTEGER, next_send_at INTEGER) WITHOUT ROWID;
+    first_sent_at INTEGER, next_send_at INTEGER, stopped INTEGER NOT NULL DEFAULT 0) WITHOUT ROWID;
+CREATE TABLE draft (
+    registration_id BLOB PRIMARY KEY, cells BLOB NOT NULL, at INTEGER NOT NULL, author TEXT NOT NULL) WITHOUT ROWID;
+CREATE TABLE comment (
+    id INTEGER PRIMARY KEY, registration_id BLOB NOT NULL, version INTEGER NOT NULL, number INTEGER NOT NULL,
+    field INTEGER, item INTEGER, text TEXT NOT NULL, at INTEGER NOT NULL);
+CREATE INDEX comment_by_version ON comment (registration_id, version, id);
+CREATE TABLE history (
+    id INTEGER PRIMARY KEY, registration_id BLOB NOT NULL, at INTEGER NOT NULL, author TEXT, event TEXT NOT NULL,
+    version INTEGER NOT NULL, status TEXT NOT NULL, number INTEGER);
+CREATE INDEX history_by_registration ON history (registration_id, id);
+CREATE UNIQUE INDEX history_by_feedback ON history (registration_id, number) WHERE number IS NOT NULL;
 "],
 };
 
@@ -66,17 +83,23 @@ impl SqliteStore {
         if any.is_none() {
             return Ok(outgoing);
         }
+        let mut connection = self.database.readers().acquire().await?;
         for version in &mut outgoing {
-            const SELECT: &str = "SELECT field, item, name, bytes FROM attachment WHERE registration_id = ? AND version = ?";
-            let rows = sqlx::query(SELECT)
-                .bind(&version.registration_id.as_bytes()[..])
-                .bind(version.version)
-                .fetch_all(self.database.readers())
-                .await?;
-            version.attachments = rows.iter().map(attachment).collect::<Result<_, _>>()?;
+            version.attachments = attachments(&mut connection, version.registration_id, version.version).await?;
         }
         Ok(outgoing)
     }
+}
+
+/// The files of a version; those of a draft stand under [`versions::DRAFT`].
+async fn attachments(
+    connection: &mut SqliteConnection,
+    registration_id: Uuid,
+    version: u32,
+) -> Result<Vec<Attachment>, StoreError> {
+    const SELECT: &str = "SELECT field, item, name, bytes FROM attachment WHERE registration_id = ? AND version = ?";
+    let rows = sqlx::query(SELECT).bind(&registration_id.as_bytes()[..]).bind(version).fetch_all(connection).await?;
+    rows.iter().map(attachment).collect()
 }
 
 /// Items are stored plus one, 0 for a place outside a list.
@@ -100,10 +123,25 @@ fn moment(row: &SqliteRow, column: &str) -> Result<Option<Timestamp>, StoreError
     Ok(row.try_get::<Option<i64>, _>(column)?.map(Timestamp::from_micros))
 }
 
+/// A status that a person brought about; none for what is derived.
+fn status(row: &SqliteRow) -> Result<Option<Status>, StoreError> {
+    let code: Option<&str> = row.try_get("status")?;
+    code.map(|code| Status::from_code(code).ok_or(StoreError::Damaged { what: "status" })).transpose()
+}
+
+fn kind(row: &SqliteRow) -> Result<ContentKind, StoreError> {
+    match row.try_get("kind")? {
+        versions::REGISTRATION => Ok(ContentKind::Registration),
+        versions::DELETION => Ok(ContentKind::Deletion),
+        _ => Err(StoreError::Damaged { what: "kind" }),
+    }
+}
+
 fn outgoing(row: &SqliteRow) -> Result<Outgoing, StoreError> {
     Ok(Outgoing {
         registration_id: id(row, "registration_id")?,
         version: row.try_get("version")?,
+        kind: kind(row)?,
         item_id: id(row, "item_id")?,
         dcd: row.try_get("dcd")?,
         dcd_version: row.try_get("dcd_version")?,
@@ -113,7 +151,7 @@ fn outgoing(row: &SqliteRow) -> Result<Outgoing, StoreError> {
     })
 }
 
-const OUTGOING: &str = "SELECT o.registration_id, o.version, o.first_sent_at, v.item_id, r.dcd, v.dcd_version, v.cells
+const OUTGOING: &str = "SELECT o.registration_id, o.version, o.first_sent_at, v.item_id, r.dcd, v.dcd_version, v.kind, v.cells
     FROM outbox o JOIN version v ON v.registration_id = o.registration_id AND v.version = o.version
     JOIN registration r ON r.id = o.registration_id";
 
@@ -158,7 +196,7 @@ impl Hd4dpStore for SqliteStore {
     }
 
     async fn known(&self, dcd: &str, unique_keys: &[String]) -> Result<Vec<Option<Known>>, StoreError> {
-        const SELECT: &str = "SELECT r.unique_key, r.id, r.version, v.row_hash, v.confirmed_at
+        const SELECT: &str = "SELECT r.unique_key, r.id, r.version, r.status, v.row_hash, v.confirmed_at
             FROM json_each(?) k CROSS JOIN registration r CROSS JOIN version v
             WHERE r.dcd = ? AND r.unique_key = k.value AND v.registration_id = r.id AND v.version = r.version";
         let keys = serde_json::to_string(unique_keys).map_err(|_| StoreError::Damaged { what: "unique id" })?;
@@ -170,6 +208,7 @@ impl Hd4dpStore for SqliteStore {
                 version: row.try_get("version")?,
                 row_hash: hash(row, "row_hash")?,
                 confirmed: row.try_get::<Option<i64>, _>("confirmed_at")?.is_some(),
+                status: status(row)?,
             };
             found.insert(row.try_get::<String, _>("unique_key")?, known);
         }
@@ -209,7 +248,8 @@ impl Hd4dpStore for SqliteStore {
 
     async fn sent(&self, sent: &[Sent], at: Timestamp, passages: &[Passage]) -> Result<(), StoreError> {
         let mut transaction = self.database.write().await?;
-        const TAIL: &str = ") UPDATE outbox SET attempt = attempt + 1, first_sent_at = coalesce(first_sent_at, taken.at), next_send_at = taken.due
+        const TAIL: &str = ") UPDATE outbox SET attempt = attempt + 1, first_sent_at = coalesce(first_sent_at, taken.at),
+                next_send_at = CASE WHEN stopped = 0 THEN taken.due END
             FROM taken WHERE outbox.registration_id = taken.id AND outbox.version = taken.version";
         bulk::insert(&mut transaction, "WITH taken (id, version, at, due) AS (", 4, TAIL, sent, |row, one| {
             row.bind(&one.registration_id.as_bytes()[..])
@@ -225,7 +265,7 @@ impl Hd4dpStore for SqliteStore {
 
     async fn unanswered(&self, after: Uuid, all: bool, limit: u32) -> Result<Vec<Outgoing>, StoreError> {
         let sql = format!(
-            "{OUTGOING} WHERE o.registration_id > ? AND (? OR o.first_sent_at IS NULL) ORDER BY o.registration_id LIMIT ?"
+            "{OUTGOING} WHERE o.registration_id > ? AND (? OR o.first_sent_at IS NULL) AND o.stopped = 0 ORDER BY o.registration_id LIMIT ?"
         );
         let rows = sqlx::query(sqlx::AssertSqlSafe(sql))
             .bind(&after.as_bytes()[..])
@@ -269,20 +309,7 @@ impl Hd4dpStore for SqliteStore {
 
     async fn confirm(&self, versions: &[(Uuid, u32)], at: Timestamp, passages: &[Passage]) -> Result<u64, StoreError> {
         let mut transaction = self.database.write().await?;
-        const HEAD: &str = "WITH answered (id, version, at) AS (";
-        // An earlier version is settled with a later one, which replaces it at healthdata.
-        const CONFIRM: &str = ") UPDATE version SET confirmed_at = answered.at FROM answered
-            WHERE version.registration_id = answered.id AND version.version <= answered.version AND version.confirmed_at IS NULL";
-        bulk::insert(&mut transaction, HEAD, 3, CONFIRM, versions, |row, (id, version)| {
-            row.bind(&id.as_bytes()[..]).bind(version).bind(at.as_micros())
-        })
-        .await?;
-        const SETTLE: &str = ") DELETE FROM outbox WHERE (registration_id, version) IN (SELECT id, version FROM answered)";
-        let settled =
-            bulk::insert(&mut transaction, "WITH answered (id, version) AS (", 2, SETTLE, versions, |row, (id, version)| {
-                row.bind(&id.as_bytes()[..]).bind(version)
-            })
-            .await?;
+        let settled = settle(&mut transaction, versions, at).await?;
         itinerary::insert(&mut transaction, passages).await?;
         transaction.commit().await?;
         Ok(settled)
@@ -345,7 +372,7 @@ impl Hd4dpStore for SqliteStore {
 
     async fn is_confirmed(&self, item_id: Uuid) -> Result<Option<bool>, StoreError> {
         const SELECT: &str = "SELECT confirmed_at IS NOT NULL FROM version INDEXED BY version_by_upload
-            WHERE upload > 0 AND item_id = ?";
+            WHERE upload >= 0 AND item_id = ?";
         Ok(sqlx::query_scalar(SELECT).bind(&item_id.as_bytes()[..]).fetch_optional(self.database.readers()).await?)
     }
 
@@ -356,51 +383,4 @@ impl Hd4dpStore for SqliteStore {
     async fn remember_incarnation(&self, incarnation: Uuid) -> Result<(), StoreError> {
         self.database.set("incarnation", &incarnation.to_string()).await
     }
-}
-
-async fn insert_versions(
-    connection: &mut sqlx::SqliteConnection,
-    upload: UploadId,
-    versions: &[NewVersion],
-    at: Timestamp,
-) -> Result<(), StoreError> {
-    const LATEST: &str = "ON CONFLICT (id) DO UPDATE SET version = excluded.version";
-    bulk::insert(connection, "INSERT INTO registration (id, dcd, unique_key, version)", 4, LATEST, versions, |row, new| {
-        row.bind(&new.registration_id.as_bytes()[..]).bind(&new.dcd).bind(&new.unique_key).bind(new.version)
-    })
-    .await?;
-    const VERSION: &str = "INSERT INTO version
-        (registration_id, version, item_id, dcd_version, upload, submitted_at, patient_tag, row_hash, content_hash, cells)";
-    bulk::insert(connection, VERSION, 10, "", versions, |row, new| {
-        row.bind(&new.registration_id.as_bytes()[..])
-            .bind(new.version)
-            .bind(&new.item_id.as_bytes()[..])
-            .bind(new.dcd_version)
-            .bind(upload.0)
-            .bind(at.as_micros())
-            .bind(&new.patient_tag[..])
-            .bind(&new.row_hash[..])
-            .bind(&new.content_hash[..])
-            .bind(&new.cells[..])
-    })
-    .await?;
-    const OVERTAKE: &str = "ON CONFLICT (registration_id)
-        DO UPDATE SET version = excluded.version, attempt = 0, first_sent_at = NULL, next_send_at = NULL";
-    bulk::insert(connection, "INSERT INTO outbox (registration_id, version, attempt)", 3, OVERTAKE, versions, |row, new| {
-        row.bind(&new.registration_id.as_bytes()[..]).bind(new.version).bind(0)
-    })
-    .await?;
-    let attachments: Vec<(&NewVersion, &Attachment)> =
-        versions.iter().flat_map(|new| new.attachments.iter().map(move |attachment| (new, attachment))).collect();
-    const ATTACHMENT: &str = "INSERT INTO attachment (registration_id, version, field, item, name, bytes)";
-    bulk::insert(connection, ATTACHMENT, 6, "", &attachments, |row, (new, attachment)| {
-        row.bind(&new.registration_id.as_bytes()[..])
-            .bind(new.version)
-            .bind(attachment.place.field)
-            .bind(attachment.place.item.map_or(0, |item| u32::from(item) + 1))
-            .bind(&attachment.name)
-            .bind(&attachment.bytes[..])
-    })
-    .await?;
-    Ok(())
 }

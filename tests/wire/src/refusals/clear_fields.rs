@@ -179,7 +179,7 @@ fn no_bit_of_a_status_is_without_meaning() {
         let outcome = rig.feed(Arrow::ToHd4dp, [bad]);
         let [letter] = outcome.dead(Arrow::ToHd4dp) else { panic!("bit {bit} is set aside") };
         let reason = parse(letter)["reason"].as_str().unwrap().to_owned();
-        assert!(["FEEDBACK", "FOREIGN_FEEDBACK", "FEEDBACK_KIND"].contains(&reason.as_str()), "bit {bit}: {reason}");
+        assert!(["FEEDBACK", "FOREIGN_FEEDBACK"].contains(&reason.as_str()), "bit {bit}: {reason}");
         assert!(!is_confirmed(&mut rig, answered), "bit {bit}");
     }
     assert_fate(&mut rig, Arrow::ToHd4dp, &good, item, Fate::Passes);

@@ -1,0 +1,217 @@
+//! What a person at the hospital does to a registration after it was sent: reopen, save, submit again, delete.
+
+use std::sync::Arc;
+
+use dcd::Definition;
+use host::{Point, Trouble};
+use registration::{Attachment, Cell, ContentKind};
+use store::StoreError;
+use tokio::sync::MutexGuard;
+use uuid::Uuid;
+
+use crate::{
+    error::ItemError,
+    intake::{Named, kept},
+    patient,
+    prepare::{self, Naming},
+    row,
+    service::{AcceptedRow, Hd4dp, Ready, SERVICE},
+    status::{Event, Next, State, next},
+    store::{Draft, Filter, Latest, Listed, NewVersion, Refusal, View},
+};
+
+/// Why a wish was not fulfilled.
+#[derive(Debug, thiserror::Error)]
+pub enum LifeError {
+    /// It is not possible; the refusal's code says why.
+    #[error(transparent)]
+    Refused(#[from] Refusal),
+    /// The registration cannot be made ready to be sent.
+    #[error(transparent)]
+    Item(#[from] ItemError),
+    /// The store does not take it.
+    #[error(transparent)]
+    Trouble(#[from] Trouble),
+}
+
+impl From<StoreError> for LifeError {
+    fn from(error: StoreError) -> Self {
+        Self::Trouble(error.into())
+    }
+}
+
+impl Hd4dp {
+    /// A registration as its hospital sees it now.
+    ///
+    /// # Errors
+    ///
+    /// [`StoreError`].
+    pub async fn registration(&self, id: Uuid) -> Result<Option<View>, StoreError> {
+        self.parts.store.registration(id, self.parts.context.clock.now()).await
+    }
+
+    /// Up to `limit` registrations behind `after`, in order of their ids.
+    ///
+    /// # Errors
+    ///
+    /// [`StoreError`].
+    pub async fn list(&self, filter: &Filter, after: Option<Uuid>, limit: u32) -> Result<Vec<Listed>, StoreError> {
+        self.parts.store.list(filter, after, limit, self.parts.context.clock.now()).await
+    }
+
+    /// Opens a submitted registration again. What was sent of it is sent no more; its answer still counts.
+    ///
+    /// # Errors
+    ///
+    /// [`LifeError`].
+    pub async fn reopen(&self, id: Uuid, author: &str) -> Result<State, LifeError> {
+        let _deciding = self.deciding.lock().await;
+        Ok(self.parts.store.reopen(id, author, self.parts.context.clock.now()).await??)
+    }
+
+    /// Keeps values without submitting them. They are canonical and were checked by the caller, as those of an [`AcceptedRow`]; a file
+    /// that the latest version has already need not be given again.
+    ///
+    /// # Errors
+    ///
+    /// [`LifeError`].
+    pub async fn save(
+        &self,
+        id: Uuid,
+        mut cells: Vec<Cell>,
+        attachments: Vec<Attachment>,
+        author: &str,
+    ) -> Result<State, LifeError> {
+        let _deciding = self.deciding.lock().await;
+        let now = self.parts.context.clock.now();
+        let latest = self.latest(id).await?;
+        // As a file's row has them, so that equal values make an equal row.
+        cells.retain(|cell| !cell.value.is_empty());
+        cells.sort_by_key(|cell| cell.place);
+        let attachments = with_known_files(attachments, &cells, &latest);
+        let draft = Draft { cells: row::encode(&cells), attachments };
+        Ok(self.parts.store.save(id, &draft, author, now).await??)
+    }
+
+    /// Submits what was kept, or the latest version's values when nothing was, as the next version. Returns its number; it is durable
+    /// then.
+    ///
+    /// # Errors
+    ///
+    /// [`LifeError`]; refused also when the values have another unique id than the registration.
+    pub async fn submit_again(&self, id: Uuid, author: &str) -> Result<u32, LifeError> {
+        let deciding = self.deciding.lock().await;
+        let latest = self.latest(id).await?;
+        if !latest.state.awaits_user() {
+            return Err(Refusal::WrongStatus { state: latest.state }.into());
+        }
+        let definition = self.definition_of(&latest)?;
+        let values = latest.draft.unwrap_or(latest.values);
+        let cells = row::decode(&values.cells).ok_or(ItemError::DamagedRow)?;
+        let identity = prepare::identity(&definition, &cells, &self.parts.secrets)?;
+        if prepare::unique_key(&definition, &identity, &cells) != latest.unique_key {
+            return Err(Refusal::OtherUniqueId.into());
+        }
+        let accepted = AcceptedRow { cells, attachments: values.attachments };
+        let (cells, row_hash) = kept(&accepted);
+        let version = latest.version.saturating_add(1);
+        let named = Named {
+            registration_id: id,
+            version,
+            item_id: self.next_id(),
+            unique_key: latest.unique_key,
+            author: Some(author.to_owned()),
+            cells,
+            row_hash,
+        };
+        let (new, ready) = self.new_version(&definition, named, identity, accepted)?;
+        self.advance(new, ready, deciding).await?;
+        Ok(version)
+    }
+
+    /// Deletes a registration. Whoever can delete one has sent a version of it before, so healthdata is told, with resends until it
+    /// answers.
+    ///
+    /// # Errors
+    ///
+    /// [`LifeError`].
+    pub async fn delete(&self, id: Uuid, author: &str) -> Result<(), LifeError> {
+        let deciding = self.deciding.lock().await;
+        let latest = self.latest(id).await?;
+        if next(latest.state, Event::DeletedByUser) == Next::Refused {
+            return Err(Refusal::WrongStatus { state: latest.state }.into());
+        }
+        let definition = self.definition_of(&latest)?;
+        let (new, ready) = self.deletion(&definition, id, latest, author)?;
+        self.advance(new, ready, deciding).await
+    }
+
+    /// The deletion of a registration, about the patient of its latest version. Of the values it keeps what its resends need.
+    fn deletion(
+        &self,
+        definition: &Definition,
+        registration_id: Uuid,
+        latest: Latest,
+        author: &str,
+    ) -> Result<(NewVersion, Ready), ItemError> {
+        let cells = row::decode(&latest.values.cells).ok_or(ItemError::DamagedRow)?;
+        let cells = patient::identifying_cells(definition, &cells);
+        let identity = prepare::identity(definition, &cells, &self.parts.secrets)?;
+        let (version, item_id) = (latest.version.saturating_add(1), self.next_id());
+        let naming = Naming { registration_id, version, organisation: self.parts.nihdi.as_str() };
+        let prepared = prepare::deletion(definition, naming, identity, &self.parts.secrets)?;
+        let (cells, row_hash) = kept(&AcceptedRow { cells, attachments: Vec::new() });
+        let new = NewVersion {
+            registration_id,
+            version,
+            kind: ContentKind::Deletion,
+            author: Some(author.to_owned()),
+            item_id,
+            dcd: latest.dcd,
+            dcd_version: latest.dcd_version,
+            unique_key: latest.unique_key,
+            patient_tag: prepared.patient_tag,
+            cells,
+            row_hash,
+            content_hash: prepared.content_hash,
+            attachments: Vec::new(),
+        };
+        let (identity, content) = (prepared.identity, prepared.content);
+        Ok((new, Ready { registration_id, version, item_id, identity, content, first_sent_at: None }))
+    }
+
+    /// Writes a person's version down and puts it on its way.
+    async fn advance(&self, new: NewVersion, ready: Ready, deciding: MutexGuard<'_, ()>) -> Result<(), LifeError> {
+        let context = &self.parts.context;
+        context.reach(SERVICE, Point::BeforeCommit).await;
+        let is_more = self.parts.store.advance(&new, context.clock.now()).await??;
+        drop(deciding);
+        self.waiting.send_modify(|waiting| *waiting += u64::from(is_more));
+        context.reach(SERVICE, Point::AfterCommit).await;
+        self.put_on_its_way(vec![ready]).await;
+        Ok(())
+    }
+
+    async fn latest(&self, id: Uuid) -> Result<Latest, LifeError> {
+        let latest = self.parts.store.latest(id, self.parts.context.clock.now()).await?;
+        Ok(latest.ok_or(Refusal::UnknownRegistration)?)
+    }
+
+    fn definition_of(&self, latest: &Latest) -> Result<Arc<Definition>, ItemError> {
+        let unknown = || ItemError::UnknownDefinition { name: latest.dcd.clone(), version: latest.dcd_version };
+        self.parts.definitions.exact(&latest.dcd, latest.dcd_version).ok_or_else(unknown)
+    }
+}
+
+/// The given files, and those that the registration has already under the names that the cells still hold.
+fn with_known_files(mut given: Vec<Attachment>, cells: &[Cell], latest: &Latest) -> Vec<Attachment> {
+    let kept = latest.draft.iter().flat_map(|draft| &draft.attachments).chain(&latest.values.attachments);
+    for file in kept {
+        let is_named = cells.iter().any(|cell| cell.place == file.place && cell.value == file.name);
+        if is_named && given.iter().all(|other| other.place != file.place) {
+            given.push(file.clone());
+        }
+    }
+    given.sort_by_key(|file| file.place);
+    given
+}

@@ -1,0 +1,343 @@
+//! What HD4DP remembers of a registration's life beyond its sending: reopened, saved, asked about, approved, deleted.
+//!
+//! Sending and the confirmation stay derived from the outbox, since every registration goes through them; only the statuses that a person
+//! brings about are written down.
+
+use std::fmt;
+
+use async_trait::async_trait;
+use clock::Timestamp;
+use registration::{Attachment, Cell, Comment, ContentKind};
+use store::{Passage, StoreError};
+use uuid::Uuid;
+
+use super::{NewVersion, Sending, sending};
+use crate::status::{Confirmation, Event, Next, State, Status, next};
+
+/// Why a user's wish was not fulfilled. Nothing was changed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum Refusal {
+    /// The hospital has no registration of this id.
+    #[error("find the registration")]
+    UnknownRegistration,
+    /// The status does not allow it.
+    #[error("do this to a registration that is {state}")]
+    WrongStatus {
+        /// Where it stands.
+        state: State,
+    },
+    /// The values have another unique id: they are another registration.
+    #[error("keep the unique id of the registration")]
+    OtherUniqueId,
+}
+
+impl Refusal {
+    /// The refusal's name in interfaces.
+    #[must_use]
+    pub const fn code(&self) -> &'static str {
+        match self {
+            Self::UnknownRegistration => "UNKNOWN_REGISTRATION",
+            Self::WrongStatus { .. } => "WRONG_STATUS",
+            Self::OtherUniqueId => "OTHER_UNIQUE_ID",
+        }
+    }
+}
+
+/// What a wish led to, or why it was refused; the store's own trouble stands around it.
+pub type Wish<T> = Result<Result<T, Refusal>, StoreError>;
+
+/// Kinds of feedback that a researcher gives, unlike a STATUS.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum FeedbackKind {
+    /// Corrections are asked for.
+    CorrectionRequest,
+    /// The registration is approved.
+    Approval,
+    /// Further fields have come open.
+    FollowUpRequest,
+}
+
+impl FeedbackKind {
+    /// What it is in the life of its registration.
+    #[must_use]
+    pub const fn event(self) -> Event {
+        match self {
+            Self::CorrectionRequest => Event::CorrectionRequested,
+            Self::Approval => Event::ApprovalArrived,
+            Self::FollowUpRequest => Event::FollowUpRequested,
+        }
+    }
+}
+
+/// A researcher's feedback that was held against what was sent.
+#[derive(Debug, Clone)]
+pub struct Received {
+    /// The registration.
+    pub registration_id: Uuid,
+    /// The version that it answers.
+    pub version: u32,
+    /// Rises per registration.
+    pub number: u64,
+    /// What it says.
+    pub kind: FeedbackKind,
+    /// What the researcher wrote; a comment's debug prints no text.
+    pub comments: Vec<Comment>,
+}
+
+/// Values that were kept and not submitted.
+#[derive(Clone)]
+pub struct Draft {
+    /// All values, as [`crate::row`] writes them.
+    pub cells: Vec<u8>,
+    /// The files that they name.
+    pub attachments: Vec<Attachment>,
+}
+
+impl fmt::Debug for Draft {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Draft")
+    }
+}
+
+/// The latest version of a registration, with all that a further one is made of.
+#[derive(Clone)]
+pub struct Latest {
+    /// Its number.
+    pub version: u32,
+    /// Technical name of its definition.
+    pub dcd: String,
+    /// Version of its definition.
+    pub dcd_version: u32,
+    /// The registration's unique id, which it keeps.
+    pub unique_key: String,
+    /// Where the registration stands.
+    pub state: State,
+    /// The version's values and files.
+    pub values: Draft,
+    /// What was kept since.
+    pub draft: Option<Draft>,
+}
+
+impl fmt::Debug for Latest {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Latest").field("version", &self.version).field("state", &self.state).finish_non_exhaustive()
+    }
+}
+
+/// One version in a [`View`].
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct VersionView {
+    /// Its number.
+    pub version: u32,
+    /// Registration or deletion.
+    pub kind: ContentKind,
+    /// Its item.
+    pub item_id: Uuid,
+    /// When it was submitted.
+    pub submitted_at: Timestamp,
+    /// Who submitted it by hand; `None` for a file's row.
+    pub author: Option<String>,
+    /// When it was confirmed: for good, whatever the status shows later.
+    pub confirmed_at: Option<Timestamp>,
+}
+
+/// One comment in a [`View`].
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct CommentView {
+    /// Number of the feedback that brought it.
+    pub number: u64,
+    /// When it arrived.
+    pub at: Timestamp,
+    /// The field, if it is about one, and the text.
+    pub comment: Comment,
+}
+
+/// One line of a registration's history: what a user did, or what a researcher said. Submissions by file and their confirmations stand
+/// with the versions.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct HistoryEntry {
+    /// When.
+    pub at: Timestamp,
+    /// The user; `None` for feedback.
+    pub author: Option<String>,
+    /// What happened.
+    pub event: Event,
+    /// The version that it was about.
+    pub version: u32,
+    /// The status after it.
+    pub status: Status,
+}
+
+/// A registration as its hospital sees it. Debug prints no values.
+#[derive(Clone)]
+pub struct View {
+    /// The registration.
+    pub registration_id: Uuid,
+    /// Technical name of its definition.
+    pub dcd: String,
+    /// Version of the definition that the latest version was made by.
+    pub dcd_version: u32,
+    /// Where it stands.
+    pub state: State,
+    /// When its latest version was confirmed.
+    pub confirmed_at: Option<Timestamp>,
+    /// The kept values, or else those of the latest version.
+    pub cells: Vec<Cell>,
+    /// Whether `cells` were kept and not submitted.
+    pub is_draft: bool,
+    /// All versions, oldest first.
+    pub versions: Vec<VersionView>,
+    /// The comments on the latest version, in their order.
+    pub comments: Vec<CommentView>,
+    /// What happened, oldest first.
+    pub history: Vec<HistoryEntry>,
+}
+
+impl fmt::Debug for View {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("View")
+            .field("registration_id", &self.registration_id)
+            .field("state", &self.state)
+            .field("versions", &self.versions.len())
+            .finish_non_exhaustive()
+    }
+}
+
+/// Which registrations are listed; `None` is all.
+#[derive(Debug, Clone, Default)]
+pub struct Filter {
+    /// Technical name of a definition.
+    pub dcd: Option<String>,
+    /// A status.
+    pub status: Option<Status>,
+}
+
+/// One line of the overview.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Listed {
+    /// The registration.
+    pub registration_id: Uuid,
+    /// Technical name of its definition.
+    pub dcd: String,
+    /// Its latest version.
+    pub version: u32,
+    /// Where it stands.
+    pub state: State,
+    /// When the latest version was submitted.
+    pub submitted_at: Timestamp,
+    /// When the latest version was confirmed.
+    pub confirmed_at: Option<Timestamp>,
+}
+
+/// The part of HD4DP's store that serves people. Every method is one transaction.
+#[async_trait]
+pub trait LifeStore: Send + Sync {
+    /// Name and version of the definition that each of `versions` was made by, in their order.
+    async fn made_by(&self, versions: &[(Uuid, u32)]) -> Result<Vec<Option<(String, u32)>>, StoreError>;
+
+    /// Acts upon feedback about current versions with a number above the last one, and keeps all of it in the history, once. Since a
+    /// version that is answered has arrived, it counts as confirmed. Returns how many versions were waiting for that.
+    async fn feedback(&self, received: &[Received], at: Timestamp, passages: &[Passage]) -> Result<u64, StoreError>;
+
+    /// Opens a submitted registration; the version that was sent is sent no more.
+    async fn reopen(&self, registration_id: Uuid, author: &str, at: Timestamp) -> Wish<State>;
+
+    /// Keeps values instead of those that were kept before.
+    async fn save(&self, registration_id: Uuid, draft: &Draft, author: &str, at: Timestamp) -> Wish<State>;
+
+    /// The latest version, as it stands at `now`.
+    async fn latest(&self, registration_id: Uuid, now: Timestamp) -> Result<Option<Latest>, StoreError>;
+
+    /// Writes down a version that a person submits, or a deletion, with its outbox row. Says whether one more registration waits for an
+    /// answer than before.
+    async fn advance(&self, new: &NewVersion, at: Timestamp) -> Wish<bool>;
+
+    /// A registration as it stands at `now`.
+    async fn registration(&self, registration_id: Uuid, now: Timestamp) -> Result<Option<View>, StoreError>;
+
+    /// Up to `limit` registrations behind `after`, in order of their ids, as they stand at `now`.
+    async fn list(&self, filter: &Filter, after: Option<Uuid>, limit: u32, now: Timestamp) -> Result<Vec<Listed>, StoreError>;
+}
+
+/// Where a registration stands, from what the store holds of it.
+pub(crate) fn state(stored: Option<Status>, confirmed: bool, first_sent_at: Option<Timestamp>, now: Timestamp) -> State {
+    let derived = || match sending(confirmed, first_sent_at, now) {
+        Sending::Sending => State::Sending,
+        Sending::Pending => State::Submitted(Confirmation::Pending),
+        Sending::Nok => State::Submitted(Confirmation::Nok),
+        Sending::Ok => State::Submitted(Confirmation::Ok),
+    };
+    match stored {
+        None | Some(Status::Sending | Status::Submitted) => derived(),
+        Some(Status::Open) => State::Open,
+        Some(Status::CorrectionsNeeded) => State::CorrectionsNeeded,
+        Some(Status::Approved) => State::Approved,
+        Some(Status::FollowUpNeeded) => State::FollowUpNeeded,
+        Some(Status::Error) => State::Error,
+        Some(Status::Deleted) => State::Deleted,
+    }
+}
+
+/// The status that is written down for a state; none for what is derived.
+pub(crate) fn stored(state: State) -> Option<Status> {
+    match state {
+        State::Sending | State::Submitted(_) => None,
+        State::Open | State::CorrectionsNeeded | State::Approved | State::FollowUpNeeded | State::Error | State::Deleted => {
+            Some(state.status())
+        }
+    }
+}
+
+/// What a registration is before something happens to it.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Standing {
+    pub(crate) version: u32,
+    pub(crate) state: State,
+    pub(crate) feedback_number: u64,
+    pub(crate) is_waiting: bool,
+}
+
+impl Standing {
+    /// The state after a user's wish.
+    pub(crate) fn after_wish(&self, event: Event) -> Result<State, Refusal> {
+        match next(self.state, event) {
+            Next::To(state) => Ok(state),
+            Next::Stays => Ok(self.state),
+            Next::Refused => Err(Refusal::WrongStatus { state: self.state }),
+        }
+    }
+
+    /// The state after a version that a person made; it must be the next one.
+    pub(crate) fn after_version(&self, new: &NewVersion) -> Result<State, Refusal> {
+        let refused = Refusal::WrongStatus { state: self.state };
+        if new.version != self.version.saturating_add(1) {
+            return Err(refused);
+        }
+        match event_of(new.kind) {
+            Event::SubmittedByUser if !self.state.awaits_user() => Err(refused),
+            event => self.after_wish(event),
+        }
+    }
+
+    /// The state after a feedback that is acted upon; `None` when it is kept in the history only.
+    pub(crate) fn after_feedback(&self, received: &Received) -> Option<State> {
+        let is_current = received.version == self.version && received.number > self.feedback_number;
+        is_current.then(|| match next(self.state, received.kind.event()) {
+            Next::To(state) => state,
+            Next::Stays | Next::Refused => self.state,
+        })
+    }
+
+    /// Whether a researcher's comments still matter.
+    pub(crate) fn shows_comments(&self) -> bool {
+        !matches!(self.state, State::Deleted | State::Error)
+    }
+}
+
+/// What a new version is in the life of its registration.
+pub(crate) const fn event_of(kind: ContentKind) -> Event {
+    match kind {
+        ContentKind::Registration => Event::SubmittedByUser,
+        ContentKind::Deletion => Event::DeletedByUser,
+    }
+}

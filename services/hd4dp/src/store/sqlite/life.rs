@@ -1,0 +1,346 @@
+//! A registration's life in SQLite.
+
+use async_trait::async_trait;
+use clock::Timestamp;
+use registration::{Comment, Place};
+use sqlx::{Row, SqliteConnection, sqlite::SqliteRow};
+use store::{Passage, StoreError, bulk, itinerary};
+use uuid::Uuid;
+
+use super::{
+    SqliteStore, attachments, id, kind, moment, status,
+    versions::{DRAFT, drop_drafts, insert_attachments, insert_versions, settle},
+};
+use crate::{
+    row,
+    status::{Event, State, Status},
+    store::{
+        CommentView, Draft, Filter, HistoryEntry, Latest, LifeStore, Listed, NewVersion, Received, Refusal, UploadId,
+        VersionView, View, Wish,
+        life::{Standing, event_of, state, stored},
+    },
+};
+
+/// A registration with its latest version, and what waits for an answer.
+const STANDING: &str = "SELECT r.id, r.dcd, r.unique_key, r.version, r.status, r.feedback_number, v.dcd_version, v.submitted_at,
+        v.confirmed_at, v.cells, o.first_sent_at, o.registration_id IS NOT NULL AS is_waiting
+    FROM registration r JOIN version v ON v.registration_id = r.id AND v.version = r.version
+    LEFT JOIN outbox o ON o.registration_id = r.id";
+
+fn state_of(row: &SqliteRow, now: Timestamp) -> Result<State, StoreError> {
+    let confirmed = moment(row, "confirmed_at")?.is_some();
+    Ok(state(status(row)?, confirmed, moment(row, "first_sent_at")?, now))
+}
+
+fn when(row: &SqliteRow, column: &str) -> Result<Timestamp, StoreError> {
+    Ok(Timestamp::from_micros(row.try_get(column)?))
+}
+
+async fn standing_row(connection: &mut SqliteConnection, registration_id: Uuid) -> Result<Option<SqliteRow>, StoreError> {
+    let sql = format!("{STANDING} WHERE r.id = ?");
+    let query = sqlx::query(sqlx::AssertSqlSafe(sql)).bind(registration_id.as_bytes().to_vec());
+    Ok(query.fetch_optional(connection).await?)
+}
+
+async fn standing(
+    connection: &mut SqliteConnection,
+    registration_id: Uuid,
+    now: Timestamp,
+) -> Result<Option<Standing>, StoreError> {
+    let Some(row) = standing_row(connection, registration_id).await? else { return Ok(None) };
+    Ok(Some(Standing {
+        version: row.try_get("version")?,
+        state: state_of(&row, now)?,
+        feedback_number: u64::try_from(row.try_get::<i64, _>("feedback_number")?).unwrap_or(0),
+        is_waiting: row.try_get("is_waiting")?,
+    }))
+}
+
+async fn set_status(connection: &mut SqliteConnection, registration_id: Uuid, state: State) -> Result<(), StoreError> {
+    sqlx::query("UPDATE registration SET status = ? WHERE id = ?")
+        .bind(stored(state).map(Status::code))
+        .bind(&registration_id.as_bytes()[..])
+        .execute(connection)
+        .await?;
+    Ok(())
+}
+
+/// Writes a line of the history; a feedback that stands there already is not written again, and the answer is then false.
+async fn note(
+    connection: &mut SqliteConnection,
+    registration_id: Uuid,
+    entry: &HistoryEntry,
+    number: Option<i64>,
+) -> Result<bool, StoreError> {
+    const INSERT: &str = "INSERT INTO history (registration_id, at, author, event, version, status, number)
+        VALUES (?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING";
+    let written = sqlx::query(INSERT)
+        .bind(&registration_id.as_bytes()[..])
+        .bind(entry.at.as_micros())
+        .bind(&entry.author)
+        .bind(entry.event.code())
+        .bind(entry.version)
+        .bind(entry.status.code())
+        .bind(number)
+        .execute(connection)
+        .await?;
+    Ok(written.rows_affected() > 0)
+}
+
+/// The version to settle when the feedback was acted upon.
+async fn receive(
+    connection: &mut SqliteConnection,
+    received: &Received,
+    at: Timestamp,
+) -> Result<Option<(Uuid, u32)>, StoreError> {
+    let id = received.registration_id;
+    let Some(standing) = standing(connection, id, at).await? else { return Ok(None) };
+    let after = standing.after_feedback(received);
+    let status = after.unwrap_or(standing.state).status();
+    let entry = HistoryEntry { at, author: None, event: received.kind.event(), version: received.version, status };
+    let number = i64::try_from(received.number).unwrap_or(i64::MAX);
+    if !note(connection, id, &entry, Some(number)).await? {
+        return Ok(None);
+    }
+    let Some(state) = after else { return Ok(None) };
+    sqlx::query("UPDATE registration SET status = ?, feedback_number = ? WHERE id = ?")
+        .bind(stored(state).map(Status::code))
+        .bind(number)
+        .bind(&id.as_bytes()[..])
+        .execute(&mut *connection)
+        .await?;
+    if standing.shows_comments() {
+        const COMMENT: &str = "INSERT INTO comment (registration_id, version, number, field, item, text, at)";
+        bulk::insert(connection, COMMENT, 7, "", &received.comments, |row, comment| {
+            row.bind(&id.as_bytes()[..])
+                .bind(received.version)
+                .bind(number)
+                .bind(comment.place.map(|place| place.field))
+                .bind(comment.place.and_then(|place| place.item))
+                .bind(&comment.text)
+                .bind(at.as_micros())
+        })
+        .await?;
+    }
+    Ok(Some((id, received.version)))
+}
+
+async fn draft(connection: &mut SqliteConnection, registration_id: Uuid) -> Result<Option<Vec<u8>>, StoreError> {
+    let select = sqlx::query_scalar("SELECT cells FROM draft WHERE registration_id = ?").bind(&registration_id.as_bytes()[..]);
+    Ok(select.fetch_optional(connection).await?)
+}
+
+async fn versions(connection: &mut SqliteConnection, registration_id: Uuid) -> Result<Vec<VersionView>, StoreError> {
+    const SELECT: &str = "SELECT version, kind, item_id, submitted_at, author, confirmed_at FROM version
+        WHERE registration_id = ? ORDER BY version";
+    let rows = sqlx::query(SELECT).bind(&registration_id.as_bytes()[..]).fetch_all(connection).await?;
+    let view = |row: &SqliteRow| {
+        Ok(VersionView {
+            version: row.try_get("version")?,
+            kind: kind(row)?,
+            item_id: id(row, "item_id")?,
+            submitted_at: when(row, "submitted_at")?,
+            author: row.try_get("author")?,
+            confirmed_at: moment(row, "confirmed_at")?,
+        })
+    };
+    rows.iter().map(view).collect()
+}
+
+async fn comments(
+    connection: &mut SqliteConnection,
+    registration_id: Uuid,
+    version: u32,
+) -> Result<Vec<CommentView>, StoreError> {
+    const SELECT: &str =
+        "SELECT number, field, item, text, at FROM comment WHERE registration_id = ? AND version = ? ORDER BY id";
+    let rows = sqlx::query(SELECT).bind(&registration_id.as_bytes()[..]).bind(version).fetch_all(connection).await?;
+    let view = |row: &SqliteRow| {
+        let (field, item): (Option<u16>, Option<u16>) = (row.try_get("field")?, row.try_get("item")?);
+        Ok(CommentView {
+            number: u64::try_from(row.try_get::<i64, _>("number")?).unwrap_or(0),
+            at: when(row, "at")?,
+            comment: Comment { place: field.map(|field| Place { field, item }), text: row.try_get("text")? },
+        })
+    };
+    rows.iter().map(view).collect()
+}
+
+async fn history(connection: &mut SqliteConnection, registration_id: Uuid) -> Result<Vec<HistoryEntry>, StoreError> {
+    const SELECT: &str = "SELECT at, author, event, version, status FROM history WHERE registration_id = ? ORDER BY id";
+    let rows = sqlx::query(SELECT).bind(&registration_id.as_bytes()[..]).fetch_all(connection).await?;
+    let entry = |row: &SqliteRow| {
+        let damaged = StoreError::Damaged { what: "history" };
+        Ok(HistoryEntry {
+            at: when(row, "at")?,
+            author: row.try_get("author")?,
+            event: Event::from_code(row.try_get("event")?).ok_or(damaged)?,
+            version: row.try_get("version")?,
+            status: status(row)?.ok_or(StoreError::Damaged { what: "history" })?,
+        })
+    };
+    rows.iter().map(entry).collect()
+}
+
+fn listed(row: &SqliteRow, now: Timestamp) -> Result<Listed, StoreError> {
+    Ok(Listed {
+        registration_id: id(row, "id")?,
+        dcd: row.try_get("dcd")?,
+        version: row.try_get("version")?,
+        state: state_of(row, now)?,
+        submitted_at: when(row, "submitted_at")?,
+        confirmed_at: moment(row, "confirmed_at")?,
+    })
+}
+
+#[async_trait]
+impl LifeStore for SqliteStore {
+    async fn made_by(&self, versions: &[(Uuid, u32)]) -> Result<Vec<Option<(String, u32)>>, StoreError> {
+        const SELECT: &str = "SELECT r.dcd, v.dcd_version FROM version v JOIN registration r ON r.id = v.registration_id
+            WHERE v.registration_id = ? AND v.version = ?";
+        let mut connection = self.database.readers().acquire().await?;
+        let mut found = Vec::with_capacity(versions.len());
+        for (id, version) in versions {
+            let select = sqlx::query_as(SELECT).bind(&id.as_bytes()[..]).bind(version);
+            found.push(select.fetch_optional(&mut *connection).await?);
+        }
+        Ok(found)
+    }
+
+    async fn feedback(&self, received: &[Received], at: Timestamp, passages: &[Passage]) -> Result<u64, StoreError> {
+        let mut transaction = self.database.write().await?;
+        let mut answered = Vec::new();
+        for one in received {
+            answered.extend(receive(&mut transaction, one, at).await?);
+        }
+        let settled = settle(&mut transaction, &answered, at).await?;
+        itinerary::insert(&mut transaction, passages).await?;
+        transaction.commit().await?;
+        Ok(settled)
+    }
+
+    async fn reopen(&self, registration_id: Uuid, author: &str, at: Timestamp) -> Wish<State> {
+        let mut transaction = self.database.write().await?;
+        let Some(standing) = standing(&mut transaction, registration_id, at).await? else {
+            return Ok(Err(Refusal::UnknownRegistration));
+        };
+        let state = match standing.after_wish(Event::Reopened) {
+            Ok(state) => state,
+            Err(refusal) => return Ok(Err(refusal)),
+        };
+        set_status(&mut transaction, registration_id, state).await?;
+        sqlx::query("UPDATE outbox SET stopped = 1, next_send_at = NULL WHERE registration_id = ?")
+            .bind(&registration_id.as_bytes()[..])
+            .execute(&mut *transaction)
+            .await?;
+        let (author, version) = (Some(author.to_owned()), standing.version);
+        let entry = HistoryEntry { at, author, event: Event::Reopened, version, status: state.status() };
+        note(&mut transaction, registration_id, &entry, None).await?;
+        transaction.commit().await?;
+        Ok(Ok(state))
+    }
+
+    async fn save(&self, registration_id: Uuid, draft: &Draft, author: &str, at: Timestamp) -> Wish<State> {
+        let mut transaction = self.database.write().await?;
+        let Some(standing) = standing(&mut transaction, registration_id, at).await? else {
+            return Ok(Err(Refusal::UnknownRegistration));
+        };
+        let state = match standing.after_wish(Event::Saved) {
+            Ok(state) => state,
+            Err(refusal) => return Ok(Err(refusal)),
+        };
+        set_status(&mut transaction, registration_id, state).await?;
+        drop_drafts(&mut transaction, &[registration_id]).await?;
+        sqlx::query("INSERT INTO draft (registration_id, cells, at, author) VALUES (?, ?, ?, ?)")
+            .bind(&registration_id.as_bytes()[..])
+            .bind(&draft.cells[..])
+            .bind(at.as_micros())
+            .bind(author)
+            .execute(&mut *transaction)
+            .await?;
+        let files: Vec<_> = draft.attachments.iter().map(|attachment| (registration_id, DRAFT, attachment)).collect();
+        insert_attachments(&mut transaction, &files).await?;
+        let (author, version) = (Some(author.to_owned()), standing.version);
+        let entry = HistoryEntry { at, author, event: Event::Saved, version, status: state.status() };
+        note(&mut transaction, registration_id, &entry, None).await?;
+        transaction.commit().await?;
+        Ok(Ok(state))
+    }
+
+    async fn latest(&self, registration_id: Uuid, now: Timestamp) -> Result<Option<Latest>, StoreError> {
+        let mut reading = self.database.readers().begin().await?;
+        let Some(row) = standing_row(&mut reading, registration_id).await? else { return Ok(None) };
+        let version = row.try_get("version")?;
+        let files = attachments(&mut reading, registration_id, version).await?;
+        let draft = match draft(&mut reading, registration_id).await? {
+            Some(cells) => Some(Draft { cells, attachments: attachments(&mut reading, registration_id, DRAFT).await? }),
+            None => None,
+        };
+        Ok(Some(Latest {
+            version,
+            dcd: row.try_get("dcd")?,
+            dcd_version: row.try_get("dcd_version")?,
+            unique_key: row.try_get("unique_key")?,
+            state: state_of(&row, now)?,
+            values: Draft { cells: row.try_get("cells")?, attachments: files },
+            draft,
+        }))
+    }
+
+    async fn advance(&self, new: &NewVersion, at: Timestamp) -> Wish<bool> {
+        let mut transaction = self.database.write().await?;
+        let Some(standing) = standing(&mut transaction, new.registration_id, at).await? else {
+            return Ok(Err(Refusal::UnknownRegistration));
+        };
+        let state = match standing.after_version(new) {
+            Ok(state) => state,
+            Err(refusal) => return Ok(Err(refusal)),
+        };
+        insert_versions(&mut transaction, UploadId::BY_HAND, std::slice::from_ref(new), at).await?;
+        set_status(&mut transaction, new.registration_id, state).await?;
+        let (author, event) = (new.author.clone(), event_of(new.kind));
+        let entry = HistoryEntry { at, author, event, version: new.version, status: state.status() };
+        note(&mut transaction, new.registration_id, &entry, None).await?;
+        transaction.commit().await?;
+        Ok(Ok(!standing.is_waiting))
+    }
+
+    async fn registration(&self, registration_id: Uuid, now: Timestamp) -> Result<Option<View>, StoreError> {
+        let mut reading = self.database.readers().begin().await?;
+        let Some(row) = standing_row(&mut reading, registration_id).await? else { return Ok(None) };
+        let draft = draft(&mut reading, registration_id).await?;
+        let is_draft = draft.is_some();
+        let cells = match draft {
+            Some(cells) => cells,
+            None => row.try_get("cells")?,
+        };
+        Ok(Some(View {
+            registration_id,
+            dcd: row.try_get("dcd")?,
+            dcd_version: row.try_get("dcd_version")?,
+            state: state_of(&row, now)?,
+            confirmed_at: moment(&row, "confirmed_at")?,
+            cells: row::decode(&cells).ok_or(StoreError::Damaged { what: "row" })?,
+            is_draft,
+            versions: versions(&mut reading, registration_id).await?,
+            comments: comments(&mut reading, registration_id, row.try_get("version")?).await?,
+            history: history(&mut reading, registration_id).await?,
+        }))
+    }
+
+    async fn list(&self, filter: &Filter, after: Option<Uuid>, limit: u32, now: Timestamp) -> Result<Vec<Listed>, StoreError> {
+        const WHERE: &str = "WHERE r.id > ?1 AND (?2 IS NULL OR r.dcd = ?2) AND (?3 IS NULL OR ?3 = coalesce(r.status,
+                CASE WHEN v.confirmed_at IS NULL AND o.first_sent_at IS NULL THEN 'SENDING' ELSE 'SUBMITTED' END))
+            ORDER BY r.id LIMIT ?4";
+        // No id is empty, so all of them stand behind an empty one.
+        let after = after.map_or_else(Vec::new, |after| after.as_bytes().to_vec());
+        let rows = sqlx::query(sqlx::AssertSqlSafe(format!("{STANDING} {WHERE}")))
+            .bind(after)
+            .bind(&filter.dcd)
+            .bind(filter.status.map(Status::code))
+            .bind(limit)
+            .fetch_all(self.database.readers())
+            .await?;
+        rows.iter().map(|row| listed(row, now)).collect()
+    }
+}

@@ -1,0 +1,120 @@
+//! Versions with all that hangs on them, as both files and people make them.
+
+use clock::Timestamp;
+use registration::{Attachment, ContentKind};
+use sqlx::SqliteConnection;
+use store::{StoreError, bulk};
+use uuid::Uuid;
+
+use crate::store::{NewVersion, UploadId};
+
+/// The stored number of [`ContentKind::Registration`].
+pub(super) const REGISTRATION: i64 = 1;
+/// The stored number of [`ContentKind::Deletion`].
+pub(super) const DELETION: i64 = 2;
+/// The version under which a draft's files stand, since versions count from 1.
+pub(super) const DRAFT: u32 = 0;
+
+/// Writes versions down. Each takes the outbox row of the one before it, and ends what was kept or asked for before it.
+pub(super) async fn insert_versions(
+    connection: &mut SqliteConnection,
+    upload: UploadId,
+    versions: &[NewVersion],
+    at: Timestamp,
+) -> Result<(), StoreError> {
+    const LATEST: &str = "ON CONFLICT (id) DO UPDATE SET version = excluded.version, status = NULL";
+    bulk::insert(connection, "INSERT INTO registration (id, dcd, unique_key, version)", 4, LATEST, versions, |row, new| {
+        row.bind(&new.registration_id.as_bytes()[..]).bind(&new.dcd).bind(&new.unique_key).bind(new.version)
+    })
+    .await?;
+    const VERSION: &str = "INSERT INTO version
+        (registration_id, version, item_id, dcd_version, kind, author, upload, submitted_at, patient_tag, row_hash, content_hash, cells)";
+    bulk::insert(connection, VERSION, 12, "", versions, |row, new| {
+        row.bind(&new.registration_id.as_bytes()[..])
+            .bind(new.version)
+            .bind(&new.item_id.as_bytes()[..])
+            .bind(new.dcd_version)
+            .bind(kind_number(new.kind))
+            .bind(&new.author)
+            .bind(upload.0)
+            .bind(at.as_micros())
+            .bind(&new.patient_tag[..])
+            .bind(&new.row_hash[..])
+            .bind(&new.content_hash[..])
+            .bind(&new.cells[..])
+    })
+    .await?;
+    const OVERTAKE: &str = "ON CONFLICT (registration_id)
+        DO UPDATE SET version = excluded.version, attempt = 0, first_sent_at = NULL, next_send_at = NULL,
+        stopped = 0";
+    bulk::insert(connection, "INSERT INTO outbox (registration_id, version, attempt)", 3, OVERTAKE, versions, |row, new| {
+        row.bind(&new.registration_id.as_bytes()[..]).bind(new.version).bind(0)
+    })
+    .await?;
+    let attachments: Vec<_> = versions
+        .iter()
+        .flat_map(|new| new.attachments.iter().map(|attachment| (new.registration_id, new.version, attachment)))
+        .collect();
+    insert_attachments(connection, &attachments).await?;
+    let changed: Vec<Uuid> = versions.iter().filter(|new| new.version > 1).map(|new| new.registration_id).collect();
+    if changed.is_empty() { Ok(()) } else { drop_drafts(connection, &changed).await }
+}
+
+/// Writes files down, each with its registration and version.
+pub(super) async fn insert_attachments(
+    connection: &mut SqliteConnection,
+    attachments: &[(Uuid, u32, &Attachment)],
+) -> Result<(), StoreError> {
+    const ATTACHMENT: &str = "INSERT INTO attachment (registration_id, version, field, item, name, bytes)";
+    bulk::insert(connection, ATTACHMENT, 6, "", attachments, |row, (id, version, attachment)| {
+        row.bind(&id.as_bytes()[..])
+            .bind(version)
+            .bind(attachment.place.field)
+            .bind(attachment.place.item.map_or(0, |item| u32::from(item) + 1))
+            .bind(&attachment.name)
+            .bind(&attachment.bytes[..])
+    })
+    .await?;
+    Ok(())
+}
+
+/// What was kept of these registrations is gone.
+pub(super) async fn drop_drafts(connection: &mut SqliteConnection, registrations: &[Uuid]) -> Result<(), StoreError> {
+    let ids = bulk::id_list(registrations);
+    for sql in [
+        "DELETE FROM draft WHERE registration_id IN (SELECT unhex(value) FROM json_each(?))",
+        "DELETE FROM attachment WHERE version = 0 AND registration_id IN (SELECT unhex(value) FROM json_each(?))",
+    ] {
+        sqlx::query(sql).bind(&ids).execute(&mut *connection).await?;
+    }
+    Ok(())
+}
+
+/// Notes that versions were answered and wait no more. Returns how many were waiting.
+pub(super) async fn settle(
+    connection: &mut SqliteConnection,
+    versions: &[(Uuid, u32)],
+    at: Timestamp,
+) -> Result<u64, StoreError> {
+    const HEAD: &str = "WITH answered (id, version, at) AS (";
+    // An earlier version is settled with a later one, which replaces it at healthdata.
+    const CONFIRM: &str = ") UPDATE version SET confirmed_at = answered.at FROM answered
+        WHERE version.registration_id = answered.id AND version.version <= answered.version AND version.confirmed_at IS NULL";
+    bulk::insert(connection, HEAD, 3, CONFIRM, versions, |row, (id, version)| {
+        row.bind(&id.as_bytes()[..]).bind(version).bind(at.as_micros())
+    })
+    .await?;
+    const SETTLE: &str = ") DELETE FROM outbox WHERE (registration_id, version) IN (SELECT id, version FROM answered)";
+    bulk::insert(connection, "WITH answered (id, version) AS (", 2, SETTLE, versions, |row, (id, version)| {
+        row.bind(&id.as_bytes()[..]).bind(version)
+    })
+    .await
+}
+
+/// How a kind is stored.
+fn kind_number(kind: ContentKind) -> i64 {
+    match kind {
+        ContentKind::Registration => REGISTRATION,
+        ContentKind::Deletion => DELETION,
+    }
+}

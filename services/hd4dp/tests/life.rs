@@ -1,0 +1,310 @@
+//! A registration's life at its hospital: what a researcher says, and what a person then does, through the queues of steps 3 and 3 back.
+#![allow(clippy::unwrap_used, clippy::panic, reason = "a test fails by panicking")]
+
+use std::{fs, path::PathBuf, sync::Arc};
+
+use broker::{Broker, EmbeddedBroker, EmbeddedOptions};
+use clock::{Clock, SystemClock};
+use dcd::{Definitions, Language};
+use envelope::{ItemId, Publication, PublicationId};
+use hco_messages::{DeliveredItem, FeedbackDelivery, Submission, SubmissionItem};
+use hd4dp::{
+    Hd4dp, LifeError, Parts,
+    prepare::Secrets,
+    status::{Confirmation, State, Status},
+    store::{Filter, Hd4dpStore, MemoryStore, Refusal, Tally, View},
+    upload::{CsvFile, upload},
+};
+use host::{Chance, Context, NoProbe};
+use identifying::{SharedHospitalKey, TagKey};
+use population::Order;
+use registration::{CodeKey, Comment, Content, ContentKind, Feedback, FeedbackHead, Place};
+use topology::{Arrow, Nihdi, QueueName, Topology};
+use uuid::Uuid;
+
+const HOSPITAL: &str = "00000196";
+const OK: State = State::Submitted(Confirmation::Ok);
+
+/// A hospital whose messaging client is played by the test.
+struct Hospital {
+    hd4dp: Arc<Hd4dp>,
+    store: Arc<MemoryStore>,
+    broker: Arc<EmbeddedBroker>,
+    folder: tempfile::TempDir,
+    publications: std::cell::Cell<u128>,
+}
+
+impl Hospital {
+    async fn new() -> Self {
+        Self::with(Arc::new(MemoryStore::default()), 1).await
+    }
+
+    async fn with(store: Arc<MemoryStore>, incarnation: u128) -> Self {
+        let clock: Arc<dyn Clock> = Arc::new(SystemClock);
+        let topology = Topology::for_hospitals(&[nihdi()]);
+        let options = EmbeddedOptions::new(Uuid::from_u128(incarnation));
+        let broker = Arc::new(EmbeddedBroker::new(Arc::clone(&clock), &topology, options));
+        let hd4dp = Hd4dp::new(Parts {
+            nihdi: nihdi(),
+            source: "hd4dp-00000196".parse().unwrap(),
+            context: Context { clock, chance: Arc::new(Chance::seeded(1)), probe: Arc::new(NoProbe) },
+            broker: Arc::clone(&broker) as Arc<dyn Broker>,
+            store: Arc::clone(&store) as Arc<dyn Hd4dpStore>,
+            definitions: Arc::new(Definitions::built_in().unwrap()),
+            secrets: Secrets {
+                tag: TagKey::new([1; 32]),
+                generated_id: SharedHospitalKey::new([2; 32]),
+                code: CodeKey::new([3; 32]),
+            },
+            publication_size: 7,
+            window: 1_000,
+        })
+        .await
+        .unwrap();
+        for work in hd4dp.works() {
+            tokio::spawn(work.start());
+        }
+        let publications = std::cell::Cell::new(1);
+        Self { hd4dp, store, broker, folder: tempfile::tempdir().unwrap(), publications }
+    }
+
+    /// Takes in a file, and says what its error report holds.
+    async fn upload(&self, text: &str) -> (Tally, String) {
+        let definition = self.hd4dp.definitions().get("Precision_Local_MAB").unwrap();
+        fs::write(self.path("mab.csv"), text).unwrap();
+        let file = CsvFile::open(&self.path("mab.csv"), &definition, SystemClock.now().date()).unwrap();
+        let id = upload(&self.hd4dp, &definition, file, &self.path("reports"), Language::English, async |_| {}).await.unwrap();
+        (self.store.tally(id).await.unwrap(), fs::read_to_string(self.path("reports/mab.error.csv")).unwrap())
+    }
+
+    fn path(&self, name: &str) -> PathBuf {
+        self.folder.path().join(name)
+    }
+
+    fn rows(&self, count: u64) -> String {
+        let definition = self.hd4dp.definitions().get("Precision_Local_MAB").unwrap();
+        let order = Order { definition: &definition, organisation: HOSPITAL, count, seed: 5, faulty_percent: 0 };
+        let mut file = Vec::new();
+        population::write(&order, &mut file).unwrap();
+        String::from_utf8(file).unwrap()
+    }
+
+    /// The next item that was handed over of this version, and its content. A service that starts sends what it finds unanswered, so an
+    /// earlier version may be there twice.
+    async fn handed_over(&self, version: u32) -> (SubmissionItem, Content) {
+        let mut consumer = self.broker.consume(&Arrow::HandOver.queue(Some(&nihdi())), 1).await.unwrap();
+        loop {
+            let delivery = consumer.next().await.unwrap();
+            let publication = Publication::<Submission>::decode(&delivery.payload).unwrap();
+            delivery.ack().unwrap();
+            let found = publication.data.items.into_iter().map(|item| (item.content().unwrap(), item));
+            if let Some((content, item)) = found.into_iter().find(|(content, _)| content.head().version == version) {
+                return (item, content);
+            }
+        }
+    }
+
+    /// Delivers feedback on what was handed over, and waits until it was taken.
+    async fn answer(&self, item: &SubmissionItem, feedback: &Feedback) {
+        let number = self.publications.replace(self.publications.get() + 1);
+        let id = ItemId::from_uuid(Uuid::from_u128(number));
+        let items = vec![DeliveredItem::new(id, &item.identity.parse().unwrap(), feedback.encode())];
+        let id = PublicationId::from_uuid(Uuid::from_u128(number << 64));
+        let source = "ehbox-hco-00000196".parse().unwrap();
+        let publication = Publication::new(id, source, SystemClock.now(), FeedbackDelivery { items });
+        self.broker.publish(&Arrow::ToHd4dp.route(Some(&nihdi())), publication.encode().unwrap()).await.unwrap();
+        while !self.is_empty(&Arrow::ToHd4dp.queue(Some(&nihdi()))).await {
+            tokio::task::yield_now().await;
+        }
+    }
+
+    async fn is_empty(&self, queue: &QueueName) -> bool {
+        let depth = self.broker.depth(queue).await.unwrap();
+        depth.ready + depth.unacked == 0
+    }
+
+    async fn dead_letters(&self) -> u64 {
+        let depth = self.broker.depth(&Arrow::ToHd4dp.queue(Some(&nihdi())).dead()).await.unwrap();
+        depth.ready
+    }
+
+    async fn view(&self, id: Uuid) -> View {
+        self.hd4dp.registration(id).await.unwrap().unwrap()
+    }
+
+    /// One registration with its STATUS.
+    async fn confirmed(&self) -> (String, SubmissionItem, Content) {
+        let text = self.rows(1);
+        self.upload(&text).await;
+        let (item, content) = self.handed_over(1).await;
+        self.answer(&item, &status(&item, &content)).await;
+        assert_eq!(self.view(content.head().registration_id).await.state, OK);
+        (text, item, content)
+    }
+}
+
+fn nihdi() -> Nihdi {
+    HOSPITAL.parse().unwrap()
+}
+
+fn head(item: &SubmissionItem, content: &Content, number: u64) -> FeedbackHead {
+    let (registration_id, version) = (content.head().registration_id, content.head().version);
+    FeedbackHead { registration_id, version, item_id: item.id.uuid(), number }
+}
+
+fn status(item: &SubmissionItem, content: &Content) -> Feedback {
+    Feedback::Status { head: head(item, content, 1), content_hash: content.hash() }
+}
+
+fn request(item: &SubmissionItem, content: &Content, number: u64, field: u16) -> Feedback {
+    let comments = vec![Comment { place: Some(Place::of(field)), text: "please look".to_owned() }];
+    Feedback::CorrectionRequest { head: head(item, content, number), comments }
+}
+
+fn refusal<T>(outcome: Result<T, LifeError>) -> &'static str {
+    match outcome {
+        Err(LifeError::Refused(refusal)) => refusal.code(),
+        Err(error) => panic!("{error}"),
+        Ok(_) => panic!("it should be refused"),
+    }
+}
+
+#[tokio::test]
+async fn corrections_are_asked_for_made_and_sent() {
+    let hospital = Hospital::new().await;
+    let (_, item, content) = hospital.confirmed().await;
+    let id = content.head().registration_id;
+    hospital.answer(&item, &request(&item, &content, 2, 3)).await;
+    let view = hospital.view(id).await;
+    assert_eq!((view.state, view.comments.len()), (State::CorrectionsNeeded, 1));
+    assert_eq!(view.comments[0].comment.place, Some(Place::of(3)));
+    let mut cells = view.cells;
+    cells.iter_mut().find(|cell| cell.value == "TSO500").unwrap().value = "OTHER".to_owned();
+    assert_eq!(hospital.hd4dp.save(id, cells, Vec::new(), "ann").await.unwrap(), State::Open);
+    assert_eq!(hospital.hd4dp.submit_again(id, "ann").await.unwrap(), 2);
+    let (again, corrected) = hospital.handed_over(2).await;
+    assert_eq!((corrected.head().registration_id, corrected.head().version), (id, 2));
+    assert_ne!(again.id, item.id);
+    assert!(corrected.cells().iter().any(|cell| cell.value == "OTHER"));
+    hospital.answer(&again, &status(&again, &corrected)).await;
+    let view = hospital.view(id).await;
+    assert_eq!((view.state, view.comments.len(), view.versions.len()), (OK, 0, 2));
+    assert_eq!((hospital.hd4dp.waiting(), hospital.dead_letters().await), (0, 0));
+}
+
+#[tokio::test]
+async fn feedback_that_is_not_about_what_was_sent_is_set_aside() {
+    let hospital = Hospital::new().await;
+    let (_, item, content) = hospital.confirmed().await;
+    let known = head(&item, &content, 2);
+    let of = |head| Feedback::Approval { head };
+    hospital.answer(&item, &of(FeedbackHead { item_id: Uuid::from_u128(9), ..known })).await;
+    hospital.answer(&item, &of(FeedbackHead { version: 2, ..known })).await;
+    hospital.answer(&item, &of(FeedbackHead { registration_id: Uuid::from_u128(9), ..known })).await;
+    hospital.answer(&item, &request(&item, &content, 2, 9_999)).await;
+    assert_eq!(hospital.dead_letters().await, 4);
+    let view = hospital.view(known.registration_id).await;
+    assert_eq!((view.state, view.history.len()), (OK, 0));
+    hospital.answer(&item, &of(known)).await;
+    assert_eq!(hospital.view(known.registration_id).await.state, State::Approved);
+}
+
+#[tokio::test]
+async fn an_approval_before_the_status_is_an_answer() {
+    let hospital = Hospital::new().await;
+    hospital.upload(&hospital.rows(1)).await;
+    let (item, content) = hospital.handed_over(1).await;
+    hospital.answer(&item, &Feedback::Approval { head: head(&item, &content, 2) }).await;
+    hospital.hd4dp.answered().await;
+    hospital.answer(&item, &status(&item, &content)).await;
+    let view = hospital.view(content.head().registration_id).await;
+    assert_eq!(view.state, State::Approved);
+    assert!(view.confirmed_at.is_some());
+    assert_eq!(hospital.hd4dp.waiting(), 0);
+}
+
+/// The row stands in the error report with its line; the registration keeps its values.
+#[tokio::test]
+async fn a_file_may_not_change_what_is_approved_or_deleted() {
+    let hospital = Hospital::new().await;
+    let (text, item, content) = hospital.confirmed().await;
+    let id = content.head().registration_id;
+    hospital.answer(&item, &Feedback::Approval { head: head(&item, &content, 2) }).await;
+    let changed = text.replacen(";TSO500;", ";OTHER;", 1);
+    assert_ne!(changed, text, "the sample holds the panel");
+    let (tally, errors) = hospital.upload(&changed).await;
+    assert_eq!((tally.attempted, tally.accepted, tally.rejected), (1, 0, 1));
+    assert!(errors.lines().nth(1).unwrap().starts_with("2;E18"), "{errors}");
+    let (tally, _) = hospital.upload(&text).await;
+    assert_eq!((tally.accepted, tally.unchanged, tally.rejected), (1, 1, 0));
+    assert_eq!(hospital.view(id).await.versions.len(), 1);
+
+    hospital.answer(&item, &request(&item, &content, 3, 3)).await;
+    hospital.hd4dp.delete(id, "ann").await.unwrap();
+    hospital.handed_over(2).await;
+    let (tally, _) = hospital.upload(&text).await;
+    assert_eq!((tally.accepted, tally.rejected), (0, 1));
+    assert_eq!(hospital.view(id).await.state, State::Deleted);
+}
+
+#[tokio::test]
+async fn a_reopened_registration_is_submitted_by_its_own_row() {
+    let hospital = Hospital::new().await;
+    let (text, _, content) = hospital.confirmed().await;
+    let id = content.head().registration_id;
+    assert_eq!(hospital.hd4dp.reopen(id, "ann").await.unwrap(), State::Open);
+    let (tally, _) = hospital.upload(&text).await;
+    assert_eq!((tally.accepted, tally.unchanged), (1, 0));
+    hospital.handed_over(2).await;
+}
+
+/// The deletion is made again from what is stored, byte by byte, after the broker has forgotten it.
+#[tokio::test]
+async fn a_deletion_travels_until_it_is_answered() {
+    let hospital = Hospital::new().await;
+    let (_, item, content) = hospital.confirmed().await;
+    let id = content.head().registration_id;
+    hospital.hd4dp.reopen(id, "ann").await.unwrap();
+    hospital.hd4dp.delete(id, "ann").await.unwrap();
+    let (first, deletion) = hospital.handed_over(2).await;
+    assert_eq!((deletion.head().kind, deletion.head().version), (ContentKind::Deletion, 2));
+    assert!(deletion.cells().is_empty() && deletion.attachments().is_empty());
+    assert_eq!(deletion.head().patient_tag, content.head().patient_tag);
+    assert_eq!(first.identity, item.identity);
+    assert_ne!(first.id, item.id);
+    assert_eq!(hospital.hd4dp.waiting(), 1);
+
+    let later = Hospital::with(Arc::clone(&hospital.store), 2).await;
+    let (again, _) = later.handed_over(2).await;
+    assert_eq!(again, first);
+    later.answer(&again, &status(&again, &deletion)).await;
+    later.hd4dp.answered().await;
+    let view = later.view(id).await;
+    assert_eq!(view.state, State::Deleted);
+    assert!(view.confirmed_at.is_some());
+    let deleted = Filter { status: Some(Status::Deleted), ..Filter::default() };
+    assert_eq!(later.hd4dp.list(&deleted, None, 9).await.unwrap().len(), 1);
+}
+
+#[tokio::test]
+async fn what_is_not_possible_is_refused_with_a_code() {
+    let hospital = Hospital::new().await;
+    let unknown = Uuid::from_u128(9);
+    assert_eq!(refusal(hospital.hd4dp.reopen(unknown, "ann").await), Refusal::UnknownRegistration.code());
+    assert_eq!(refusal(hospital.hd4dp.submit_again(unknown, "ann").await), "UNKNOWN_REGISTRATION");
+    assert_eq!(refusal(hospital.hd4dp.delete(unknown, "ann").await), "UNKNOWN_REGISTRATION");
+    let (_, _, content) = hospital.confirmed().await;
+    let id = content.head().registration_id;
+    let cells = hospital.view(id).await.cells;
+    assert_eq!(refusal(hospital.hd4dp.save(id, cells.clone(), Vec::new(), "ann").await), "WRONG_STATUS");
+    assert_eq!(refusal(hospital.hd4dp.submit_again(id, "ann").await), "WRONG_STATUS");
+    assert_eq!(refusal(hospital.hd4dp.delete(id, "ann").await), "WRONG_STATUS");
+    hospital.hd4dp.reopen(id, "ann").await.unwrap();
+    assert_eq!(refusal(hospital.hd4dp.reopen(id, "ann").await), "WRONG_STATUS");
+    let definition = hospital.hd4dp.definitions().get("Precision_Local_MAB").unwrap();
+    let mut other = cells;
+    let unique = definition.unique_id()[0];
+    other.iter_mut().find(|cell| cell.place.field == unique).unwrap().value = "OTHER-1".to_owned();
+    hospital.hd4dp.save(id, other, Vec::new(), "ann").await.unwrap();
+    assert_eq!(refusal(hospital.hd4dp.submit_again(id, "ann").await), "OTHER_UNIQUE_ID");
+}
