@@ -4,11 +4,12 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use broker::Delivery;
+use dcd::{Approval, Definition};
 use envelope::{B64, ItemId, KeyIdHex, Publication, Text, content_hash};
 use hd_messages::{Arrival, ArrivalItem, OutgoingFeedback, OutgoingItem, Validation, ValidationItem};
 use host::{DeadLetter, Handle, Point, Trouble, Verdict, station};
 use pseudonymised::{Pseudonym, SenderCode};
-use registration::{Content, Feedback, FeedbackHead};
+use registration::{Content, ContentKind, Feedback, FeedbackHead};
 use store::{Outcome, Passage};
 use topology::Arrow;
 
@@ -60,8 +61,8 @@ impl Arrivals {
         let pseudonym: Pseudonym = item.pseudonym.parse().map_err(|_| ItemError::Pseudonym)?;
         let sender: SenderCode = item.sender.parse().map_err(|_| ItemError::Pseudonym)?;
         let content = item.content().map_err(|_| ItemError::Content)?;
-        let unique_id = self.unique_id(&content, &pseudonym)?;
         let head = content.head();
+        let definition = self.service.definitions.exact(&head.dcd, head.dcd_version).ok_or(ItemError::UnknownDefinition)?;
         Ok(Arrived {
             item_id: item.id.uuid(),
             sender: sender.to_string(),
@@ -72,24 +73,12 @@ impl Arrivals {
             version: head.version,
             kind: head.kind,
             dcd: head.dcd.clone(),
-            unique_id,
+            dcd_version: head.dcd_version,
+            is_approved_automatically: definition.approval() == Approval::Automatic,
+            unique_id: unique_id(&definition, &content, &pseudonym),
             content: item.content.0.clone(),
             content_hash: content_hash(&item.content),
         })
-    }
-
-    /// The unique id in healthdata's form: the pseudonym stands where the hospital has the patient.
-    fn unique_id(&self, content: &Content, pseudonym: &Pseudonym) -> Result<String, ItemError> {
-        let head = content.head();
-        let definition = self.service.definitions.exact(&head.dcd, head.dcd_version).ok_or(ItemError::UnknownDefinition)?;
-        let values = definition.unique_id().iter().map(|field| {
-            if *field == definition.patient().id {
-                pseudonym.as_str()
-            } else {
-                content.value(registration::Place::of(*field)).unwrap_or_default()
-            }
-        });
-        Ok(values.collect::<Vec<_>>().join("|"))
     }
 
     fn sort(read: &Read, receptions: &[Reception]) -> Sorted {
@@ -182,6 +171,21 @@ impl Arrivals {
         };
         dead.publish(&*self.service.broker, &Arrow::ToHd4res.dead_route(None), self.service.context.clock.now()).await
     }
+}
+
+/// The unique id in healthdata's form: the pseudonym stands where the hospital has the patient. A deletion has no cells to make it of.
+fn unique_id(definition: &Definition, content: &Content, pseudonym: &Pseudonym) -> String {
+    if content.head().kind == ContentKind::Deletion {
+        return String::new();
+    }
+    let values = definition.unique_id().iter().map(|field| {
+        if *field == definition.patient().id {
+            pseudonym.as_str()
+        } else {
+            content.value(registration::Place::of(*field)).unwrap_or_default()
+        }
+    });
+    values.collect::<Vec<_>>().join("|")
 }
 
 /// The STATUS that turns the hospital's confirmation to OK.

@@ -3,15 +3,16 @@
 use std::{sync::Arc, time::Duration};
 
 use broker::Broker;
-use dcd::Definitions;
+use dcd::{Approval, Definitions};
 use envelope::{B64, Capacity, ItemId, Message, Publication, PublicationId, Source, Text};
 use hd_messages::{Validation, ValidationItem};
 use host::{Backoff, Context, Station, Trouble, Work, station::reasons};
+use tokio::sync::Notify;
 use topology::Arrow;
 
 use crate::{
     arrival::Arrivals,
-    store::{Hd4resStore, Unvalidated},
+    store::{Hd4resStore, ResearcherStore, Unvalidated},
     verdict::Verdicts,
 };
 
@@ -39,10 +40,14 @@ pub struct Hd4res {
     pub(crate) broker: Arc<dyn Broker>,
     pub(crate) store: Arc<dyn Hd4resStore>,
     pub(crate) definitions: Arc<Definitions>,
+    /// Feedback waits to be sent.
+    pub(crate) feedback_waits: Notify,
+    /// Whether some definition approves what has a clean verdict.
+    pub(crate) approves_automatically: bool,
 }
 
-/// Records that are handed to the data warehouse again in one publication.
-const PAGE: u32 = 500;
+/// Records that are handed to the data warehouse again, and feedbacks that are sent, in one publication.
+pub(crate) const PAGE: u32 = 500;
 /// Between two hand-overs of what has no verdict.
 const HAND_OVER_AGAIN_EVERY: Duration = Duration::from_secs(24 * 3600);
 
@@ -50,25 +55,44 @@ impl Hd4res {
     /// HD4RES from its parts.
     #[must_use]
     pub fn new(parts: Parts) -> Arc<Self> {
+        let approves_automatically = parts.definitions.iter().any(|definition| definition.approval() == Approval::Automatic);
         Arc::new(Self {
             source: parts.source,
             context: parts.context,
             broker: parts.hd,
             store: parts.store,
             definitions: parts.definitions,
+            feedback_waits: Notify::new(),
+            approves_automatically,
         })
+    }
+
+    /// The researcher's side of what it remembers. What changes a record goes through [`Hd4res::act`].
+    #[must_use]
+    pub fn store(&self) -> &dyn ResearcherStore {
+        self.store.researcher()
+    }
+
+    /// The registers' definitions.
+    #[must_use]
+    pub fn definitions(&self) -> &Definitions {
+        &self.definitions
     }
 
     /// What runs as long as the service does.
     pub fn works(self: &Arc<Self>) -> Vec<Work> {
         let station = |arrow: Arrow| Station::new(SERVICE, arrow.queue(None), Arc::clone(&self.broker), self.context.clone());
-        let again = Arc::clone(self);
+        let (again, sending) = (Arc::clone(self), Arc::clone(self));
         vec![
             station(Arrow::ToHd4res).work(Arc::new(Arrivals::new(Arc::clone(self)))),
             station(Arrow::Verdicts).work(Arc::new(Verdicts::new(Arc::clone(self)))),
             Work::new("hd4res handing over again", move || {
                 let service = Arc::clone(&again);
                 Box::pin(async move { service.hand_over_again().await })
+            }),
+            Work::new("hd4res sending feedback", move || {
+                let service = Arc::clone(&sending);
+                Box::pin(async move { service.send_feedback().await })
             }),
         ]
     }
@@ -80,20 +104,25 @@ impl Hd4res {
     }
 
     /// Hands over what has no verdict: at once on another broker incarnation, since what was on its way is gone, and otherwise once a
-    /// day. The hospital's resends cannot bring back what got lost behind HD4RES: it has its STATUS, and sends no more.
+    /// day. The hospital's resends cannot bring back what got lost behind HD4RES: it has its STATUS, and sends no more. Feedback that the
+    /// old incarnation confirmed may be lost as well, and is sent again.
     async fn hand_over_again(&self) {
         let (store, incarnation) = (&self.store, self.broker.incarnation());
         if self.keep_trying(|| store.is_new_incarnation(incarnation)).await {
             self.hand_over_unvalidated().await;
+            self.keep_trying(|| self.store().feedback_again()).await;
+            self.feedback_waits.notify_one();
             self.keep_trying(|| store.remember_incarnation(incarnation)).await;
         }
         loop {
             clock::sleep(&*self.context.clock, HAND_OVER_AGAIN_EVERY).await;
             self.hand_over_unvalidated().await;
+            // Whoever acted may have gone away between the commit and waking the sender.
+            self.feedback_waits.notify_one();
         }
     }
 
-    async fn keep_trying<T, E, F>(&self, mut work: impl FnMut() -> F) -> T
+    pub(crate) async fn keep_trying<T, E, F>(&self, mut work: impl FnMut() -> F) -> T
     where
         E: std::error::Error,
         F: Future<Output = Result<T, E>>,
@@ -111,6 +140,10 @@ impl Hd4res {
         }
     }
 
+    pub(crate) fn new_publication(&self) -> PublicationId {
+        PublicationId::from_uuid(envelope::IdBatch::new(self.context.chance.bytes()).next_uuid())
+    }
+
     async fn hand_over_unvalidated(&self) {
         let mut after = 0;
         loop {
@@ -119,16 +152,20 @@ impl Hd4res {
             after = last.record;
             let mut rest = page.as_slice();
             while !rest.is_empty() {
-                let mut capacity = Capacity::new(PAGE as usize);
-                let fitting = rest.iter().take_while(|one| capacity.take(one.content.len())).count().max(1);
-                let (now, later) = rest.split_at(fitting);
-                let id = PublicationId::from_uuid(envelope::IdBatch::new(self.context.chance.bytes()).next_uuid());
+                let (now, later) = rest.split_at(fitting(rest.iter().map(|one| one.content.len())));
+                let id = self.new_publication();
                 let validation = || Validation { items: now.iter().map(item).collect() };
                 self.keep_trying(|| self.publish(Arrow::ToDhw, id, validation())).await;
                 rest = later;
             }
         }
     }
+}
+
+/// How many of the contents or feedbacks of these lengths fit into one publication.
+pub(crate) fn fitting(lengths: impl Iterator<Item = usize>) -> usize {
+    let mut capacity = Capacity::new(PAGE as usize);
+    lengths.take_while(|length| capacity.take(*length)).count().max(1)
 }
 
 fn item(unvalidated: &Unvalidated) -> ValidationItem {

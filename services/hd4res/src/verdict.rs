@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use broker::Delivery;
+use clock::Timestamp;
 use envelope::Publication;
 use hd_messages::{Verdict as VerdictMessage, VerdictItem};
 use host::{DeadLetter, Handle, Point, Trouble, Verdict, station};
@@ -22,9 +23,9 @@ pub struct Verdicts {
     service: Arc<Hd4res>,
 }
 
-fn read(item: &VerdictItem) -> Result<Judged, ItemError> {
+fn read(item: &VerdictItem, at: Timestamp) -> Result<Judged, ItemError> {
     let sender: SenderCode = item.sender.parse().map_err(|_| ItemError::Pseudonym)?;
-    Ok(Judged { item_id: item.id.uuid(), sender: sender.to_string(), is_clean: item.clean })
+    Ok(Judged { item_id: item.id.uuid(), sender: sender.to_string(), is_clean: item.clean, at })
 }
 
 impl Verdicts {
@@ -34,9 +35,10 @@ impl Verdicts {
 
     async fn take(&self, publication: &Publication<VerdictMessage>) -> Result<(), Trouble> {
         let (service, context) = (&self.service, &self.service.context);
+        let at = context.clock.now();
         let (mut judged, mut bad) = (Vec::with_capacity(publication.data.items.len()), Vec::new());
         for item in &publication.data.items {
-            match read(item) {
+            match read(item, at) {
                 Ok(one) => judged.push((item, one)),
                 Err(error) => bad.push((item, error)),
             }
@@ -45,13 +47,16 @@ impl Verdicts {
             publication: publication.id.uuid(),
             step: Arrow::Verdicts.step(),
             queue: Arrow::Verdicts.queue(None).to_string(),
-            at: context.clock.now(),
+            at,
             outcome: Outcome::Arrived,
             items: judged.iter().map(|(item, _)| item.id.uuid()).collect(),
         };
         let verdicts: Vec<Judged> = judged.iter().map(|(_, one)| one.clone()).collect();
         context.reach(SERVICE, Point::BeforeCommit).await;
         let known = service.store.judge(&verdicts, std::slice::from_ref(&passage)).await?;
+        if service.approves_automatically {
+            service.feedback_waits.notify_one();
+        }
         context.reach(SERVICE, Point::AfterCommit).await;
         let unknown = judged.iter().zip(known).filter(|(_, known)| !known).map(|((item, _), _)| (*item, ItemError::UnknownItem));
         bad.extend(unknown);

@@ -102,7 +102,20 @@ pub const ARROWS: &[(&str, &[&str])] = &[
     ),
     (
         "hd4res",
-        &["broker", "clock", "dcd", "envelope", "hd-messages", "host", "pseudonymised", "registration", "store", "topology"],
+        &[
+            "broker",
+            "clock",
+            "dcd",
+            "envelope",
+            "hd-messages",
+            "host",
+            "national-number",
+            "pseudonym-shape",
+            "pseudonymised",
+            "registration",
+            "store",
+            "topology",
+        ],
     ),
     ("dhw", &["broker", "clock", "dcd", "envelope", "hd-messages", "host", "pseudonymised", "registration", "store", "topology"]),
 ];

@@ -1,5 +1,23 @@
 //! What every implementation of HD4RES's store must do: the same tests for all of them.
 
+macro_rules! contract {
+    ($($name:ident),+ $(,)?) => {
+        mod in_memory {
+            $(#[tokio::test] async fn $name() { super::$name(&$crate::store::MemoryStore::default()).await; })+
+        }
+        mod in_sqlite {
+            $(#[tokio::test] async fn $name() {
+                let folder = tempfile::tempdir().unwrap();
+                super::$name(&$crate::store::SqliteStore::open(folder.path()).await.unwrap()).await;
+            })+
+        }
+    };
+}
+
+mod alike;
+mod deletion;
+mod researcher;
+
 use super::*;
 
 fn arrived(item: u128, unique_id: &str, version: u32) -> Arrived {
@@ -13,6 +31,8 @@ fn arrived(item: u128, unique_id: &str, version: u32) -> Arrived {
         version,
         kind: ContentKind::Registration,
         dcd: "Made_Up".to_owned(),
+        dcd_version: 1,
+        is_approved_automatically: false,
         unique_id: unique_id.to_owned(),
         content: vec![item as u8; 30],
         content_hash: [item as u8; 32],
@@ -23,8 +43,16 @@ async fn receive(store: &dyn Hd4resStore, arrivals: &[Arrived]) -> Vec<Reception
     store.receive(arrivals, Timestamp::EPOCH, &|_| Vec::new()).await.unwrap()
 }
 
+fn at(second: i64) -> Timestamp {
+    Timestamp::from_micros(second * 1_000_000)
+}
+
+async fn judge(store: &dyn Hd4resStore, item: u128, is_clean: bool) {
+    assert_eq!(store.judge(&[judged(item, is_clean)], &[]).await.unwrap(), [true]);
+}
+
 fn judged(item: u128, is_clean: bool) -> Judged {
-    Judged { item_id: Uuid::from_u128(item), sender: "SA".to_owned(), is_clean }
+    Judged { item_id: Uuid::from_u128(item), sender: "SA".to_owned(), is_clean, at: at(item as i64) }
 }
 
 async fn an_arrival_is_kept_once_and_answered_each_time(store: &dyn Hd4resStore) {
@@ -87,6 +115,30 @@ async fn verdicts_on_two_versions_of_a_record_come_together(store: &dyn Hd4resSt
     }
 }
 
+/// The same where one statement would meet a record twice.
+async fn verdicts_on_two_versions_of_many_records_come_together(store: &dyn Hd4resStore) {
+    let version = |n: u128, version| Arrived {
+        registration_id: Uuid::from_u128(n),
+        ..arrived(n * 2 + u128::from(version), &n.to_string(), version)
+    };
+    let arrivals: Vec<Arrived> = (1..=60).flat_map(|n| [version(n, 1), version(n, 2)]).collect();
+    receive(store, &arrivals).await;
+    let verdicts: Vec<Judged> = arrivals.iter().rev().map(|one| judged(one.item_id.as_u128(), one.version == 1)).collect();
+    assert!(store.judge(&verdicts, &[]).await.unwrap().into_iter().all(|known| known));
+    assert!(store.unvalidated(0, 100).await.unwrap().is_empty());
+    for n in 1..=60 {
+        assert_eq!(store.status("SA", "Made_Up", &n.to_string()).await.unwrap(), Some(RecordStatus::CommentsNeeded));
+    }
+}
+
+async fn a_verdict_on_a_replaced_registration_says_nothing_of_the_new_one(store: &dyn Hd4resStore) {
+    receive(store, &[arrived(1, "U1", 3)]).await;
+    receive(store, &[Arrived { registration_id: Uuid::from_u128(10), ..arrived(2, "U1", 1) }]).await;
+    judge(store, 1, false).await;
+    assert_eq!(store.unvalidated(0, 10).await.unwrap().len(), 1);
+    assert_eq!(store.status("SA", "Made_Up", "U1").await.unwrap(), Some(RecordStatus::New));
+}
+
 async fn senders_do_not_touch_each_others_records(store: &dyn Hd4resStore) {
     let foreign = Arrived { sender: "SB".to_owned(), ..arrived(1, "U1", 1) };
     let receptions = receive(store, &[arrived(1, "U1", 1), foreign]).await;
@@ -112,16 +164,8 @@ async fn another_incarnation_is_noticed_until_it_is_remembered(store: &dyn Hd4re
     assert!(store.is_new_incarnation(Uuid::from_u128(2)).await.unwrap());
 }
 
-macro_rules! contract {
-    ($($name:ident),+ $(,)?) => {
-        mod in_memory { $(#[tokio::test] async fn $name() { super::$name(&super::MemoryStore::default()).await; })+ }
-        mod in_sqlite {
-            $(#[tokio::test] async fn $name() {
-                let folder = tempfile::tempdir().unwrap();
-                super::$name(&super::SqliteStore::open(folder.path()).await.unwrap()).await;
-            })+
-        }
-    };
+fn column(_: &str, _: u32, place: registration::Place) -> Option<String> {
+    (place.field < 9).then(|| format!("column_{}", place.field))
 }
 
 contract!(
@@ -130,6 +174,8 @@ contract!(
     an_id_with_another_content_is_refused,
     an_earlier_version_that_arrives_late_overwrites_nothing,
     verdicts_on_two_versions_of_a_record_come_together,
+    verdicts_on_two_versions_of_many_records_come_together,
+    a_verdict_on_a_replaced_registration_says_nothing_of_the_new_one,
     senders_do_not_touch_each_others_records,
     unvalidated_records_come_in_pages,
     another_incarnation_is_noticed_until_it_is_remembered,

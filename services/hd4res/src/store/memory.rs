@@ -1,5 +1,7 @@
 //! HD4RES's store in memory, for simulations and tests.
 
+mod researcher;
+
 use std::{
     collections::BTreeMap,
     sync::{Mutex, MutexGuard, PoisonError},
@@ -10,8 +12,14 @@ use clock::Timestamp;
 use store::{Itinerary, MemoryItinerary, Passage, StoreError};
 use uuid::Uuid;
 
-use super::{Arrived, Hd4resStore, Judged, PassagesOf, RecordStatus, Unvalidated};
-use crate::receive::{KnownItem, KnownRecord, Reception, receive};
+use super::{
+    Arrived, Hd4resStore, HistoryEntry, Judged, KeptComment, PassagesOf, RecordStatus, ResearcherStore, Unvalidated, author,
+    known::{Change, ItemKey, Known},
+};
+use crate::{
+    receive::Reception,
+    record::{Deed, Held, Issued, Note},
+};
 
 /// HD4RES's store in memory.
 #[derive(Default)]
@@ -20,62 +28,131 @@ pub struct MemoryStore {
     itinerary: MemoryItinerary,
 }
 
-type Key = (String, String, String);
-
 #[derive(Default)]
 struct State {
-    records: BTreeMap<Key, Record>,
-    items: BTreeMap<(Uuid, String), Item>,
+    known: Known,
+    records: BTreeMap<i64, Record>,
+    items: BTreeMap<ItemKey, Item>,
+    feedback: Vec<KeptFeedback>,
     incarnation: Option<Uuid>,
 }
 
 struct Record {
-    number: i64,
+    held: Held,
+    /// What brought the current version.
     arrived: Arrived,
-    status: RecordStatus,
-    validated_version: u32,
-    feedback_number: u64,
+    unique_id: Option<String>,
+    comments: Vec<KeptComment>,
+    history: Vec<HistoryEntry>,
 }
 
 struct Item {
-    key: Key,
+    record: i64,
     version: u32,
-    content_hash: [u8; 32],
-    status_number: u64,
+}
+
+struct KeptFeedback {
+    record: i64,
+    issued: Issued,
+    handle: Vec<u8>,
+    hospital: [u8; 8],
+    sent_at: Option<Timestamp>,
+}
+
+impl Record {
+    fn first(change: &Change<'_>, status: RecordStatus) -> Self {
+        let arrived = change.arrived;
+        let held = Held {
+            record: change.record,
+            registration_id: arrived.registration_id,
+            version: arrived.version,
+            item_id: arrived.item_id,
+            status,
+            validated_version: 0,
+            feedback_number: change.status_number,
+            is_approved_automatically: arrived.is_approved_automatically,
+        };
+        let unique_id = (change.deleted() == 0).then(|| arrived.unique_id.clone());
+        Self { held, arrived: arrived.clone(), unique_id, comments: Vec::new(), history: Vec::new() }
+    }
+
+    fn note(&mut self, note: Note, author: &str, at: Timestamp) {
+        self.history.push(HistoryEntry { at, author: author.to_owned(), note });
+    }
 }
 
 impl State {
     fn is_validated(&self, item: &Item) -> bool {
-        self.records.get(&item.key).is_some_and(|record| record.validated_version >= item.version)
+        self.records.get(&item.record).is_some_and(|record| record.held.validated_version >= item.version)
     }
 
-    fn receive(&mut self, arrived: &Arrived) -> Reception {
-        let key = (arrived.dcd.clone(), arrived.unique_id.clone(), arrived.sender.clone());
-        let item_key = (arrived.item_id, arrived.sender.clone());
-        let item = self.items.get(&item_key).map(|item| KnownItem {
-            content_hash: item.content_hash,
-            status_number: item.status_number,
-            is_validated: self.is_validated(item),
-        });
-        let record = self.records.get(&key).map(|record| KnownRecord {
-            registration_id: record.arrived.registration_id,
-            version: record.arrived.version,
-            feedback_number: record.feedback_number,
-        });
-        let reception = receive(item.as_ref(), record.as_ref(), arrived.registration_id, arrived.version, &arrived.content_hash);
-        let (Reception::New { status_number } | Reception::Older { status_number }) = reception else { return reception };
-        let next = i64::try_from(self.records.len()).unwrap_or(i64::MAX) + 1;
-        let item = Item { key: key.clone(), version: arrived.version, content_hash: arrived.content_hash, status_number };
-        self.items.insert(item_key, item);
-        if matches!(reception, Reception::New { .. }) {
-            let number = self.records.get(&key).map_or(next, |record| record.number);
-            let status = RecordStatus::on_arrival(arrived.kind);
-            let arrived = arrived.clone();
-            self.records.insert(key, Record { number, arrived, status, validated_version: 0, feedback_number: status_number });
-        } else if let Some(record) = self.records.get_mut(&key) {
-            record.feedback_number = status_number;
+    /// What is known of an item follows the verdicts, up to the moment at which its batch arrives.
+    fn know_item(&mut self, arrived: &Arrived) {
+        let key = (arrived.item_id, arrived.sender.clone());
+        let is_validated = self.items.get(&key).is_some_and(|item| self.is_validated(item));
+        if let Some(item) = self.known.items.get_mut(&key) {
+            item.is_validated = is_validated;
+        }
+    }
+
+    fn receive(&mut self, arrived: &Arrived, at: Timestamp) -> Reception {
+        let (reception, change) = self.known.receive(arrived);
+        if let Some(change) = change {
+            self.items
+                .insert((arrived.item_id, arrived.sender.clone()), Item { record: change.record, version: arrived.version });
+            self.take(&change, at);
         }
         reception
+    }
+
+    fn take(&mut self, change: &Change<'_>, at: Timestamp) {
+        if let Some(current) = change.current {
+            let status = current.note.status;
+            let record = self.records.entry(change.record).or_insert_with(|| Record::first(change, status));
+            let fresh = Record::first(change, status);
+            (record.held, record.arrived) = (fresh.held, fresh.arrived);
+            record.note(current.note, author::HOSPITAL, at);
+        } else if let Some(record) = self.records.get_mut(&change.record) {
+            record.held.feedback_number = change.status_number;
+        }
+    }
+
+    fn judge(&mut self, verdict: &Judged) -> bool {
+        let Some(item) = self.items.get(&(verdict.item_id, verdict.sender.clone())) else { return false };
+        let Some(record) = self.records.get_mut(&item.record) else { return false };
+        let number = item.record;
+        let judgement = record.held.judge(verdict.item_id, item.version, verdict.is_clean);
+        if let Some(found) = judgement.found {
+            record.note(found, author::DATA_WAREHOUSE, verdict.at);
+        }
+        if record.held.status == RecordStatus::Deleted && record.held.is_validated() {
+            record.arrived.content.clear();
+        }
+        if let Some(approval) = judgement.approval {
+            self.issue(number, approval, author::HD4RES, verdict.at);
+        }
+        self.know(number);
+        true
+    }
+
+    /// Keeps a feedback and its line of history.
+    fn issue(&mut self, number: i64, deed: Deed, author: &str, at: Timestamp) {
+        let Some(record) = self.records.get_mut(&number) else { return };
+        record.note(deed.note, author, at);
+        self.feedback.push(KeptFeedback {
+            record: number,
+            issued: deed.feedback,
+            handle: record.arrived.handle.clone(),
+            hospital: record.arrived.hospital,
+            sent_at: None,
+        });
+    }
+
+    /// What arrivals are held against follows what was done to the record.
+    fn know(&mut self, number: i64) {
+        if let (Some(record), Some(known)) = (self.records.get(&number), self.known.records.get_mut(&number)) {
+            (known.status, known.feedback_number) = (record.held.status, record.held.feedback_number);
+        }
     }
 }
 
@@ -102,42 +179,26 @@ impl Itinerary for MemoryStore {
 
 #[async_trait]
 impl Hd4resStore for MemoryStore {
-    async fn receive(
-        &self,
-        arrivals: &[Arrived],
-        _at: Timestamp,
-        passages: PassagesOf<'_>,
-    ) -> Result<Vec<Reception>, StoreError> {
+    async fn receive(&self, arrivals: &[Arrived], at: Timestamp, passages: PassagesOf<'_>) -> Result<Vec<Reception>, StoreError> {
         let mut state = self.lock();
-        let receptions: Vec<Reception> = arrivals.iter().map(|arrived| state.receive(arrived)).collect();
+        arrivals.iter().for_each(|arrived| state.know_item(arrived));
+        let receptions: Vec<Reception> = arrivals.iter().map(|arrived| state.receive(arrived, at)).collect();
         self.itinerary.append(&passages(&receptions));
         Ok(receptions)
     }
 
     async fn judge(&self, verdicts: &[Judged], passages: &[Passage]) -> Result<Vec<bool>, StoreError> {
         let mut state = self.lock();
-        let judged = verdicts.iter().map(|verdict| {
-            let Some(item) = state.items.get(&(verdict.item_id, verdict.sender.clone())) else { return false };
-            let (key, version) = (item.key.clone(), item.version);
-            let Some(record) = state.records.get_mut(&key) else { return false };
-            record.validated_version = record.validated_version.max(version);
-            if record.arrived.version == version && !verdict.is_clean {
-                record.status = RecordStatus::CommentsNeeded;
-            }
-            true
-        });
-        let judged = judged.collect();
+        let judged = verdicts.iter().map(|verdict| state.judge(verdict)).collect();
         self.itinerary.append(passages);
         Ok(judged)
     }
 
     async fn unvalidated(&self, after: i64, limit: u32) -> Result<Vec<Unvalidated>, StoreError> {
         let state = self.lock();
-        let waits = |record: &&Record| record.number > after && record.validated_version < record.arrived.version;
-        let mut waiting: Vec<&Record> = state.records.values().filter(waits).collect();
-        waiting.sort_by_key(|record| record.number);
-        let unvalidated = waiting.into_iter().take(limit as usize).map(|record| Unvalidated {
-            record: record.number,
+        let behind = state.records.range(after.saturating_add(1)..).filter(|(_, record)| !record.held.is_validated());
+        let unvalidated = behind.take(limit as usize).map(|(number, record)| Unvalidated {
+            record: *number,
             item_id: record.arrived.item_id,
             sender: record.arrived.sender.clone(),
             pseudonym: record.arrived.pseudonym.clone(),
@@ -165,7 +226,9 @@ impl Hd4resStore for MemoryStore {
 
     async fn status(&self, sender: &str, dcd: &str, unique_id: &str) -> Result<Option<RecordStatus>, StoreError> {
         let key = (dcd.to_owned(), unique_id.to_owned(), sender.to_owned());
-        Ok(self.lock().records.get(&key).map(|record| record.status))
+        let state = self.lock();
+        let record = state.known.living.get(&key).and_then(|record| state.records.get(record));
+        Ok(record.map(|record| record.held.status))
     }
 
     async fn is_new_incarnation(&self, incarnation: Uuid) -> Result<bool, StoreError> {
@@ -175,5 +238,9 @@ impl Hd4resStore for MemoryStore {
     async fn remember_incarnation(&self, incarnation: Uuid) -> Result<(), StoreError> {
         self.lock().incarnation = Some(incarnation);
         Ok(())
+    }
+
+    fn researcher(&self) -> &dyn ResearcherStore {
+        self
     }
 }

@@ -1,8 +1,10 @@
-//! What HD4RES remembers: records under pseudonyms, and every item that arrived.
+//! What HD4RES remembers: records under pseudonyms, every item that arrived, and all that the researcher said.
 
 #[cfg(test)]
 mod contract;
+mod known;
 mod memory;
+mod researcher;
 mod sqlite;
 
 use async_trait::async_trait;
@@ -13,7 +15,11 @@ use uuid::Uuid;
 
 use crate::receive::Reception;
 
+pub use crate::status::RecordStatus;
 pub use memory::MemoryStore;
+pub use researcher::{
+    Acted, ColumnOf, Filter, HistoryEntry, KeptComment, RecordRow, RecordView, ResearcherStore, UnsentFeedback, author,
+};
 pub use sqlite::SqliteStore;
 
 /// A registration that arrived, read and ready to be kept.
@@ -37,7 +43,11 @@ pub struct Arrived {
     pub kind: ContentKind,
     /// Technical name of its definition.
     pub dcd: String,
-    /// Its unique id in healthdata's form: the pseudonym stands for the patient.
+    /// Version of its definition.
+    pub dcd_version: u32,
+    /// Whether its definition approves it as soon as a verdict is clean.
+    pub is_approved_automatically: bool,
+    /// Its unique id in healthdata's form: the pseudonym stands for the patient. Empty for a deletion, whose content has no cells.
     pub unique_id: String,
     /// The encoded content.
     pub content: Vec<u8>,
@@ -54,6 +64,8 @@ pub struct Judged {
     pub sender: String,
     /// Whether nothing was found.
     pub is_clean: bool,
+    /// When HD4RES took it in.
+    pub at: Timestamp,
 }
 
 /// A record that the data warehouse has not validated yet.
@@ -71,49 +83,18 @@ pub struct Unvalidated {
     pub content: Vec<u8>,
 }
 
-/// Status of a record at HD4RES (domain sheet 4.1), as far as registrations only arrive and are validated.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum RecordStatus {
-    /// Arrived.
-    New,
-    /// The data warehouse found something; the researcher must comment.
-    CommentsNeeded,
-    /// Deleted at the hospital.
-    Deleted,
-}
-
-impl RecordStatus {
-    /// The status as it is stored and shown.
-    #[must_use]
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::New => "New",
-            Self::CommentsNeeded => "Comments needed",
-            Self::Deleted => "Deleted",
-        }
-    }
-
-    /// The status of what arrives.
-    #[must_use]
-    pub const fn on_arrival(kind: ContentKind) -> Self {
-        match kind {
-            ContentKind::Registration => Self::New,
-            ContentKind::Deletion => Self::Deleted,
-        }
-    }
-}
-
 /// Makes the passages of a batch once it is decided what each arrival is.
 pub type PassagesOf<'a> = &'a (dyn Fn(&[Reception]) -> Vec<Passage> + Sync);
 
 /// HD4RES's store. Every method is one transaction.
 #[async_trait]
 pub trait Hd4resStore: Itinerary {
-    /// Keeps what is new among the arrivals, and says of each what it is.
+    /// Keeps what is new among the arrivals, and says of each what it is. A deletion takes its registration's content away, and its own
+    /// stays until its verdict.
     async fn receive(&self, arrivals: &[Arrived], at: Timestamp, passages: PassagesOf<'_>) -> Result<Vec<Reception>, StoreError>;
 
     /// Notes verdicts; a verdict about an item that never arrived is `false`. A verdict about an earlier version than the one held
-    /// changes nothing else.
+    /// changes nothing else; a clean one about the current version also approves it where the definition says so.
     async fn judge(&self, verdicts: &[Judged], passages: &[Passage]) -> Result<Vec<bool>, StoreError>;
 
     /// Up to `limit` records behind `after` that wait for a verdict on their latest version.
@@ -128,7 +109,7 @@ pub trait Hd4resStore: Itinerary {
     /// How many records there are.
     async fn records(&self) -> Result<u64, StoreError>;
 
-    /// The status of a record.
+    /// The status of the living record of a unique id, or of one that was deleted.
     async fn status(&self, sender: &str, dcd: &str, unique_id: &str) -> Result<Option<RecordStatus>, StoreError>;
 
     /// Whether the broker's incarnation is another one than the one that was remembered last, so that what was on its way is gone.
@@ -136,4 +117,7 @@ pub trait Hd4resStore: Itinerary {
 
     /// Remembers the broker's incarnation: everything that was on its way on the one before has been sent again.
     async fn remember_incarnation(&self, incarnation: Uuid) -> Result<(), StoreError>;
+
+    /// The researcher's side.
+    fn researcher(&self) -> &dyn ResearcherStore;
 }

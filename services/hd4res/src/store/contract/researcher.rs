@@ -1,0 +1,247 @@
+//! Acts of the researcher, their feedback, and looking at records.
+
+use registration::{Comment, Feedback, Place};
+use store::Outcome;
+
+use super::*;
+use crate::{
+    record::{ActRefusal, Action},
+    status::Event,
+};
+
+const RESEARCHER: &str = "researcher";
+
+fn comment(place: Option<Place>) -> Comment {
+    Comment { place, text: "Is this right?".to_owned() }
+}
+
+fn corrections() -> Action {
+    Action::RequestCorrections(vec![comment(Some(Place::of(3))), comment(None)])
+}
+
+fn follow_up() -> Action {
+    Action::RequestFollowUp(vec![comment(None)])
+}
+
+async fn try_act(store: &dyn Hd4resStore, record: i64, action: &Action) -> Result<Acted, ActRefusal> {
+    store.researcher().act(record, action, &column, RESEARCHER, at(100)).await.unwrap()
+}
+
+async fn act(store: &dyn Hd4resStore, record: i64, action: &Action) -> Acted {
+    try_act(store, record, action).await.unwrap()
+}
+
+async fn unsent(store: &dyn Hd4resStore) -> Vec<UnsentFeedback> {
+    store.researcher().unsent(100).await.unwrap()
+}
+
+async fn send_all(store: &dyn Hd4resStore) -> usize {
+    let numbers: Vec<i64> = unsent(store).await.iter().map(|one| one.feedback).collect();
+    store.researcher().feedback_sent(&numbers, at(200), &[]).await.unwrap();
+    numbers.len()
+}
+
+async fn view(store: &dyn Hd4resStore, record: i64) -> RecordView {
+    store.researcher().view(record).await.unwrap().unwrap()
+}
+
+async fn status(store: &dyn Hd4resStore, record: i64) -> RecordStatus {
+    view(store, record).await.row.status
+}
+
+async fn a_correction_goes_its_way_and_leaves_its_traces(store: &dyn Hd4resStore) {
+    receive(store, &[arrived(1, "U1", 1)]).await;
+    judge(store, 1, false).await;
+    let acted = act(store, 1, &corrections()).await;
+    assert_eq!((acted.status, acted.version, acted.number), (RecordStatus::SendingComments, 1, 2));
+    let waiting = unsent(store).await;
+    let [feedback] = waiting.as_slice() else { panic!("{waiting:?}") };
+    assert_eq!((feedback.item_id, feedback.handle.as_slice(), feedback.hospital), (acted.item_id, &[1][..], [1; 8]));
+    let decoded = Feedback::decode(&feedback.bytes).unwrap();
+    let head = decoded.head();
+    assert_eq!((head.registration_id, head.version, head.item_id, head.number), (Uuid::from_u128(9), 1, Uuid::from_u128(1), 2));
+    assert_eq!(decoded.comments().len(), 2);
+    let passage = Passage {
+        publication: Uuid::from_u128(77),
+        step: "6 back",
+        queue: "hd4res.out".to_owned(),
+        at: at(200),
+        outcome: Outcome::Sent,
+        items: vec![feedback.item_id],
+    };
+    store.researcher().feedback_sent(&[feedback.feedback], at(200), std::slice::from_ref(&passage)).await.unwrap();
+    assert_eq!(store.passages(0, 9).await.unwrap().last().unwrap().1, passage);
+    assert!(unsent(store).await.is_empty());
+    assert_eq!(receive(store, &[arrived(2, "U1", 2)]).await, [Reception::New { status_number: 3 }]);
+    let view = view(store, 1).await;
+    let history: Vec<_> =
+        view.history.iter().map(|line| (line.author.as_str(), line.note.event, line.note.version, line.note.status)).collect();
+    assert_eq!(
+        history,
+        [
+            (author::HOSPITAL, Event::Arrived, 1, RecordStatus::New),
+            (author::DATA_WAREHOUSE, Event::Found, 1, RecordStatus::CommentsNeeded),
+            (RESEARCHER, Event::CorrectionsAsked, 1, RecordStatus::SendingComments),
+            (author::HD4RES, Event::FeedbackTakenOver, 1, RecordStatus::CorrectionsRequested),
+            (author::HOSPITAL, Event::Arrived, 2, RecordStatus::NewCorrection),
+        ]
+    );
+    assert_eq!(view.history.iter().map(|line| line.at).collect::<Vec<_>>(), [at(0), at(1), at(100), at(200), at(0)]);
+    let columns: Vec<_> = view.comments.iter().map(|one| (one.number, one.version, one.column.as_deref())).collect();
+    assert_eq!(columns, [(2, 1, Some("column_3")), (2, 1, None)]);
+    assert_eq!((view.comments[0].author.as_str(), view.comments[0].at), (RESEARCHER, at(100)));
+    assert!(!format!("{view:?}").contains("right"), "remarks are not printed");
+}
+
+async fn a_refused_act_leaves_nothing(store: &dyn Hd4resStore) {
+    receive(store, &[arrived(1, "U1", 1)]).await;
+    let before = view(store, 1).await;
+    let unknown_field = Action::RequestCorrections(vec![comment(Some(Place::of(9)))]);
+    let cases = [
+        (2, Action::Approve, "UNKNOWN_RECORD"),
+        (1, Action::Approve, "NOT_VALIDATED"),
+        (1, Action::RequestCorrections(Vec::new()), "NO_COMMENT"),
+        (1, unknown_field, "UNKNOWN_FIELD"),
+    ];
+    for (record, action, code) in cases {
+        assert_eq!(try_act(store, record, &action).await.unwrap_err().code(), code);
+    }
+    assert_eq!(view(store, 1).await, before);
+    assert!(unsent(store).await.is_empty());
+    let deletion = Arrived { kind: ContentKind::Deletion, unique_id: String::new(), ..arrived(2, "", 2) };
+    receive(store, &[deletion]).await;
+    for action in [Action::Approve, corrections(), follow_up()] {
+        assert_eq!(try_act(store, 1, &action).await.unwrap_err().code(), "WRONG_STATUS");
+    }
+}
+
+async fn an_approved_version_may_be_asked_about_and_replaced(store: &dyn Hd4resStore) {
+    receive(store, &[arrived(1, "U1", 1)]).await;
+    judge(store, 1, true).await;
+    assert_eq!(act(store, 1, &Action::Approve).await.status, RecordStatus::Approved);
+    assert_eq!(try_act(store, 1, &Action::Approve).await.unwrap_err().code(), "WRONG_STATUS");
+    assert_eq!(act(store, 1, &follow_up()).await.status, RecordStatus::FollowUpNeeded);
+    assert_eq!(send_all(store).await, 2);
+    assert_eq!(status(store, 1).await, RecordStatus::FollowUpNeeded);
+    receive(store, &[arrived(2, "U1", 2)]).await;
+    assert_eq!(status(store, 1).await, RecordStatus::NewFollowUp);
+    assert_eq!(try_act(store, 1, &Action::Approve).await.unwrap_err().code(), "NOT_VALIDATED", "the verdict was on version 1");
+    judge(store, 2, true).await;
+    act(store, 1, &Action::Approve).await;
+    receive(store, &[arrived(3, "U1", 3)]).await;
+    assert_eq!(status(store, 1).await, RecordStatus::NewCorrection);
+    // A request that is confirmed after a later version came is none about that version.
+    act(store, 1, &corrections()).await;
+    receive(store, &[arrived(4, "U1", 4)]).await;
+    send_all(store).await;
+    assert_eq!(status(store, 1).await, RecordStatus::NewCorrection);
+}
+
+async fn a_clean_verdict_approves_where_the_definition_says_so(store: &dyn Hd4resStore) {
+    let automatic = |item, unique_id: &str, version| Arrived {
+        is_approved_automatically: true,
+        registration_id: Uuid::from_u128(unique_id.len() as u128),
+        ..arrived(item, unique_id, version)
+    };
+    receive(store, &[automatic(1, "A", 1), automatic(2, "BB", 1), automatic(3, "CCC", 1), automatic(4, "CCC", 2)]).await;
+    let verdicts = [judged(1, true), judged(2, false), judged(3, true), judged(1, true)];
+    store.judge(&verdicts, &[]).await.unwrap();
+    assert_eq!(status(store, 1).await, RecordStatus::Approved);
+    assert_eq!(status(store, 2).await, RecordStatus::CommentsNeeded);
+    assert_eq!(status(store, 3).await, RecordStatus::New, "the verdict was on an earlier version");
+    let waiting = unsent(store).await;
+    let [approval] = waiting.as_slice() else { panic!("{waiting:?}") };
+    let decoded = Feedback::decode(&approval.bytes).unwrap();
+    assert_eq!((decoded.kind(), decoded.head().item_id, decoded.head().number), ("APPROVAL", Uuid::from_u128(1), 2));
+    let last = view(store, 1).await.history.pop().unwrap();
+    assert_eq!((last.author.as_str(), last.note.event), (author::HD4RES, Event::ApprovalGiven));
+    assert_eq!(receive(store, &[automatic(5, "A", 2)]).await, [Reception::New { status_number: 3 }]);
+}
+
+async fn the_last_feedback_goes_again_unless_a_later_version_answered_it(store: &dyn Hd4resStore) {
+    let of = |record: u128, item, version| Arrived {
+        registration_id: Uuid::from_u128(record),
+        ..arrived(item, &record.to_string(), version)
+    };
+    receive(store, &[of(1, 1, 1), of(2, 2, 1), of(3, 3, 1)]).await;
+    for record in [1, 1, 2, 3] {
+        act(store, record, &corrections()).await;
+    }
+    assert_eq!(store.researcher().feedback_again().await.unwrap(), 0, "all wait already");
+    assert_eq!(send_all(store).await, 4);
+    receive(store, &[of(2, 4, 2)]).await;
+    let deletion = Arrived { kind: ContentKind::Deletion, unique_id: String::new(), ..of(3, 5, 2) };
+    receive(store, &[deletion]).await;
+    assert_eq!(store.researcher().feedback_again().await.unwrap(), 1);
+    let again = unsent(store).await;
+    let numbers: Vec<u64> = again.iter().map(|one| Feedback::decode(&one.bytes).unwrap().head().number).collect();
+    assert_eq!(numbers, [3], "the last of record 1");
+    send_all(store).await;
+    assert_eq!(status(store, 1).await, RecordStatus::CorrectionsRequested);
+}
+
+/// An item id belongs to a sender, so two feedbacks may travel under one id.
+async fn feedback_under_one_item_id_is_told_apart(store: &dyn Hd4resStore) {
+    receive(store, &[arrived(1, "U1", 1), Arrived { sender: "SB".to_owned(), ..arrived(1, "U1", 1) }]).await;
+    let (one, other) = (act(store, 1, &corrections()).await, act(store, 2, &corrections()).await);
+    assert_eq!(one.item_id, other.item_id);
+    let first = unsent(store).await[0].feedback;
+    store.researcher().feedback_sent(&[first], at(200), &[]).await.unwrap();
+    assert_eq!(unsent(store).await.len(), 1);
+    assert_eq!(status(store, 1).await, RecordStatus::CorrectionsRequested);
+    assert_eq!(status(store, 2).await, RecordStatus::SendingComments);
+    assert_eq!(store.researcher().unsent(0).await.unwrap(), []);
+}
+
+async fn records_are_found_and_listed(store: &dyn Hd4resStore) {
+    let of = |item: u128, dcd: &str, sender: &str| Arrived {
+        dcd: dcd.to_owned(),
+        sender: sender.to_owned(),
+        registration_id: Uuid::from_u128(item),
+        ..arrived(item, &format!("U{}", item % 2), 1)
+    };
+    let arrivals = [of(1, "X", "SA"), of(2, "X", "SA"), of(3, "X", "SB"), of(4, "Y", "SB"), of(5, "Y", "SC")];
+    receive(store, &arrivals).await;
+    judge(store, 2, false).await;
+    let researcher = store.researcher();
+    assert_eq!(researcher.find(None, "X", "U1").await.unwrap(), [1, 3]);
+    assert_eq!(researcher.find(Some("SB"), "X", "U1").await.unwrap(), [3]);
+    assert!(researcher.find(None, "Z", "U1").await.unwrap().is_empty());
+    assert_eq!(researcher.of_registration(Uuid::from_u128(3)).await.unwrap(), Some(3));
+    assert_eq!(researcher.of_registration(Uuid::from_u128(6)).await.unwrap(), None);
+    let listed = async |dcd: Option<&str>, status, after, limit| {
+        let filter = Filter { dcd: dcd.map(str::to_owned), status };
+        let rows = researcher.list(&filter, after, limit).await.unwrap();
+        rows.iter().map(|row| row.record).collect::<Vec<_>>()
+    };
+    assert_eq!(listed(None, None, None, 9).await, [1, 2, 3, 4, 5]);
+    assert_eq!(listed(None, None, Some(2), 2).await, [3, 4]);
+    assert_eq!(listed(Some("Y"), None, None, 9).await, [4, 5]);
+    assert_eq!(listed(Some("X"), Some(RecordStatus::New), Some(1), 9).await, [3]);
+    assert_eq!(listed(None, Some(RecordStatus::CommentsNeeded), None, 9).await, [2]);
+    let view = view(store, 2).await;
+    let expected = RecordRow {
+        record: 2,
+        sender: "SA".to_owned(),
+        dcd: "X".to_owned(),
+        dcd_version: 1,
+        unique_id: Some("U0".to_owned()),
+        status: RecordStatus::CommentsNeeded,
+        registration_id: Uuid::from_u128(2),
+        version: 1,
+        is_validated: true,
+    };
+    assert_eq!((&view.row, view.pseudonym.as_str()), (&expected, "P1"));
+    assert_eq!(researcher.list(&Filter::default(), Some(1), 1).await.unwrap(), [expected]);
+    assert_eq!(researcher.view(6).await.unwrap(), None);
+}
+
+contract!(
+    a_correction_goes_its_way_and_leaves_its_traces,
+    a_refused_act_leaves_nothing,
+    an_approved_version_may_be_asked_about_and_replaced,
+    a_clean_verdict_approves_where_the_definition_says_so,
+    the_last_feedback_goes_again_unless_a_later_version_answered_it,
+    feedback_under_one_item_id_is_told_apart,
+    records_are_found_and_listed,
+);

@@ -1,0 +1,157 @@
+//! The researcher's side of the store in memory.
+
+use std::collections::BTreeSet;
+
+use async_trait::async_trait;
+use clock::Timestamp;
+use store::{Passage, StoreError};
+use uuid::Uuid;
+
+use super::{MemoryStore, Record, State};
+use crate::{
+    record::{ActRefusal, Action, columns},
+    status::RecordStatus,
+    store::{Acted, ColumnOf, Filter, KeptComment, RecordRow, RecordView, ResearcherStore, UnsentFeedback, author},
+};
+
+fn row(record: &Record) -> RecordRow {
+    let (held, arrived) = (&record.held, &record.arrived);
+    RecordRow {
+        record: held.record,
+        sender: arrived.sender.clone(),
+        dcd: arrived.dcd.clone(),
+        dcd_version: arrived.dcd_version,
+        unique_id: record.unique_id.clone(),
+        status: held.status,
+        registration_id: held.registration_id,
+        version: held.version,
+        is_validated: held.is_validated(),
+    }
+}
+
+impl State {
+    fn act(
+        &mut self,
+        number: i64,
+        action: &Action,
+        column: ColumnOf<'_>,
+        author: &str,
+        at: Timestamp,
+    ) -> Result<Acted, ActRefusal> {
+        let record = self.records.get_mut(&number).ok_or(ActRefusal::UnknownRecord)?;
+        let (dcd, dcd_version) = (record.arrived.dcd.as_str(), record.arrived.dcd_version);
+        let columns = columns(action, |place| column(dcd, dcd_version, place))?;
+        let deed = record.held.act(action)?;
+        let (number_of_feedback, version) = (deed.feedback.number, deed.feedback.version);
+        record.comments.extend(action.comments().iter().zip(columns).map(|(comment, column)| KeptComment {
+            number: number_of_feedback,
+            version,
+            column,
+            text: comment.text.clone(),
+            author: author.to_owned(),
+            at,
+        }));
+        let acted = Acted { status: deed.note.status, version, number: number_of_feedback, item_id: deed.feedback.item_id };
+        self.issue(number, deed, author, at);
+        self.know(number);
+        Ok(acted)
+    }
+
+    fn sent(&mut self, feedback: i64, at: Timestamp) {
+        let kept = usize::try_from(feedback - 1).ok().and_then(|index| self.feedback.get_mut(index));
+        let Some(kept) = kept else { return };
+        kept.sent_at = Some(at);
+        let number = kept.record;
+        if let Some(record) = self.records.get_mut(&number)
+            && let Some(note) = record.held.taken_over(kept.issued.kind, kept.issued.answers)
+        {
+            record.note(note, author::HD4RES, at);
+        }
+        self.know(number);
+    }
+
+    fn again(&mut self) -> u64 {
+        let (mut again, mut seen) = (0, BTreeSet::new());
+        for kept in self.feedback.iter_mut().rev() {
+            let Some(record) = self.records.get(&kept.record).filter(|_| seen.insert(kept.record)) else { continue };
+            let held = &record.held;
+            if held.status != RecordStatus::Deleted && held.item_id == kept.issued.answers && kept.sent_at.take().is_some() {
+                again += 1;
+            }
+        }
+        again
+    }
+}
+
+#[async_trait]
+impl ResearcherStore for MemoryStore {
+    async fn act(
+        &self,
+        record: i64,
+        action: &Action,
+        columns: ColumnOf<'_>,
+        author: &str,
+        at: Timestamp,
+    ) -> Result<Result<Acted, ActRefusal>, StoreError> {
+        Ok(self.lock().act(record, action, columns, author, at))
+    }
+
+    async fn unsent(&self, limit: u32) -> Result<Vec<UnsentFeedback>, StoreError> {
+        let state = self.lock();
+        let unsent = (1..).zip(&state.feedback).filter(|(_, kept)| kept.sent_at.is_none());
+        let unsent = unsent.take(limit as usize).map(|(feedback, kept)| UnsentFeedback {
+            feedback,
+            item_id: kept.issued.item_id,
+            handle: kept.handle.clone(),
+            hospital: kept.hospital,
+            bytes: kept.issued.bytes.clone(),
+        });
+        Ok(unsent.collect())
+    }
+
+    async fn feedback_sent(&self, feedbacks: &[i64], at: Timestamp, passages: &[Passage]) -> Result<(), StoreError> {
+        let mut state = self.lock();
+        feedbacks.iter().for_each(|feedback| state.sent(*feedback, at));
+        self.itinerary.append(passages);
+        Ok(())
+    }
+
+    async fn feedback_again(&self) -> Result<u64, StoreError> {
+        Ok(self.lock().again())
+    }
+
+    async fn find(&self, sender: Option<&str>, dcd: &str, unique_id: &str) -> Result<Vec<i64>, StoreError> {
+        let is_wanted = |record: &&Record| {
+            record.unique_id.as_deref() == Some(unique_id)
+                && record.arrived.dcd == dcd
+                && sender.is_none_or(|sender| record.arrived.sender == sender)
+        };
+        Ok(self.lock().records.values().filter(is_wanted).map(|record| record.held.record).collect())
+    }
+
+    async fn of_registration(&self, registration_id: Uuid) -> Result<Option<i64>, StoreError> {
+        let state = self.lock();
+        let held = state.records.values().map(|record| &record.held).filter(|held| held.registration_id == registration_id);
+        Ok(held.max_by_key(|held| (held.status != RecordStatus::Deleted, held.version, held.record)).map(|held| held.record))
+    }
+
+    async fn view(&self, record: i64) -> Result<Option<RecordView>, StoreError> {
+        let state = self.lock();
+        Ok(state.records.get(&record).map(|record| RecordView {
+            row: row(record),
+            pseudonym: record.arrived.pseudonym.clone(),
+            comments: record.comments.clone(),
+            history: record.history.clone(),
+        }))
+    }
+
+    async fn list(&self, filter: &Filter, after: Option<i64>, limit: u32) -> Result<Vec<RecordRow>, StoreError> {
+        let state = self.lock();
+        let is_wanted = |record: &&Record| {
+            filter.dcd.as_ref().is_none_or(|dcd| *dcd == record.arrived.dcd)
+                && filter.status.is_none_or(|status| status == record.held.status)
+        };
+        let behind = state.records.range(after.unwrap_or(0).saturating_add(1)..).map(|(_, record)| record);
+        Ok(behind.filter(is_wanted).take(limit as usize).map(row).collect())
+    }
+}

@@ -1,0 +1,171 @@
+//! The researcher's side of the store: acts, feedback, and looking at records.
+
+use std::fmt;
+
+use async_trait::async_trait;
+use clock::Timestamp;
+use registration::Place;
+use store::{Passage, StoreError};
+use uuid::Uuid;
+
+use crate::{
+    record::{ActRefusal, Action, Note},
+    status::RecordStatus,
+};
+
+/// Who stands in a record's history for what no member of staff did.
+pub mod author {
+    /// What arrives.
+    pub const HOSPITAL: &str = "hospital";
+    /// Verdicts.
+    pub const DATA_WAREHOUSE: &str = "data warehouse";
+    /// Automatic approvals and confirmed feedback.
+    pub const HD4RES: &str = "hd4res";
+}
+
+/// The column of a place in a definition of this name and version.
+pub type ColumnOf<'a> = &'a (dyn Fn(&str, u32, Place) -> Option<String> + Sync);
+
+/// What became of an act of the researcher.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Acted {
+    /// The record's status now.
+    pub status: RecordStatus,
+    /// The version that was acted on.
+    pub version: u32,
+    /// Number of the feedback.
+    pub number: u64,
+    /// The item id under which the feedback travels.
+    pub item_id: Uuid,
+}
+
+/// A feedback that the broker has not confirmed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct UnsentFeedback {
+    /// Its number in the store. An item id is one sender's, and so may come twice.
+    pub feedback: i64,
+    /// The item id under which it travels.
+    pub item_id: Uuid,
+    /// What the TTP needs to pass it back; opaque.
+    pub handle: Vec<u8>,
+    /// The id of the hospital's key.
+    pub hospital: [u8; 8],
+    /// The encoded feedback.
+    pub bytes: Vec<u8>,
+}
+
+/// A researcher's remark, as it is kept.
+#[derive(Clone, PartialEq, Eq)]
+pub struct KeptComment {
+    /// Number of the feedback that carries it.
+    pub number: u64,
+    /// The version that it is about.
+    pub version: u32,
+    /// The column that it is about; none when it is about the registration.
+    pub column: Option<String>,
+    /// What the researcher wrote.
+    pub text: String,
+    /// The role of who wrote it.
+    pub author: String,
+    /// When.
+    pub at: Timestamp,
+}
+
+impl fmt::Debug for KeptComment {
+    /// Prints no text: people write anything into a remark.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("KeptComment").field("number", &self.number).field("column", &self.column).finish_non_exhaustive()
+    }
+}
+
+/// A line of a record's history.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct HistoryEntry {
+    /// When.
+    pub at: Timestamp,
+    /// The role of who did it, or one of [`author`].
+    pub author: String,
+    /// What happened.
+    pub note: Note,
+}
+
+/// A record in a list.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RecordRow {
+    /// The record's number: what [`ResearcherStore::act`] takes, and a list continues behind.
+    pub record: i64,
+    /// The sending hospital, as the TTP calls it.
+    pub sender: String,
+    /// Technical name of its definition.
+    pub dcd: String,
+    /// Version of its definition.
+    pub dcd_version: u32,
+    /// Its unique id in healthdata's form; none for what was deleted before it arrived.
+    pub unique_id: Option<String>,
+    /// Its status.
+    pub status: RecordStatus,
+    /// The registration.
+    pub registration_id: Uuid,
+    /// The current version.
+    pub version: u32,
+    /// Whether the current version has a verdict.
+    pub is_validated: bool,
+}
+
+/// A record, with all that was said about it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RecordView {
+    /// The record.
+    pub row: RecordRow,
+    /// The patient, as the TTP calls it.
+    pub pseudonym: String,
+    /// The comments, oldest first.
+    pub comments: Vec<KeptComment>,
+    /// What happened, oldest first. A clean verdict leaves no line: it shows in `is_validated`.
+    pub history: Vec<HistoryEntry>,
+}
+
+/// Which records a list shows.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Filter {
+    /// Those of this definition only.
+    pub dcd: Option<String>,
+    /// Those of this status only.
+    pub status: Option<RecordStatus>,
+}
+
+/// The researcher's side of HD4RES's store. Every method is one transaction.
+#[async_trait]
+pub trait ResearcherStore: Send + Sync {
+    /// Acts on a record in the name of the role `author`: its new status, the feedback, the comments and the line of history, or none of it.
+    async fn act(
+        &self,
+        record: i64,
+        action: &Action,
+        columns: ColumnOf<'_>,
+        author: &str,
+        at: Timestamp,
+    ) -> Result<Result<Acted, ActRefusal>, StoreError>;
+
+    /// Up to `limit` feedbacks that the broker has not confirmed, oldest first.
+    async fn unsent(&self, limit: u32) -> Result<Vec<UnsentFeedback>, StoreError>;
+
+    /// Notes that the broker confirmed feedbacks, by their numbers in the store.
+    async fn feedback_sent(&self, feedbacks: &[i64], at: Timestamp, passages: &[Passage]) -> Result<(), StoreError>;
+
+    /// Makes the last feedback of each living record unsent again, unless a later version answered it: a broker that ended may have lost it
+    /// on its way. Says how many.
+    async fn feedback_again(&self) -> Result<u64, StoreError>;
+
+    /// The records of a unique id, of one sender or of all, oldest first.
+    async fn find(&self, sender: Option<&str>, dcd: &str, unique_id: &str) -> Result<Vec<i64>, StoreError>;
+
+    /// The record of a registration: the living one, or else its tombstone.
+    async fn of_registration(&self, registration_id: Uuid) -> Result<Option<i64>, StoreError>;
+
+    /// A record.
+    async fn view(&self, record: i64) -> Result<Option<RecordView>, StoreError>;
+
+    /// Up to `limit` records behind the record `after`.
+    async fn list(&self, filter: &Filter, after: Option<i64>, limit: u32) -> Result<Vec<RecordRow>, StoreError>;
+}

@@ -1,0 +1,234 @@
+//! The researcher's side of the store in SQLite.
+
+use std::collections::BTreeMap;
+
+use async_trait::async_trait;
+use clock::Timestamp;
+use sqlx::{AssertSqlSafe, Row, SqliteConnection, sqlite::SqliteRow};
+use store::{Passage, StoreError, bulk, itinerary};
+use uuid::Uuid;
+
+use super::{
+    SqliteStore,
+    history::{self, Line, NewFeedback},
+    id, list, moment, number, status, stored,
+    verdicts::{HELD, held, write_held},
+};
+use crate::{
+    record::{ActRefusal, Action, Held, Note, columns},
+    status::{Event, RecordStatus},
+    store::{Acted, ColumnOf, Filter, HistoryEntry, KeptComment, RecordRow, RecordView, ResearcherStore, UnsentFeedback, author},
+};
+
+/// The columns of a record that [`record_row`] reads.
+const ROW: &str = "r.id AS record, r.sender, r.dcd, r.dcd_version, r.unique_id, r.status, r.registration_id, r.version,
+    r.validated_version >= r.version AS is_validated";
+
+fn record_row(row: &SqliteRow) -> Result<RecordRow, StoreError> {
+    Ok(RecordRow {
+        record: row.try_get("record")?,
+        sender: row.try_get("sender")?,
+        dcd: row.try_get("dcd")?,
+        dcd_version: row.try_get("dcd_version")?,
+        unique_id: row.try_get("unique_id")?,
+        status: status(row)?,
+        registration_id: id(row, "registration_id")?,
+        version: row.try_get("version")?,
+        is_validated: row.try_get("is_validated")?,
+    })
+}
+
+async fn keep_comments(connection: &mut SqliteConnection, record: i64, comments: &[KeptComment]) -> Result<(), StoreError> {
+    const COMMENT: &str = "INSERT INTO comment (record, version, number, place, text, author, at)";
+    bulk::insert(connection, COMMENT, 7, "", comments, |row, comment| {
+        row.bind(record)
+            .bind(comment.version)
+            .bind(stored(comment.number))
+            .bind(&comment.column)
+            .bind(&comment.text)
+            .bind(&comment.author)
+            .bind(comment.at.as_micros())
+    })
+    .await?;
+    Ok(())
+}
+
+async fn comments(connection: &mut SqliteConnection, record: i64) -> Result<Vec<KeptComment>, StoreError> {
+    const SELECT: &str = "SELECT version, number, place, text, author, at FROM comment WHERE record = ? ORDER BY id";
+    let rows = sqlx::query(SELECT).bind(record).fetch_all(connection).await?;
+    let read = |row: &SqliteRow| {
+        Ok(KeptComment {
+            number: number(row, "number")?,
+            version: row.try_get("version")?,
+            column: row.try_get("place")?,
+            text: row.try_get("text")?,
+            author: row.try_get("author")?,
+            at: moment(row, "at")?,
+        })
+    };
+    rows.iter().map(read).collect()
+}
+
+async fn history(connection: &mut SqliteConnection, record: i64) -> Result<Vec<HistoryEntry>, StoreError> {
+    const SELECT: &str = "SELECT at, author, event, version, status FROM history WHERE record = ? ORDER BY id";
+    let rows = sqlx::query(SELECT).bind(record).fetch_all(connection).await?;
+    let read = |row: &SqliteRow| {
+        let event: Event = row.try_get::<&str, _>("event")?.parse().map_err(|_| StoreError::Damaged { what: "event" })?;
+        let note = Note { event, version: row.try_get("version")?, status: status(row)? };
+        Ok(HistoryEntry { at: moment(row, "at")?, author: row.try_get("author")?, note })
+    };
+    rows.iter().map(read).collect()
+}
+
+/// The first arrival, which is in the record's row. What was deleted before it arrived has no unique id, and its deletion came first.
+fn first_arrival(row: &SqliteRow) -> Result<HistoryEntry, StoreError> {
+    let was_tombstone = row.try_get::<Option<&str>, _>("unique_id")?.is_none();
+    let (event, status) =
+        if was_tombstone { (Event::Deleted, RecordStatus::Deleted) } else { (Event::Arrived, RecordStatus::New) };
+    let note = Note { event, version: row.try_get("first_version")?, status };
+    Ok(HistoryEntry { at: moment(row, "arrived_at")?, author: author::HOSPITAL.to_owned(), note })
+}
+
+/// Takes the confirmation of feedbacks: the records that they changed, and what for.
+async fn take_over(connection: &mut SqliteConnection, feedbacks: &str, at: Timestamp) -> Result<(), StoreError> {
+    let select = format!(
+        "SELECT f.kind, f.answers, {HELD} FROM feedback f JOIN record r ON r.id = f.record
+        WHERE f.id IN (SELECT value FROM json_each(?)) ORDER BY f.id"
+    );
+    let rows = sqlx::query(AssertSqlSafe(select)).bind(feedbacks).fetch_all(&mut *connection).await?;
+    let (mut records, mut lines): (BTreeMap<i64, Held>, Vec<Line<'_>>) = (BTreeMap::new(), Vec::new());
+    for row in &rows {
+        let found = held(row)?;
+        let record = found.record;
+        let note = records.entry(record).or_insert(found).taken_over(row.try_get("kind")?, id(row, "answers")?);
+        lines.extend(note.map(|note| Line { record, at, author: author::HD4RES, note }));
+    }
+    let changed: Vec<&Held> = lines.iter().filter_map(|line| records.get(&line.record)).collect();
+    write_held(connection, &changed).await?;
+    history::write(connection, &lines).await
+}
+
+#[async_trait]
+impl ResearcherStore for SqliteStore {
+    async fn act(
+        &self,
+        record: i64,
+        action: &Action,
+        column: ColumnOf<'_>,
+        author: &str,
+        at: Timestamp,
+    ) -> Result<Result<Acted, ActRefusal>, StoreError> {
+        let mut transaction = self.database.write().await?;
+        let select = format!("SELECT {HELD}, r.dcd, r.dcd_version FROM record r WHERE r.id = ?");
+        let row = sqlx::query(AssertSqlSafe(select)).bind(record).fetch_optional(&mut *transaction).await?;
+        let Some(row) = row else { return Ok(Err(ActRefusal::UnknownRecord)) };
+        let (dcd, dcd_version): (&str, u32) = (row.try_get("dcd")?, row.try_get("dcd_version")?);
+        let columns = match columns(action, |place| column(dcd, dcd_version, place)) {
+            Ok(columns) => columns,
+            Err(refusal) => return Ok(Err(refusal)),
+        };
+        let mut held = held(&row)?;
+        let deed = match held.act(action) {
+            Ok(deed) => deed,
+            Err(refusal) => return Ok(Err(refusal)),
+        };
+        let (note, issued) = (deed.note, deed.feedback);
+        let acted = Acted { status: note.status, version: note.version, number: issued.number, item_id: issued.item_id };
+        let kept = action.comments().iter().zip(columns).map(|(comment, column)| KeptComment {
+            number: issued.number,
+            version: note.version,
+            column,
+            text: comment.text.clone(),
+            author: author.to_owned(),
+            at,
+        });
+        let kept: Vec<KeptComment> = kept.collect();
+        write_held(&mut transaction, &[&held]).await?;
+        history::issue(&mut transaction, &[NewFeedback { record, at, author, issued }]).await?;
+        keep_comments(&mut transaction, record, &kept).await?;
+        history::write(&mut transaction, &[Line { record, at, author, note }]).await?;
+        transaction.commit().await?;
+        Ok(Ok(acted))
+    }
+
+    async fn unsent(&self, limit: u32) -> Result<Vec<UnsentFeedback>, StoreError> {
+        const SELECT: &str =
+            "SELECT id, item_id, handle, hospital, bytes FROM feedback WHERE sent_at IS NULL ORDER BY id LIMIT ?";
+        let rows = sqlx::query(SELECT).bind(limit).fetch_all(self.database.readers()).await?;
+        let read = |row: &SqliteRow| {
+            let hospital: &[u8] = row.try_get("hospital")?;
+            Ok(UnsentFeedback {
+                feedback: row.try_get("id")?,
+                item_id: id(row, "item_id")?,
+                handle: row.try_get("handle")?,
+                hospital: hospital.try_into().map_err(|_| StoreError::Damaged { what: "key id" })?,
+                bytes: row.try_get("bytes")?,
+            })
+        };
+        rows.iter().map(read).collect()
+    }
+
+    async fn feedback_sent(&self, feedbacks: &[i64], at: Timestamp, passages: &[Passage]) -> Result<(), StoreError> {
+        let mut transaction = self.database.write().await?;
+        let feedbacks = list(&feedbacks)?;
+        take_over(&mut transaction, &feedbacks, at).await?;
+        const SENT: &str = "UPDATE feedback SET sent_at = ? WHERE id IN (SELECT value FROM json_each(?))";
+        sqlx::query(SENT).bind(at.as_micros()).bind(&feedbacks).execute(&mut *transaction).await?;
+        itinerary::insert(&mut transaction, passages).await?;
+        transaction.commit().await?;
+        Ok(())
+    }
+
+    async fn feedback_again(&self) -> Result<u64, StoreError> {
+        let mut transaction = self.database.write().await?;
+        const AGAIN: &str = "UPDATE feedback SET sent_at = NULL FROM record r
+            WHERE r.id = feedback.record AND r.item_id = feedback.answers AND r.deleted = 0 AND feedback.sent_at IS NOT NULL
+            AND feedback.number = (SELECT max(f.number) FROM feedback f WHERE f.record = feedback.record)";
+        let again = sqlx::query(AGAIN).execute(&mut *transaction).await?.rows_affected();
+        transaction.commit().await?;
+        Ok(again)
+    }
+
+    async fn find(&self, sender: Option<&str>, dcd: &str, unique_id: &str) -> Result<Vec<i64>, StoreError> {
+        const SELECT: &str =
+            "SELECT id FROM record WHERE dcd = ?1 AND unique_id = ?2 AND (?3 IS NULL OR sender = ?3) ORDER BY id";
+        let records = sqlx::query_scalar(SELECT).bind(dcd).bind(unique_id).bind(sender);
+        Ok(records.fetch_all(self.database.readers()).await?)
+    }
+
+    async fn of_registration(&self, registration_id: Uuid) -> Result<Option<i64>, StoreError> {
+        const SELECT: &str =
+            "SELECT id FROM record WHERE registration_id = ? ORDER BY deleted = 0 DESC, version DESC, id DESC LIMIT 1";
+        let record = sqlx::query_scalar(SELECT).bind(registration_id.as_bytes().to_vec());
+        Ok(record.fetch_optional(self.database.readers()).await?)
+    }
+
+    async fn view(&self, record: i64) -> Result<Option<RecordView>, StoreError> {
+        // A transaction, so that comments and history are of one moment with the record.
+        let mut transaction = self.database.readers().begin().await?;
+        let select = format!(
+            "SELECT {ROW}, r.arrived_at, r.first_version, c.pseudonym FROM record r JOIN content c ON c.record = r.id WHERE r.id = ?"
+        );
+        let row = sqlx::query(AssertSqlSafe(select)).bind(record).fetch_optional(&mut *transaction).await?;
+        let Some(row) = row else { return Ok(None) };
+        let mut lines = vec![first_arrival(&row)?];
+        lines.extend(history(&mut transaction, record).await?);
+        let comments = comments(&mut transaction, record).await?;
+        Ok(Some(RecordView { row: record_row(&row)?, pseudonym: row.try_get("pseudonym")?, comments, history: lines }))
+    }
+
+    async fn list(&self, filter: &Filter, after: Option<i64>, limit: u32) -> Result<Vec<RecordRow>, StoreError> {
+        let select = format!(
+            "SELECT {ROW} FROM record r WHERE r.id > ?1 AND (?2 IS NULL OR r.dcd = ?2) AND (?3 IS NULL OR r.status = ?3)
+            ORDER BY r.id LIMIT ?4"
+        );
+        let rows = sqlx::query(AssertSqlSafe(select))
+            .bind(after.unwrap_or(0))
+            .bind(&filter.dcd)
+            .bind(filter.status.map(RecordStatus::as_str))
+            .bind(limit)
+            .fetch_all(self.database.readers())
+            .await?;
+        rows.iter().map(record_row).collect()
+    }
+}
