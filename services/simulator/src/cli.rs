@@ -6,7 +6,11 @@ use clap::{Args, Parser, Subcommand};
 use dcd::{DefinitionError, Definitions, Language};
 use topology::Nihdi;
 
-use crate::{broker_choice::BrokerChoice, commands, output};
+use crate::{
+    broker_choice::BrokerChoice,
+    commands::{self, life::Act},
+    output,
+};
 
 /// The healthdata.be route from hospital to researcher, all of it in one process: registrations go through the seven published steps,
 /// pseudonymised on the way, and their confirmations come back. All data are fictitious.
@@ -54,6 +58,28 @@ pub enum Command {
         after_help = "Examples:\n  precision serve --org 00000196 00000295 --store /var/lib/precision\n  precision serve --config precision.toml"
     )]
     Serve(commands::serve::ServeArgs),
+    /// Lists registrations, as the hospital and as healthdata see them
+    #[command(after_help = "Example:\n  precision list --store out/store --dcd Precision_Local_MAB --json")]
+    List(commands::life::ListArgs),
+    /// Shows one registration with its comments and history, as both sides see it
+    #[command(after_help = "Example:\n  precision status --store out/store 018f3c2e-0000-8000-8000-000000000001")]
+    Status(commands::life::OneArgs),
+    /// Submits a file's registrations, or a registration that was reopened or needs corrections
+    #[command(
+        after_help = "Examples:\n  precision submit --store out/store --dcd Precision_Local_MAB --org 00000196 --file corrected.csv\n  precision submit --store out/store 018f3c2e-0000-8000-8000-000000000001"
+    )]
+    Submit(commands::life::SubmitArgs),
+    /// The researcher asks the hospital for corrections, or for further fields
+    #[command(
+        after_help = "Example:\n  precision correct --store out/store 018f3c2e-0000-8000-8000-000000000001 --comment 'stage=Is IV right?'"
+    )]
+    Correct(commands::life::CorrectArgs),
+    /// The researcher approves a registration that the data warehouse has validated
+    Approve(commands::life::OneArgs),
+    /// The hospital takes a submitted registration back into its hands
+    Reopen(commands::life::OneArgs),
+    /// The hospital deletes an open registration, or one that needs corrections; healthdata keeps a tombstone
+    Delete(commands::life::OneArgs),
     /// Makes and shows the parties' keys
     #[command(subcommand)]
     Keys(commands::keys::KeysCommand),
@@ -170,6 +196,10 @@ impl Command {
             Self::Run(args) => args.json,
             Self::Check(args) => args.json,
             Self::Bench(args) => args.json,
+            Self::List(args) => args.there.json,
+            Self::Status(args) | Self::Approve(args) | Self::Reopen(args) | Self::Delete(args) => args.there.json,
+            Self::Submit(args) => args.there.json,
+            Self::Correct(args) => args.one.there.json,
             _ => false,
         }
     }
@@ -183,6 +213,13 @@ fn execute(cli: Cli) -> anyhow::Result<Ended> {
         Command::Generate(args) => commands::generate::generate(&args, &definitions),
         Command::Check(args) => commands::check::check(&args, &definitions),
         Command::Serve(args) => in_runtime(commands::serve::serve(args, definitions)),
+        Command::List(args) => in_runtime(commands::life::list(args, definitions)),
+        Command::Status(args) => in_runtime(commands::life::status(args, definitions)),
+        Command::Submit(args) => in_runtime(commands::life::submit(args, definitions)),
+        Command::Correct(args) => in_runtime(commands::life::correct(args, definitions)),
+        Command::Approve(args) => in_runtime(commands::life::act(args, Act::Approve, definitions)),
+        Command::Reopen(args) => in_runtime(commands::life::act(args, Act::Reopen, definitions)),
+        Command::Delete(args) => in_runtime(commands::life::act(args, Act::Delete, definitions)),
         Command::Keys(command) => commands::keys::keys(&command),
         Command::Topology(command) => in_runtime(commands::topology::topology(command)),
         Command::Dcd(command) => commands::dcd::dcd(&command, &definitions),

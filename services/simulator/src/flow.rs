@@ -5,6 +5,7 @@ use std::{collections::BTreeMap, sync::Arc, time::Duration};
 use broker::{Broker, BrokerError};
 use clock::Clock;
 use hd4dp::Hd4dp;
+use hd4res::Hd4res;
 use host::supervise;
 use store::StoreError;
 use tokio::{sync::oneshot, task::JoinHandle};
@@ -50,6 +51,7 @@ pub enum Ending {
 /// Watches a flow from outside: whether anything is on its way, and whether anything moves.
 pub struct Watch {
     hd4dp: BTreeMap<Nihdi, Arc<Hd4dp>>,
+    hd4res: Arc<Hd4res>,
     queues: Vec<(QueueName, Arc<dyn Broker>)>,
     clock: Arc<dyn Clock>,
 }
@@ -62,7 +64,12 @@ impl Watch {
     #[must_use]
     pub fn over(installation: &Installation, clock: &Arc<dyn Clock>) -> Self {
         let hospitals: Vec<Nihdi> = installation.hd4dp.keys().copied().collect();
-        Self { hd4dp: installation.hd4dp.clone(), queues: queues(&installation.zones, hospitals), clock: Arc::clone(clock) }
+        Self {
+            hd4dp: installation.hd4dp.clone(),
+            hd4res: Arc::clone(&installation.hd4res),
+            queues: queues(&installation.zones, hospitals),
+            clock: Arc::clone(clock),
+        }
     }
 
     /// Waits until the flow is at rest, or nothing moved for `patience`.
@@ -96,7 +103,11 @@ impl Watch {
         for hd4dp in self.hd4dp.values() {
             sight.unsent += u64::from(!hd4dp.store().unanswered(Uuid::nil(), false, 1).await?.is_empty());
         }
+        let feedback_out = Arrow::FeedbackOut.queue(None);
         for (queue, broker) in &self.queues {
+            if *queue == feedback_out {
+                sight.unsent += self.hd4res.store().unsent(1).await?.len() as u64;
+            }
             match broker.depth(queue).await {
                 Ok(depth) => sight.publications.push(depth.ready + depth.unacked),
                 Err(BrokerError::UnknownQueue(_)) => {}

@@ -96,6 +96,8 @@ pub struct Plan<'a> {
 pub struct Installation {
     /// HD4DP of each hospital.
     pub hd4dp: BTreeMap<Nihdi, Arc<Hd4dp>>,
+    /// HD4RES.
+    pub hd4res: Arc<Hd4res>,
     /// The data warehouse.
     pub dhw: Arc<Dhw>,
     /// The stores.
@@ -169,7 +171,7 @@ impl Installation {
         add(ehbox_hd::SERVICE, client.works());
         add(hd4res::SERVICE, hd4res.works());
         add(dhw::service::SERVICE, dhw.works());
-        Ok(Self { hd4dp: BTreeMap::new(), dhw, stores: stores.clone(), zones: zones.clone(), works })
+        Ok(Self { hd4dp: BTreeMap::new(), hd4res, dhw, stores: stores.clone(), zones: zones.clone(), works })
     }
 
     async fn add_hospital(&mut self, plan: &Plan<'_>, nihdi: Nihdi) -> Result<(), InstallationError> {

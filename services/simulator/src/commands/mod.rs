@@ -7,6 +7,8 @@ pub mod demo;
 pub mod files;
 pub mod generate;
 pub mod keys;
+pub mod life;
+pub mod life_view;
 pub mod run;
 pub mod serve;
 pub mod session;

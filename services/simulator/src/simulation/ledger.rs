@@ -9,7 +9,7 @@ use async_trait::async_trait;
 use clock::Timestamp;
 use hd4res::{
     receive::Reception,
-    store::{Arrived, Hd4resStore, Judged, MemoryStore, PassagesOf, RecordStatus, Unvalidated},
+    store::{Arrived, Hd4resStore, Judged, MemoryStore, PassagesOf, RecordStatus, ResearcherStore, Unvalidated},
 };
 use store::{Itinerary, Passage, StoreError};
 use uuid::Uuid;
@@ -126,6 +126,10 @@ impl Hd4resStore for Ledger {
 
     async fn status(&self, sender: &str, dcd: &str, unique_id: &str) -> Result<Option<RecordStatus>, StoreError> {
         self.store.status(sender, dcd, unique_id).await
+    }
+
+    fn researcher(&self) -> &dyn ResearcherStore {
+        self.store.researcher()
     }
 
     async fn is_new_incarnation(&self, incarnation: Uuid) -> Result<bool, StoreError> {

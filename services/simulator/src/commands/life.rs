@@ -1,0 +1,400 @@
+//! `precision list`, `status`, `submit`, `correct`, `approve`, `reopen`, `delete`: the life of a registration, for scripts.
+//!
+//! Each command opens the installation of a store, does one thing in the name of a hospital or a researcher, and ends when nothing is on
+//! its way any more. What it prints shows each side's own view.
+
+use std::{
+    path::{Path, PathBuf},
+    sync::Arc,
+    time::Duration,
+};
+
+use anyhow::Context as _;
+use clap::Args;
+use clock::{Clock, SystemClock};
+use dcd::{Definitions, Language};
+use hd4dp::upload::{CsvFile, upload};
+use hd4res::Action;
+use registration::{Comment, Place};
+use serde::Serialize;
+use topology::Nihdi;
+use uuid::Uuid;
+
+use super::{
+    find,
+    life_view::{Both, both, page},
+    run::explain,
+    session::{Prepared, Session, Wanted, folders},
+};
+use crate::{
+    broker_choice::BrokerChoice,
+    cli::{Ended, hospital},
+    flow::{Ending, Watch},
+    installation::Tuning,
+    output,
+};
+
+/// Where the installation is, and how to answer.
+#[derive(Debug, Clone, Args)]
+pub struct There {
+    /// Folder of the stores, as `run` or `serve` left it
+    #[arg(long, value_name = "DIR")]
+    pub store: PathBuf,
+    /// Folder of the keys; `keys` in the store by default
+    #[arg(long, value_name = "DIR")]
+    pub keys: Option<PathBuf>,
+    /// `embedded`, or the address of a RabbitMQ
+    #[arg(long, default_value = "embedded", value_name = "embedded|amqp://…")]
+    pub broker: BrokerChoice,
+    /// Seconds to wait for a flow in which nothing moves
+    #[arg(long, default_value_t = 60, value_name = "S")]
+    pub timeout: u64,
+    /// Print one JSON object
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// What `list` takes.
+#[derive(Debug, Args)]
+pub struct ListArgs {
+    /// The installation
+    #[command(flatten)]
+    pub there: There,
+    /// Only this register
+    #[arg(long, value_name = "NAME")]
+    dcd: Option<String>,
+    /// Only this hospital
+    #[arg(long, value_name = "NIHDI", value_parser = hospital)]
+    org: Option<Nihdi>,
+    /// Registrations at most
+    #[arg(long, default_value_t = 100, value_name = "N")]
+    limit: u32,
+    /// Continue behind this registration
+    #[arg(long, value_name = "REGISTRATION")]
+    after: Option<Uuid>,
+}
+
+/// What the commands about one registration take.
+#[derive(Debug, Args)]
+pub struct OneArgs {
+    /// The installation
+    #[command(flatten)]
+    pub there: There,
+    /// The registration's id, as `list` shows it
+    #[arg(value_name = "REGISTRATION")]
+    registration: Uuid,
+    /// Who does it, for the history: a role or a user name of the staff, never a patient's
+    #[arg(long, default_value = "precision", value_name = "NAME")]
+    by: String,
+}
+
+/// What `correct` takes.
+#[derive(Debug, Args)]
+pub struct CorrectArgs {
+    /// The registration
+    #[command(flatten)]
+    pub one: OneArgs,
+    /// What should be corrected; with COLUMN= in front it stands at that field. May be given several times
+    #[arg(long = "comment", required = true, value_name = "[COLUMN=]TEXT")]
+    comments: Vec<String>,
+    /// Ask for further fields (follow-up) instead of corrections
+    #[arg(long)]
+    follow_up: bool,
+}
+
+/// What `submit` takes.
+#[derive(Debug, Args)]
+pub struct SubmitArgs {
+    /// The installation
+    #[command(flatten)]
+    pub there: There,
+    /// A registration that was reopened, or needs corrections
+    #[arg(value_name = "REGISTRATION", required_unless_present = "file", conflicts_with = "file")]
+    registration: Option<Uuid>,
+    /// A CSV file of new, corrected or followed-up registrations
+    #[arg(long, value_name = "FILE.csv", requires_all = ["dcd", "org"])]
+    file: Option<PathBuf>,
+    /// The file's register
+    #[arg(long, value_name = "NAME")]
+    dcd: Option<String>,
+    /// The hospital
+    #[arg(long, value_name = "NIHDI", value_parser = hospital)]
+    org: Option<Nihdi>,
+    /// Folder of the success and the error report; beside the file by default
+    #[arg(long, value_name = "DIR")]
+    reports: Option<PathBuf>,
+    /// Who does it, for the history
+    #[arg(long, default_value = "precision", value_name = "NAME")]
+    by: String,
+}
+
+/// One act on one registration.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Act {
+    /// The researcher approves.
+    Approve,
+    /// The hospital reopens.
+    Reopen,
+    /// The hospital deletes.
+    Delete,
+}
+
+impl There {
+    /// The hospitals that have a store here.
+    fn hospitals(&self) -> anyhow::Result<Vec<Nihdi>> {
+        let failed = || format!("read the store {}", self.store.display());
+        let mut hospitals = Vec::new();
+        for entry in std::fs::read_dir(&self.store).with_context(failed)? {
+            let name = entry.with_context(failed)?.file_name();
+            let number = name.to_str().and_then(|name| name.strip_prefix("hd4dp-")?.strip_suffix(".sqlite"));
+            hospitals.extend(number.and_then(|number| number.parse::<Nihdi>().ok()));
+        }
+        anyhow::ensure!(!hospitals.is_empty(), "find a hospital in the store {}", self.store.display());
+        hospitals.sort_unstable();
+        Ok(hospitals)
+    }
+
+    async fn open(&self, definitions: Definitions) -> anyhow::Result<Session> {
+        self.open_with(definitions, None).await
+    }
+
+    /// Opens the installation, with one more hospital where that is new.
+    async fn open_with(&self, definitions: Definitions, more: Option<Nihdi>) -> anyhow::Result<Session> {
+        let mut hospitals = if more.is_some() && !self.store.exists() { Vec::new() } else { self.hospitals()? };
+        hospitals.extend(more.filter(|more| !hospitals.contains(more)));
+        let (store, keys) = folders(Some(&self.store), self.keys.as_ref(), &self.store);
+        let wanted = Wanted {
+            hospitals: &hospitals,
+            store: &store,
+            keys: &keys,
+            broker: &self.broker,
+            definitions: Arc::new(definitions),
+            tuning: Tuning::default(),
+        };
+        let prepared = Prepared::open(&wanted).await?;
+        let broker = prepared.broker(&wanted).await?;
+        prepared.start(wanted, broker).await
+    }
+
+    async fn rest(&self, session: &Session) -> anyhow::Result<Ending> {
+        let watch = Watch::over(&session.installation, &session.clock);
+        Ok(watch.until_rest(Duration::from_secs(self.timeout.max(1))).await?)
+    }
+
+    /// Waits until the flow is at rest, prints `answer` of then, and closes.
+    async fn finish(&self, session: Session, registration: Uuid) -> anyhow::Result<Ended> {
+        let ending = self.rest(&session).await?;
+        let answer = both(&session, registration).await?.context("find the registration")?;
+        session.close(ending == Ending::AtRest).await;
+        self.print(&answer, |answer| answer.lines());
+        Ok(self.ended(ending))
+    }
+
+    fn ended(&self, ending: Ending) -> Ended {
+        if ending == Ending::AtRest {
+            return Ended::Well;
+        }
+        output::complain(format!("precision: nothing moved for {} seconds; gave up", self.timeout));
+        Ended::Failed
+    }
+
+    fn print<T: Serialize>(&self, answer: &T, lines: impl Fn(&T) -> Vec<String>) {
+        if self.json {
+            output::say(serde_json::to_string(answer).unwrap_or_default());
+        } else {
+            lines(answer).iter().for_each(output::say);
+        }
+    }
+}
+
+/// A page of registrations as both sides see them.
+#[derive(Debug, Serialize)]
+struct Listing {
+    registrations: Vec<Both>,
+}
+
+impl Listing {
+    fn lines(&self) -> Vec<String> {
+        let heading = ["registration", "hospital", "register", "version", "hospital sees", "healthdata sees"];
+        let mut rows = vec![heading.map(str::to_owned).to_vec()];
+        rows.extend(self.registrations.iter().map(Both::row));
+        vec![output::table(&rows, &[3]).trim_end().to_owned()]
+    }
+}
+
+/// Runs `list`.
+///
+/// # Errors
+///
+/// What keeps the installation from being opened.
+pub async fn list(args: ListArgs, definitions: Definitions) -> anyhow::Result<Ended> {
+    let dcd = args.dcd.as_deref().map(|name| find(&definitions, name)).transpose()?;
+    let session = args.there.open(definitions).await?;
+    let ending = args.there.rest(&session).await?;
+    let dcd = dcd.map(|definition| definition.name().to_owned());
+    let registrations = page(&session, args.org, dcd, args.after, args.limit).await?;
+    session.close(ending == Ending::AtRest).await;
+    args.there.print(&Listing { registrations }, Listing::lines);
+    Ok(args.there.ended(ending))
+}
+
+/// Runs `status`.
+///
+/// # Errors
+///
+/// An unknown registration, or what keeps the installation from being opened.
+pub async fn status(args: OneArgs, definitions: Definitions) -> anyhow::Result<Ended> {
+    let session = args.there.open(definitions).await?;
+    args.there.finish(session, args.registration).await
+}
+
+/// Runs `approve`, `reopen` or `delete`.
+///
+/// # Errors
+///
+/// A refusal with its code, an unknown registration, or what keeps the installation from being opened.
+pub async fn act(args: OneArgs, act: Act, definitions: Definitions) -> anyhow::Result<Ended> {
+    let session = args.there.open(definitions).await?;
+    let id = args.registration;
+    let done = match act {
+        Act::Approve => ask(&session, id, &Action::Approve, &args.by).await,
+        Act::Reopen => at_hospital(&session, id, async |hd4dp| refused(hd4dp.reopen(id, &args.by).await)).await,
+        Act::Delete => at_hospital(&session, id, async |hd4dp| refused(hd4dp.delete(id, &args.by).await)).await,
+    };
+    settle(&args.there, session, id, done).await
+}
+
+/// Runs `correct`.
+///
+/// # Errors
+///
+/// As [`act`], or a comment on an unknown column.
+pub async fn correct(args: CorrectArgs, definitions: Definitions) -> anyhow::Result<Ended> {
+    let OneArgs { there, registration, by } = args.one;
+    let session = there.open(definitions).await?;
+    let done = async {
+        let comments = comments(&session, registration, &args.comments).await?;
+        let action = if args.follow_up { Action::RequestFollowUp(comments) } else { Action::RequestCorrections(comments) };
+        ask(&session, registration, &action, &by).await
+    };
+    let done = done.await;
+    settle(&there, session, registration, done).await
+}
+
+/// Runs `submit`.
+///
+/// # Errors
+///
+/// As [`act`]; or a file that is not the register's.
+pub async fn submit(args: SubmitArgs, definitions: Definitions) -> anyhow::Result<Ended> {
+    if let Some(id) = args.registration {
+        let session = args.there.open(definitions).await?;
+        let done = at_hospital(&session, id, async |hd4dp| refused(hd4dp.submit_again(id, &args.by).await)).await;
+        return settle(&args.there, session, id, done).await;
+    }
+    let (Some(path), Some(name), Some(org)) = (&args.file, &args.dcd, args.org) else {
+        anyhow::bail!("submit without a registration or a file");
+    };
+    let definition = find(&definitions, name)?;
+    let beside = path.parent().unwrap_or(Path::new("")).to_path_buf();
+    let reports = args.reports.clone().unwrap_or(beside);
+    let today = SystemClock.now().date();
+    let file = CsvFile::open(path, &definition, today).map_err(|error| anyhow::anyhow!(explain(&error, Language::English)))?;
+    let session = args.there.open_with(definitions, Some(org)).await?;
+    let hd4dp = session.installation.hd4dp.get(&org).context("find the hospital")?;
+    let taken = upload(hd4dp, &definition, file, &reports, Language::English, async |_| {}).await;
+    let upload = taken.map_err(|error| anyhow::anyhow!(explain(&error, Language::English)))?;
+    let ending = args.there.rest(&session).await?;
+    let tally = hd4dp.store().tally(upload).await?;
+    let mut registrations = Vec::new();
+    for item in hd4dp.store().uploaded(upload, None, UPLOADED_MAX).await? {
+        registrations.extend(both(&session, item.registration_id).await?);
+    }
+    session.close(ending == Ending::AtRest).await;
+    let rejected = tally.rejected;
+    let submitted = Submitted { attempted: tally.attempted, accepted: tally.accepted, rejected, registrations };
+    args.there.print(&submitted, Submitted::lines);
+    Ok(match args.there.ended(ending) {
+        Ended::Well if rejected > 0 => Ended::Rejected,
+        ended => ended,
+    })
+}
+
+/// Registrations that the answer to a file shows at most; `list` shows them all.
+const UPLOADED_MAX: u32 = 100;
+
+#[derive(Debug, Serialize)]
+struct Submitted {
+    attempted: u64,
+    accepted: u64,
+    rejected: u64,
+    registrations: Vec<Both>,
+}
+
+impl Submitted {
+    fn lines(&self) -> Vec<String> {
+        let mut lines = vec![format!("{} rows: {} accepted, {} rejected", self.attempted, self.accepted, self.rejected)];
+        let rows: Vec<Vec<String>> = self.registrations.iter().map(Both::row).collect();
+        lines.extend(rows.iter().map(|row| row.join("  ")));
+        lines
+    }
+}
+
+/// Ends a command: with both sides' view when it was `done`, else with what was in the way.
+async fn settle(there: &There, session: Session, registration: Uuid, done: anyhow::Result<()>) -> anyhow::Result<Ended> {
+    if let Err(error) = done {
+        session.close(true).await;
+        return Err(error);
+    }
+    there.finish(session, registration).await
+}
+
+/// Does something at the hospital that has the registration.
+async fn at_hospital(
+    session: &Session,
+    registration: Uuid,
+    work: impl AsyncFnOnce(&hd4dp::Hd4dp) -> anyhow::Result<()>,
+) -> anyhow::Result<()> {
+    for hd4dp in session.installation.hd4dp.values() {
+        if hd4dp.registration(registration).await?.is_some() {
+            return work(hd4dp).await;
+        }
+    }
+    anyhow::bail!("find the registration (UNKNOWN_REGISTRATION)")
+}
+
+fn refused<T>(done: Result<T, hd4dp::LifeError>) -> anyhow::Result<()> {
+    match done {
+        Ok(_) => Ok(()),
+        Err(hd4dp::LifeError::Refused(refusal)) => {
+            Err(anyhow::Error::new(refusal).context(format!("do so ({})", refusal.code())))
+        }
+        Err(error) => Err(error.into()),
+    }
+}
+
+/// Does something at HD4RES to the record that holds the registration.
+async fn ask(session: &Session, registration: Uuid, action: &Action, by: &str) -> anyhow::Result<()> {
+    let hd4res = &session.installation.hd4res;
+    let record = hd4res.store().of_registration(registration).await?.context("find the record (UNKNOWN_RECORD)")?;
+    match hd4res.act(record, action, by).await? {
+        Ok(_) => Ok(()),
+        Err(refusal) => Err(anyhow::Error::new(refusal).context(format!("do so ({})", refusal.code()))),
+    }
+}
+
+/// `COLUMN=TEXT` or `TEXT`. What stands before the first `=` is a column only if the record's definition has it.
+async fn comments(session: &Session, registration: Uuid, texts: &[String]) -> anyhow::Result<Vec<Comment>> {
+    let hd4res = &session.installation.hd4res;
+    let record = hd4res.store().of_registration(registration).await?.context("find the record (UNKNOWN_RECORD)")?;
+    let view = hd4res.store().view(record).await?.context("find the record (UNKNOWN_RECORD)")?;
+    let definition = hd4res.definitions().exact(&view.row.dcd, view.row.dcd_version).context("find the definition")?;
+    let comment = |text: &String| {
+        let at_field = text.split_once('=').and_then(|(column, text)| Some((definition.field_no(column)?, text)));
+        match at_field {
+            Some((field, text)) => Comment { place: Some(Place::of(field)), text: text.to_owned() },
+            None => Comment { place: None, text: text.clone() },
+        }
+    };
+    Ok(texts.iter().map(comment).collect())
+}
