@@ -312,6 +312,14 @@ mod tests {
 
     use super::*;
 
+    /// The store in SQLite notes clean verdicts without reading the records.
+    #[test]
+    fn a_clean_verdict_changes_no_status() {
+        for status in RecordStatus::ALL {
+            assert_eq!(next(status, Event::Validated), Next::Stays, "{status}");
+        }
+    }
+
     #[test]
     fn names_read_back_and_are_no_others() {
         for status in RecordStatus::ALL {

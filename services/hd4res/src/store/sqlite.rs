@@ -135,9 +135,14 @@ impl Hd4resStore for SqliteStore {
 
     async fn judge(&self, verdicts: &[Judged], passages: &[Passage]) -> Result<Vec<bool>, StoreError> {
         let mut transaction = self.database.write().await?;
-        let mut judging = verdicts::load(&mut transaction, verdicts).await?;
-        let known = verdicts.iter().map(|verdict| judging.judge(verdict)).collect();
-        verdicts::write(&mut transaction, &judging).await?;
+        let known = if verdicts::note_clean(&mut transaction, verdicts).await? {
+            vec![true; verdicts.len()]
+        } else {
+            let mut judging = verdicts::load(&mut transaction, verdicts).await?;
+            let known = verdicts.iter().map(|verdict| judging.judge(verdict)).collect();
+            verdicts::write(&mut transaction, &judging).await?;
+            known
+        };
         itinerary::insert(&mut transaction, passages).await?;
         transaction.commit().await?;
         Ok(known)

@@ -42,6 +42,25 @@ pub(super) fn held(row: &SqliteRow) -> Result<Held, StoreError> {
     })
 }
 
+/// Notes a batch in which every verdict is a clean one on a living record's current version, with nothing to approve: most batches are.
+/// Such a verdict changes no status, so the records need not be read. `false` when there is another verdict among them; those that were noted
+/// are judged again then, to the same end.
+pub(super) async fn note_clean(connection: &mut SqliteConnection, verdicts: &[Judged]) -> Result<bool, StoreError> {
+    if !verdicts.iter().all(|verdict| verdict.is_clean) {
+        return Ok(false);
+    }
+    const HEAD: &str = "WITH judged (id, sender) AS (";
+    // A record has one current item, so it is met once.
+    const UPDATE: &str = ") UPDATE record SET validated_version = record.version
+        FROM judged JOIN item i ON i.id = judged.id AND i.sender = judged.sender
+        WHERE record.id = i.record AND record.item_id = i.id AND record.automatic = 0 AND record.deleted = 0";
+    let noted = bulk::insert(connection, HEAD, 2, UPDATE, verdicts, |row, verdict| {
+        row.bind(&verdict.item_id.as_bytes()[..]).bind(&verdict.sender)
+    })
+    .await?;
+    Ok(noted == verdicts.len() as u64)
+}
+
 /// What a batch of verdicts is about.
 pub(super) async fn load(connection: &mut SqliteConnection, verdicts: &[Judged]) -> Result<Judging, StoreError> {
     let mut judging = Judging { items: BTreeMap::new(), records: BTreeMap::new(), lines: Vec::new(), approvals: Vec::new() };
