@@ -15,6 +15,7 @@ use clock::{SystemClock, sleep, timeout};
 use dcd::Definitions;
 use dhw::{DhwStore, Registers};
 use hd4dp::store::{Hd4dpStore, UploadId};
+use live::{programs, repository};
 use tempfile::TempDir;
 use testkit::Node;
 use tokio::process::{Child, Command};
@@ -141,26 +142,6 @@ async fn until(what: &str, mut reached: impl AsyncFnMut() -> Result<bool>) -> Re
         .await
         .unwrap_or_else(|_| Err(anyhow::anyhow!("too late")))
         .with_context(|| what.to_owned())
-}
-
-/// The folder of the programs, which are built as this test was.
-async fn programs() -> Result<PathBuf> {
-    let own = std::env::current_exe()?;
-    let folder = own.ancestors().nth(2).context("find the folder that the programs are built in")?;
-    let mut building = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
-    building.args(["build", "--quiet", "--bins"]);
-    for package in ["hd4dp", "ehbox-hco", "ehealth-ttp", "ehbox-hd", "hd4res", "dhw", "simulator"] {
-        building.args(["--package", package]);
-    }
-    if folder.ends_with("release") {
-        building.arg("--release");
-    }
-    ensure!(building.current_dir(repository()).status().await?.success(), "the services cannot be built");
-    Ok(folder.to_path_buf())
-}
-
-fn repository() -> &'static Path {
-    Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/../.."))
 }
 
 fn replaced(text: &str, from: &str, to: &str) -> Result<String> {

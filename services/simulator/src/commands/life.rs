@@ -366,9 +366,7 @@ async fn at_hospital(
 fn refused<T>(done: Result<T, hd4dp::LifeError>) -> anyhow::Result<()> {
     match done {
         Ok(_) => Ok(()),
-        Err(hd4dp::LifeError::Refused(refusal)) => {
-            Err(anyhow::Error::new(refusal).context(format!("do so ({})", refusal.code())))
-        }
+        Err(hd4dp::LifeError::Refused(refusal)) => Err(anyhow::anyhow!("{refusal} ({})", refusal.code())),
         Err(error) => Err(error.into()),
     }
 }
@@ -379,7 +377,7 @@ async fn ask(session: &Session, registration: Uuid, action: &Action, by: &str) -
     let record = hd4res.store().of_registration(registration).await?.context("find the record (UNKNOWN_RECORD)")?;
     match hd4res.act(record, action, by).await? {
         Ok(_) => Ok(()),
-        Err(refusal) => Err(anyhow::Error::new(refusal).context(format!("do so ({})", refusal.code()))),
+        Err(refusal) => Err(anyhow::anyhow!("{refusal} ({})", refusal.code())),
     }
 }
 
