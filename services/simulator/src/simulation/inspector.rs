@@ -17,6 +17,7 @@ use super::{
     Violation,
     laboratory::{CANARY_OF_CONTENT, CANARY_OF_IDENTITY},
     op::Service,
+    weather::Weather,
 };
 
 /// A publication as it was handed to the broker.
@@ -103,11 +104,14 @@ impl Inspector {
         }
     }
 
-    fn inspect(&self, at: Timestamp, by: Service, route: &Route, payload: &[u8]) {
+    /// Returns the items of the publication.
+    fn inspect(&self, at: Timestamp, by: Service, route: &Route, payload: &[u8]) -> Vec<Uuid> {
         let mut state = self.lock();
         if let Err(violation) = state.inspect(at, by, route, payload) {
             state.complaint.get_or_insert(violation);
+            return Vec::new();
         }
+        state.published.last().map_or_else(Vec::new, |published| published.items.clone())
     }
 }
 
@@ -215,12 +219,15 @@ pub(super) struct Line {
     pub(super) broker: Arc<EmbeddedBroker>,
     pub(super) inspector: Arc<Inspector>,
     pub(super) clock: SimulatedClock,
+    pub(super) weather: Weather,
 }
 
 #[async_trait]
 impl Broker for Line {
     async fn publish(&self, route: &Route, payload: Payload) -> Result<(), PublishError> {
-        self.inspector.inspect(self.clock.now(), self.service, route, &payload);
+        let items = self.inspector.inspect(self.clock.now(), self.service, route, &payload);
+        // What becomes of it is decided before the broker makes anybody wait.
+        self.weather.announce(items);
         self.broker.publish(route, payload).await
     }
 

@@ -10,7 +10,8 @@ use broker::Broker;
 use futures_util::FutureExt;
 use hd4dp::{
     resend,
-    store::{Known, Sending},
+    status::{State, Status},
+    store::{Known, Sending, UploadId},
 };
 use store::{Outcome, Passage, StoreError};
 use topology::Arrow;
@@ -18,6 +19,7 @@ use uuid::Uuid;
 
 use super::{
     Violation, World,
+    desk::Desk,
     op::{Hospital, Register, RowName},
     violation::{broken, ensure},
 };
@@ -26,7 +28,7 @@ use crate::tally;
 const PAGE: u32 = 10_000;
 
 /// In memory nothing makes wait.
-fn at_once<T>(answer: impl Future<Output = Result<T, StoreError>>) -> Result<T, Violation> {
+pub(super) fn at_once<T>(answer: impl Future<Output = Result<T, StoreError>>) -> Result<T, Violation> {
     let answer = answer.now_or_never().ok_or_else(|| Violation::new("a store in memory made wait"))?;
     answer.map_err(broken("ask a store"))
 }
@@ -120,7 +122,7 @@ impl World {
         Ok(self.registrations(hospital)?.get(&registration).and_then(|versions| versions.get(&version)).copied())
     }
 
-    fn hd4dp_store(&self, hospital: Hospital) -> Result<&dyn hd4dp::store::Hd4dpStore, Violation> {
+    pub(super) fn hd4dp_store(&self, hospital: Hospital) -> Result<&dyn hd4dp::store::Hd4dpStore, Violation> {
         let nihdi = self.laboratory.hospitals.get(&hospital);
         let stores = nihdi.and_then(|nihdi| self.stores.hospitals.get(nihdi));
         stores.map(|stores| &*stores.hd4dp).ok_or_else(|| Violation::new("a hospital has no store"))
@@ -130,7 +132,8 @@ impl World {
     fn registrations(&self, hospital: Hospital) -> Result<BTreeMap<Uuid, Versions>, Violation> {
         let store = self.hd4dp_store(hospital)?;
         let mut registrations: BTreeMap<Uuid, Versions> = BTreeMap::new();
-        for upload in self.desks.get(&hospital).map(|desk| desk.begun()).unwrap_or_default() {
+        let uploads = self.desks.get(&hospital).map(|desk| desk.begun()).unwrap_or_default();
+        for upload in uploads.into_iter().chain([UploadId::BY_HAND]) {
             for item in at_once(store.uploaded(upload, None, PAGE))? {
                 registrations.entry(item.registration_id).or_default().insert(item.version, item.item_id);
             }
@@ -150,6 +153,7 @@ impl World {
         let records = at_once(self.stores.hd4res.records())?;
         ensure(records == self.ledger.records(), || format!("HD4RES holds {records} records, not {}", self.ledger.records()))?;
         self.read_itineraries()?;
+        self.check_lives()?;
         self.check_dhw()
     }
 
@@ -182,7 +186,10 @@ impl World {
             }
             let Some((version, item)) = versions.last_key_value() else { continue };
             let is_confirmed = at_once(store.is_confirmed(*item))? == Some(true);
-            ensure(is_confirmed || outbox.get(registration) == Some(version), || {
+            let latest = at_once(store.latest(*registration, self.now()))?;
+            // Nobody waits for the answer to what was reopened.
+            let is_open = latest.is_some_and(|latest| latest.state == State::Open);
+            ensure(is_confirmed || is_open || outbox.get(registration) == Some(version), || {
                 format!(
                     "version {version} of {registration} at {hospital:?} is out of sight: neither confirmed nor in the outbox"
                 )
@@ -207,6 +214,10 @@ impl World {
         let seen = match (&passage.outcome, passage.step) {
             (Outcome::Arrived, "6") => Some(&mut self.model.arrived),
             (Outcome::Validated, _) => Some(&mut self.model.validated),
+            (Outcome::Arrived, step) if step == Arrow::ToHd4dp.step() && service.starts_with(hd4dp::SERVICE) => {
+                self.model.heard.extend(&passage.items);
+                None
+            }
             (Outcome::DeadLettered(code), _) => {
                 let forged = passage.items.iter().all(|item| self.model.forged.contains(item));
                 return ensure(forged, || format!("{service} sets {:?} aside: {code}", passage.items));
@@ -222,13 +233,18 @@ impl World {
 
     /// Versions never go back.
     fn check_dhw(&mut self) -> Result<(), Violation> {
-        let now = self.at_dhw()?;
+        let (now, mut gone) = (self.at_dhw()?, self.model.gone.clone());
         for (row, before) in &self.model.at_dhw {
             let revision = now.get(row);
-            ensure(revision.is_some_and(|revision| revision >= before), || {
+            let is_deleted = revision.is_none() && self.known(*row)?.is_some_and(|known| known.status == Some(Status::Deleted));
+            ensure(is_deleted || revision.is_some_and(|revision| revision >= before), || {
                 format!("row {row} went from revision {before} back to {revision:?} in the data warehouse")
             })?;
+            gone.extend(is_deleted.then_some(*row));
         }
+        let back = now.keys().find(|row| gone.contains(row));
+        ensure(back.is_none(), || format!("deleted rows came back into the data warehouse: {back:?}"))?;
+        self.model.gone = gone;
         self.model.at_dhw = now;
         Ok(())
     }
@@ -267,10 +283,16 @@ impl World {
         for row in self.model.revisions.keys().filter(|row| !given_up.contains(row)) {
             match self.known(*row)? {
                 None => unfinished.push(format!("row {row} is not taken in")),
-                Some(known) if !known.confirmed => unfinished.push(format!("row {row} is not confirmed")),
+                Some(known) if !known.confirmed && !self.is_open(*row)? => unfinished.push(format!("row {row} is not confirmed")),
                 Some(_) => {}
             }
         }
+        for (service, screen) in &self.screens {
+            if !screen.is_clear() {
+                unfinished.push(format!("a deed at {service:?}"));
+            }
+        }
+        unfinished.extend(self.feedback_on_the_way(given_up)?);
         let unvalidated = at_once(self.stores.hd4res.unvalidated(0, PAGE))?.len();
         if unvalidated > 0 {
             unfinished.push(format!("{unvalidated} records without a verdict"));
@@ -292,15 +314,21 @@ impl World {
             let is_explained = dead == 0 || (arrow == Arrow::ToHd4dp && !self.model.forged.is_empty());
             ensure(is_explained, || format!("{dead} dead letters on {arrow:?}"))?;
         }
-        for (row, revision) in self.model.revisions.iter().filter(|(row, _)| !given_up.contains(row)) {
-            let at_dhw = self.model.at_dhw.get(row);
-            ensure(at_dhw == Some(revision), || format!("row {row} is at revision {revision}, in the warehouse at {at_dhw:?}"))?;
+        let taken = self.desks.values().flat_map(Desk::taken);
+        for (row, revision) in taken.filter(|(row, _)| !given_up.contains(row)) {
+            let at_dhw = self.model.at_dhw.get(&row).copied();
+            let is_right = match self.revision_held(row)? {
+                None => at_dhw.is_none(),
+                Some((held, is_sent)) => held == revision && (at_dhw == Some(revision) || !is_sent),
+            };
+            ensure(is_right, || format!("row {row} is at revision {revision}, in the warehouse at {at_dhw:?}"))?;
         }
         for (hospital, hd4dp) in &self.hd4dp {
             let (counted, waiting) = (hd4dp.waiting(), at_once(hd4dp.store().waiting())?);
             ensure(counted == waiting, || format!("{hospital:?} counts {counted} that wait, and {waiting} do"))?;
         }
-        self.check_verdict(given_up)
+        self.check_verdict(given_up)?;
+        self.check_agreement(given_up)
     }
 
     /// The verdict that people are shown says the same.
@@ -308,12 +336,16 @@ impl World {
         let mut uploads = Vec::new();
         for (hospital, desk) in &self.desks {
             let Some(nihdi) = self.laboratory.hospitals.get(hospital) else { continue };
-            uploads.extend(desk.begun().into_iter().map(|upload| (*nihdi, upload)));
+            uploads.extend(desk.begun().into_iter().chain([UploadId::BY_HAND]).map(|upload| (*nihdi, upload)));
         }
         let items = at_once(tally::items(&self.stores, &uploads))?;
         let summary = at_once(tally::summary(&self.stores, &uploads, &items, &tally::Marks::new(), Duration::ZERO))?;
         let wrong = summary.lost + summary.unexpected + summary.duplicated + summary.dead_lettered;
-        let pending = if given_up.is_empty() { summary.pending } else { 0 };
+        let mut is_pending = !given_up.is_empty();
+        for row in self.model.revisions.keys() {
+            is_pending |= self.is_open(*row)?;
+        }
+        let pending = if is_pending { 0 } else { summary.pending };
         ensure(wrong + pending == 0, || format!("at rest the verdict is {summary:?}"))
     }
 }

@@ -129,6 +129,11 @@ impl Laboratory {
         self.sheet(register).map(|sheet| &sheet.definition)
     }
 
+    /// The field that a simulation writes a row's name and revision into.
+    pub(super) fn comment_of(&self, register: Register) -> Result<Option<Place>, Violation> {
+        Ok(self.definition(register)?.field_no(register.comment()).map(Place::of))
+    }
+
     /// Who a row is about, as its hospital knows it.
     pub(super) fn identity(&self, row: RowName) -> Result<Identity, Violation> {
         let secrets = self.secrets.get(&row.hospital).ok_or_else(|| Violation::new("a hospital has no secrets"))?;

@@ -11,6 +11,7 @@ use hd4res::{
     receive::Reception,
     store::{Arrived, Hd4resStore, Judged, MemoryStore, PassagesOf, RecordStatus, ResearcherStore, Unvalidated},
 };
+use registration::ContentKind;
 use store::{Itinerary, Passage, StoreError};
 use uuid::Uuid;
 
@@ -28,7 +29,10 @@ struct Seen {
     /// The version that each registration of a sender has.
     versions: BTreeMap<(String, Uuid), u32>,
     items: BTreeSet<(String, Uuid)>,
-    records: BTreeSet<(String, String, String)>,
+    /// The living record of each registration of a sender: definition and unique id.
+    living: BTreeMap<(String, Uuid), (String, String)>,
+    /// Registrations of a sender that were deleted, known before or not.
+    deleted: BTreeSet<(String, Uuid)>,
     complaint: Option<Violation>,
 }
 
@@ -48,7 +52,10 @@ impl Ledger {
 
     /// How many records there must be.
     pub(super) fn records(&self) -> u64 {
-        self.seen().records.len() as u64
+        let seen = self.seen();
+        // Two registrations of a sender under one unique id are one record; a tombstone is its registration's own.
+        let living: BTreeSet<_> = seen.living.iter().map(|((sender, _), id)| (sender, id)).collect();
+        (living.len() + seen.deleted.len()) as u64
     }
 }
 
@@ -65,8 +72,20 @@ impl Seen {
         if !matches!(reception, Reception::New { .. }) {
             return;
         }
-        self.records.insert((arrived.dcd.clone(), arrived.unique_id.clone(), arrived.sender.clone()));
         let registration = (arrived.sender.clone(), arrived.registration_id);
+        if self.deleted.contains(&registration) {
+            self.complain(format!("HD4RES took something of registration {} behind its tombstone", arrived.registration_id));
+        }
+        match arrived.kind {
+            ContentKind::Registration => {
+                self.living.insert(registration.clone(), (arrived.dcd.clone(), arrived.unique_id.clone()));
+            }
+            // It has no unique id.
+            ContentKind::Deletion => {
+                self.living.remove(&registration);
+                self.deleted.insert(registration.clone());
+            }
+        }
         let before = self.versions.insert(registration, arrived.version);
         if before.is_some_and(|before| before >= arrived.version) {
             let (id, version) = (arrived.registration_id, arrived.version);

@@ -24,11 +24,11 @@ use super::{
 /// through when its faults end.
 const MINUTES_MAX: u32 = 8 * 24 * 60;
 
-/// The list of a seed: 4 to 12 operations. It begins and ends with an upload, so that faults and crashes find something to happen to.
+/// The list of a seed: 4 to 18 operations. It begins and ends with an upload, so that faults and crashes find something to happen to.
 #[must_use]
 pub fn of_seed(seed: u64) -> Vec<Op> {
     let mut draw = Draw { source: ChaCha8Rng::seed_from_u64(seed), minutes: 0 };
-    let between = 1 + draw.below(9);
+    let between = 1 + draw.below(15);
     let mut ops = vec![draw.upload()];
     ops.extend((0..between).map(|_| draw.op()));
     ops.extend([draw.upload(), Op::Minutes(1)]);
@@ -68,17 +68,31 @@ impl Draw {
 
     fn op(&mut self) -> Op {
         match self.below(100) {
-            0..20 => self.upload(),
-            20..42 => Op::Minutes(self.minutes()),
-            42..55 => Op::Steps(u16::try_from(1 + self.number(300)).unwrap_or(1)),
-            55..67 => Op::Crash { service: self.service(), point: self.one(&Point::ALL, Point::AfterCommit) },
-            67..74 => Op::Kill(self.service()),
-            74..77 => Op::Down(self.service()),
-            77..79 => Op::Up(self.service()),
-            79..94 => Op::Once { arrow: self.arrow(), fault: self.fault() },
-            94..96 => Op::CutBroker,
-            96..98 => Op::LoseBroker,
-            _ => Op::Forge(self.hospital()),
+            0..12 => self.upload(),
+            12..28 => Op::Minutes(self.minutes()),
+            28..37 => Op::Steps(u16::try_from(1 + self.number(300)).unwrap_or(1)),
+            37..45 => Op::Crash { service: self.service(), point: self.one(&Point::ALL, Point::AfterCommit) },
+            45..49 => Op::Kill(self.service()),
+            49..51 => Op::Down(self.service()),
+            51..53 => Op::Up(self.service()),
+            53..64 => Op::Once { arrow: self.arrow(), fault: self.fault() },
+            64..65 => Op::CutBroker,
+            65..67 => Op::LoseBroker,
+            67..69 => Op::Forge(self.hospital()),
+            _ => self.deed(),
+        }
+    }
+
+    /// Few registrations, so that one list does several things to one of them.
+    fn deed(&mut self) -> Op {
+        let (hospital, number) = (self.hospital(), self.one(&[0, 0, 0, 1, 2], 0));
+        match self.below(7) {
+            0 => Op::Reopen { hospital, number },
+            1 => Op::SubmitAgain { hospital, number },
+            2 => Op::Delete { hospital, number },
+            3 => Op::Approve { hospital, number },
+            4 | 5 => Op::RequestCorrections { hospital, number },
+            _ => Op::RequestFollowUp { hospital, number },
         }
     }
 
@@ -192,7 +206,7 @@ mod tests {
         for seed in 0..2_000 {
             let ops = of_seed(seed);
             assert_eq!(ops, of_seed(seed));
-            assert!((4..=12).contains(&ops.len()));
+            assert!((4..=18).contains(&ops.len()));
             let minutes: u32 = ops.iter().map(|op| if let Op::Minutes(minutes) = op { *minutes } else { 0 }).sum();
             assert!(minutes <= MINUTES_MAX + 1);
         }

@@ -8,10 +8,12 @@
 //! - [`op`]: what can happen.
 //! - [`laboratory`]: what worlds share: keys, definitions, rows.
 //! - [`world`]: services that run, crash and start again; time that passes.
-//! - `desk`, `trap`, `weather`, `forge`: uploads, crashes, the broker's faults, false answers.
-//! - `inspector`, `ledger`, `invariants`: every publication is looked into, every reception noted, every promise checked.
+//! - `desk`, `deeds`: uploads, and what people do to a registration afterwards.
+//! - `trap`, `weather`, `forge`: crashes, the broker's faults, false answers.
+//! - `inspector`, `ledger`, `invariants`, `lives`: every publication is looked into, every reception noted, every promise checked.
 //! - [`list`]: lists by seed, and the shortest list that fails the same way.
 
+mod deeds;
 mod desk;
 mod forge;
 mod inspector;
@@ -19,6 +21,7 @@ mod invariants;
 pub mod laboratory;
 mod ledger;
 pub mod list;
+mod lives;
 mod model;
 pub mod op;
 mod trap;
@@ -26,7 +29,11 @@ mod violation;
 mod weather;
 pub mod world;
 
-pub use hd4dp::store::Sending;
+pub use hd4dp::{
+    status::{Confirmation, State},
+    store::Sending,
+};
+pub use hd4res::status::RecordStatus;
 pub use host::Point;
 pub use inspector::Published;
 pub use laboratory::{Laboratory, ROWS};

@@ -20,6 +20,12 @@ pub(super) struct Model {
     pub(super) validated: BTreeSet<Uuid>,
     /// The revision of each row that the data warehouse was last seen with.
     pub(super) at_dhw: BTreeMap<RowName, u32>,
+    /// Rows that were deleted, and that the data warehouse has had and has no more.
+    pub(super) gone: BTreeSet<RowName>,
+    /// The versions of each row that its hospital and HD4RES were last seen with.
+    pub(super) versions: BTreeMap<RowName, (u32, u32)>,
+    /// Items of feedback that a hospital's HD4DP took in.
+    pub(super) heard: BTreeSet<Uuid>,
 }
 
 impl Model {

@@ -181,6 +181,49 @@ pub enum Op {
         /// How many.
         count: u8,
     },
+    /// A person at the hospital reopens a registration. As with all that follow: the `number`-th of the hospital's rows that were taken in,
+    /// modulo how many there are; nothing happens when there is none, or when the status does not allow it.
+    Reopen {
+        /// Whose.
+        hospital: Hospital,
+        /// Which.
+        number: u8,
+    },
+    /// A person at the hospital submits a registration again, with the values that it has.
+    SubmitAgain {
+        /// Whose.
+        hospital: Hospital,
+        /// Which.
+        number: u8,
+    },
+    /// A person at the hospital deletes a registration.
+    Delete {
+        /// Whose.
+        hospital: Hospital,
+        /// Which.
+        number: u8,
+    },
+    /// A researcher approves a registration.
+    Approve {
+        /// Whose.
+        hospital: Hospital,
+        /// Which.
+        number: u8,
+    },
+    /// A researcher asks for corrections of a registration.
+    RequestCorrections {
+        /// Whose.
+        hospital: Hospital,
+        /// Which.
+        number: u8,
+    },
+    /// A researcher asks for a follow-up of a registration.
+    RequestFollowUp {
+        /// Whose.
+        hospital: Hospital,
+        /// Which.
+        number: u8,
+    },
     /// So many tasks are polled at the present moment, in the order of the seed; what is under way stays under way.
     Steps(u16),
     /// So many minutes pass; with 0 everything happens that can happen at the present moment.

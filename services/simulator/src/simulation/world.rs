@@ -13,12 +13,14 @@ use clock::{
 };
 use futures_util::FutureExt;
 use hd4dp::Hd4dp;
+use hd4res::Hd4res;
 use host::{Backoff, Chance, Context, Work};
 use topology::{Nihdi, Topology, Zone};
 use uuid::Uuid;
 
 use super::{
     Laboratory, Op, Violation,
+    deeds::{self, Deed, Progress, Screen, Wish},
     desk::{Desk, Upload},
     forge,
     inspector::{Inspector, Line, Published},
@@ -49,7 +51,7 @@ pub struct World {
     pub(super) chance: Arc<Chance>,
     pub(super) broker: Arc<EmbeddedBroker>,
     brokers: u128,
-    weather: Weather,
+    pub(super) weather: Weather,
     trap: Arc<Trap>,
     pub(super) inspector: Arc<Inspector>,
     pub(super) ledger: Arc<Ledger>,
@@ -58,6 +60,8 @@ pub struct World {
     crashes: u64,
     pub(super) hd4dp: BTreeMap<Hospital, Arc<Hd4dp>>,
     pub(super) desks: BTreeMap<Hospital, Desk>,
+    hd4res: Option<Arc<Hd4res>>,
+    pub(super) screens: BTreeMap<Service, Screen>,
     pub(super) model: Model,
 }
 
@@ -97,6 +101,8 @@ impl World {
             crashes: 0,
             hd4dp: BTreeMap::new(),
             desks: Hospital::ALL.into_iter().map(|hospital| (hospital, Desk::default())).collect(),
+            hd4res: None,
+            screens: BTreeMap::new(),
             model: Model::default(),
         };
         for service in Service::ALL {
@@ -124,6 +130,12 @@ impl World {
         match op {
             Op::Submit { hospital, register, first, count } => self.upload(hospital, register, first, count, false)?,
             Op::Change { hospital, register, first, count } => self.upload(hospital, register, first, count, true)?,
+            Op::Reopen { hospital, number } => self.wish(Deed::Reopen, hospital, number)?,
+            Op::SubmitAgain { hospital, number } => self.wish(Deed::SubmitAgain, hospital, number)?,
+            Op::Delete { hospital, number } => self.wish(Deed::Delete, hospital, number)?,
+            Op::Approve { hospital, number } => self.wish(Deed::Approve, hospital, number)?,
+            Op::RequestCorrections { hospital, number } => self.wish(Deed::RequestCorrections, hospital, number)?,
+            Op::RequestFollowUp { hospital, number } => self.wish(Deed::RequestFollowUp, hospital, number)?,
             Op::Steps(steps) => {
                 self.attend()?;
                 self.executor.run_steps(u64::from(steps));
@@ -223,6 +235,11 @@ impl World {
         self.attend().map(drop)
     }
 
+    fn wish(&mut self, deed: Deed, hospital: Hospital, number: u8) -> Result<(), Violation> {
+        self.screens.entry(deed.place(hospital)).or_default().put(Wish { deed, hospital, number });
+        self.attend().map(drop)
+    }
+
     fn forge(&mut self, hospital: Hospital) -> Result<(), Violation> {
         if let Some(forgery) = forge::forgery(self, hospital)? {
             let broker = Arc::clone(&self.broker);
@@ -257,6 +274,7 @@ impl World {
             broker: Arc::clone(&self.broker),
             inspector: Arc::clone(&self.inspector),
             clock: self.clock.clone(),
+            weather: self.weather.clone(),
         });
         let plan = Plan {
             hospitals: &hospitals,
@@ -283,6 +301,9 @@ impl World {
         {
             self.hd4dp.extend(installation.hd4dp.remove(nihdi).map(|hd4dp| (hospital, hd4dp)));
         }
+        if service == Service::Hd4res {
+            self.hd4res = Some(installation.hd4res);
+        }
         Ok(())
     }
 
@@ -297,6 +318,12 @@ impl World {
             }
             self.hd4dp.remove(&hospital);
         }
+        if service == Service::Hd4res {
+            self.hd4res = None;
+        }
+        if let Some(screen) = self.screens.get_mut(&service) {
+            screen.break_off();
+        }
     }
 
     fn crash(&mut self, service: Service) -> Result<(), Violation> {
@@ -309,6 +336,7 @@ impl World {
         let running: Vec<Service> = self.running.keys().copied().collect();
         running.iter().for_each(|service| self.stop(*service));
         self.brokers += 1;
+        self.weather.begin_anew();
         let hospitals: Vec<Nihdi> = self.laboratory.hospitals.values().copied().collect();
         self.broker = new_broker(&self.clock, &hospitals, &self.weather, self.brokers);
         running.into_iter().try_for_each(|service| self.start(service))
@@ -350,7 +378,7 @@ impl World {
         }
     }
 
-    /// Restarts who crashed and lets the next uploads begin; whether there was anything to do.
+    /// Restarts who crashed and lets the next uploads and deeds begin; whether there was anything to do.
     fn attend(&mut self) -> Result<bool, Violation> {
         let caught = self.trap.caught();
         let mut is_busy = !caught.is_empty();
@@ -361,6 +389,45 @@ impl World {
             let Some(hd4dp) = self.hd4dp.get(hospital) else { continue };
             is_busy |= desk.next(&self.laboratory, hd4dp, |work| self.executor.spawn(work))?;
         }
+        let places: Vec<Service> = self.screens.keys().copied().filter(|service| self.is_running(*service)).collect();
+        for service in places {
+            is_busy |= self.attend_screen(service)?;
+        }
         Ok(is_busy)
+    }
+
+    /// Lets the next deed begin; it dies with its service.
+    fn attend_screen(&mut self, service: Service) -> Result<bool, Violation> {
+        let Some(wish) = self.screens.get_mut(&service).map_or(Ok(None), Screen::next)? else { return Ok(false) };
+        let Some((row, registration)) = self.named(wish)? else { return Ok(true) };
+        let progress = Progress::default();
+        let work = match (service, &self.hd4res) {
+            (Service::Hd4dp(hospital), _) => {
+                let hd4dp = self.hd4dp.get(&hospital).cloned();
+                hd4dp.map(|hd4dp| deeds::at_hospital(hd4dp, wish.deed, registration, Arc::clone(&progress)))
+            }
+            (_, Some(hd4res)) => {
+                let comment_on = self.laboratory.comment_of(row.register)?;
+                let (hd4res, progress) = (Arc::clone(hd4res), Arc::clone(&progress));
+                Some(deeds::at_hd4res(hd4res, wish.deed, registration, comment_on, progress))
+            }
+            _ => None,
+        };
+        if let Some(work) = work {
+            let task = self.executor.spawn(work);
+            self.running.entry(service).or_default().push(task);
+            self.screens.entry(service).or_default().begin(progress);
+        }
+        Ok(true)
+    }
+
+    /// The registration that a wish is about, if its hospital has taken in any.
+    fn named(&self, wish: Wish) -> Result<Option<(RowName, Uuid)>, Violation> {
+        let mut all = Vec::new();
+        for row in self.model.rows_of(wish.hospital) {
+            all.extend(self.known(row)?.map(|known| (row, known.registration_id)));
+        }
+        let at = usize::from(wish.number).checked_rem(all.len());
+        Ok(at.and_then(|at| all.get(at).copied()))
     }
 }

@@ -1,0 +1,193 @@
+//! The life of a registration behind its first STATUS: corrections, approvals, follow-ups, deletions. At rest both sides agree.
+
+use flow::{ROW, world};
+use simulator::simulation::{
+    Arrow, Confirmation,
+    Fault::{Delay, Lose},
+    Hospital::North,
+    Op::{self, Approve, Delete, LoseBroker, Minutes, Once, Reopen, RequestCorrections, RequestFollowUp, SubmitAgain},
+    RecordStatus, Service, State, Violation, World,
+};
+
+const HOUR: u32 = 60;
+const OK: State = State::Submitted(Confirmation::Ok);
+
+const REOPEN: Op = Reopen { hospital: North, number: 0 };
+const SUBMIT_AGAIN: Op = SubmitAgain { hospital: North, number: 0 };
+const DELETE: Op = Delete { hospital: North, number: 0 };
+const APPROVE: Op = Approve { hospital: North, number: 0 };
+const ASK: Op = RequestCorrections { hospital: North, number: 0 };
+const ASK_MORE: Op = RequestFollowUp { hospital: North, number: 0 };
+
+/// Each test runs on these seeds.
+const SEEDS: [u64; 4] = [1, 2, 3, 4];
+
+fn stands(world: &World, here: State, there: RecordStatus) -> Result<(), Violation> {
+    let standing = world.standing(ROW)?;
+    let right = (Some(here), Some(there));
+    if standing == right { Ok(()) } else { Err(Violation::new(format!("it stands {standing:?}, not {right:?}"))) }
+}
+
+/// A world for each seed.
+fn on_each_seed(test: impl Fn(World) -> Result<World, Violation>) -> Result<(), Violation> {
+    SEEDS.into_iter().try_for_each(|seed| test(world(seed)?)?.come_to_rest())
+}
+
+#[test]
+fn a_correction_goes_there_and_back_until_it_is_approved() -> Result<(), Violation> {
+    on_each_seed(|mut world| {
+        world.run([ROW.submit(), Minutes(1)])?;
+        stands(&world, OK, RecordStatus::New)?;
+        world.run([ASK, Minutes(1)])?;
+        stands(&world, State::CorrectionsNeeded, RecordStatus::CorrectionsRequested)?;
+        assert_eq!(world.comments_shown(ROW)?, 2);
+        world.run([ROW.change(), Minutes(1)])?;
+        stands(&world, OK, RecordStatus::NewCorrection)?;
+        assert_eq!(world.comments_shown(ROW)?, 0);
+        world.run([APPROVE, Minutes(1)])?;
+        stands(&world, State::Approved, RecordStatus::Approved)?;
+        // Refused: it is approved.
+        world.run([ROW.change(), REOPEN, DELETE, Minutes(1)])?;
+        stands(&world, State::Approved, RecordStatus::Approved)?;
+        assert_eq!(world.at_dhw()?, [(ROW, 2)].into());
+        world.run([ASK_MORE, Minutes(1)])?;
+        stands(&world, State::FollowUpNeeded, RecordStatus::FollowUpNeeded)?;
+        world.run([SUBMIT_AGAIN, Minutes(1)])?;
+        stands(&world, OK, RecordStatus::NewFollowUp)?;
+        Ok(world)
+    })
+}
+
+/// Whatever the embedded broker had confirmed dies with it.
+#[test]
+fn an_approval_that_is_lost_with_the_process_is_sent_again() -> Result<(), Violation> {
+    on_each_seed(|mut world| {
+        world.run([ROW.submit(), Minutes(1), Op::Down(Service::EhealthTtp), APPROVE, Minutes(1)])?;
+        stands(&world, OK, RecordStatus::Approved)?;
+        world.run([LoseBroker, Op::Up(Service::EhealthTtp), Minutes(1)])?;
+        stands(&world, State::Approved, RecordStatus::Approved)?;
+        Ok(world)
+    })
+}
+
+/// What a user has opened stays his; the next version answers the request.
+#[test]
+fn a_request_that_crosses_a_reopening_changes_nothing_but_shows_its_comments() -> Result<(), Violation> {
+    on_each_seed(|mut world| {
+        world.run([ROW.submit(), Minutes(1), Once { arrow: Arrow::ToHd4dp, fault: Delay(HOUR) }, ASK, Minutes(1)])?;
+        world.run([REOPEN, Minutes(1)])?;
+        stands(&world, State::Open, RecordStatus::CorrectionsRequested)?;
+        assert_eq!(world.comments_shown(ROW)?, 0);
+        world.apply(Minutes(HOUR))?;
+        stands(&world, State::Open, RecordStatus::CorrectionsRequested)?;
+        assert_eq!(world.comments_shown(ROW)?, 2);
+        world.come_to_rest()?;
+        world.run([SUBMIT_AGAIN, Minutes(1)])?;
+        stands(&world, OK, RecordStatus::NewCorrection)?;
+        Ok(world)
+    })
+}
+
+#[test]
+fn a_deletion_waits_for_the_ttp() -> Result<(), Violation> {
+    on_each_seed(|mut world| {
+        world.run([ROW.submit(), Minutes(1), Op::Down(Service::EhealthTtp), REOPEN, DELETE, Minutes(5 * HOUR)])?;
+        stands(&world, State::Deleted, RecordStatus::New)?;
+        assert_eq!(world.at_dhw()?, [(ROW, 1)].into());
+        world.run([Op::Up(Service::EhealthTtp), Minutes(1)])?;
+        stands(&world, State::Deleted, RecordStatus::Deleted)?;
+        assert_eq!(world.at_dhw()?, [].into());
+        // Nothing brings it back.
+        world.run([ROW.change(), SUBMIT_AGAIN, APPROVE, ASK, Minutes(1)])?;
+        stands(&world, State::Deleted, RecordStatus::Deleted)?;
+        Ok(world)
+    })
+}
+
+/// A deletion is sent again as any version is; the version before it may come behind it.
+#[test]
+fn a_version_that_comes_behind_its_deletion_stays_away() -> Result<(), Violation> {
+    on_each_seed(|mut world| {
+        world.run([Once { arrow: Arrow::ToHd, fault: Delay(60 * HOUR) }, ROW.submit(), Minutes(1), REOPEN, Minutes(0)])?;
+        world.run([Once { arrow: Arrow::ToTtp, fault: Lose }, DELETE, Minutes(49 * HOUR)])?;
+        stands(&world, State::Deleted, RecordStatus::Deleted)?;
+        world.apply(Minutes(20 * HOUR))?;
+        stands(&world, State::Deleted, RecordStatus::Deleted)?;
+        assert_eq!(world.at_dhw()?, [].into());
+        Ok(world)
+    })
+}
+
+/// Whoever is asked for corrections knows that it arrived.
+#[test]
+fn a_request_settles_a_version_whose_status_was_lost() -> Result<(), Violation> {
+    on_each_seed(|mut world| {
+        world.run([Once { arrow: Arrow::FeedbackOut, fault: Lose }, ROW.submit(), Minutes(1)])?;
+        stands(&world, State::Submitted(Confirmation::Pending), RecordStatus::New)?;
+        world.run([ASK, Minutes(1)])?;
+        stands(&world, State::CorrectionsNeeded, RecordStatus::CorrectionsRequested)?;
+        world.apply(Minutes(72 * HOUR))?;
+        let handed_over = world.published().into_iter().filter(|one| one.arrow == Arrow::HandOver).count();
+        assert_eq!(handed_over, 1, "it is sent no more");
+        Ok(world)
+    })
+}
+
+/// Both ask for the user's values; corrections come first at the hospital.
+#[test]
+fn a_follow_up_behind_a_correction_waits_for_it() -> Result<(), Violation> {
+    on_each_seed(|mut world| {
+        world.run([ROW.submit(), Minutes(1), ASK, Minutes(1), ASK_MORE, Minutes(1)])?;
+        stands(&world, State::CorrectionsNeeded, RecordStatus::FollowUpNeeded)?;
+        assert_eq!(world.comments_shown(ROW)?, 4);
+        world.run([ROW.change(), Minutes(1)])?;
+        stands(&world, OK, RecordStatus::NewFollowUp)?;
+        Ok(world)
+    })
+}
+
+/// A researcher and a person who act at once, while every service of theirs crashes.
+#[test]
+fn deeds_that_cross_come_to_an_agreement_wherever_a_service_dies() -> Result<(), Violation> {
+    for service in Service::ALL {
+        for steps in (1..90).step_by(11) {
+            let mut world = world(u64::from(steps))?;
+            world.run([ROW.submit(), Minutes(1), ASK, Op::Steps(steps), REOPEN, Op::Steps(steps), Op::Kill(service)])?;
+            world.run([SUBMIT_AGAIN, DELETE, Op::Steps(steps), APPROVE, Op::Steps(steps), Op::Kill(service), ASK_MORE])?;
+            let rest = world.come_to_rest();
+            rest.map_err(|violation| Violation::new(format!("{service:?} after {steps}: {violation}")))?;
+        }
+    }
+    Ok(())
+}
+
+/// What is so, not what should be: HD4RES sends a word again only when the broker that confirmed it has ended.
+#[test]
+fn a_word_that_a_living_broker_lost_stays_unheard() -> Result<(), Violation> {
+    on_each_seed(|mut world| {
+        world.run([
+            ROW.submit(),
+            Minutes(1),
+            Once { arrow: Arrow::FeedbackOut, fault: Lose },
+            APPROVE,
+            Minutes(30 * 24 * HOUR),
+        ])?;
+        stands(&world, OK, RecordStatus::Approved)?;
+        world.come_to_rest()?;
+        world.run([LoseBroker, Minutes(1)])?;
+        stands(&world, State::Approved, RecordStatus::Approved)?;
+        Ok(world)
+    })
+}
+
+/// What is so, not what should be: the comments of a request that comes behind a later one are not shown.
+#[test]
+fn a_request_that_a_later_one_overtakes_loses_its_comments() -> Result<(), Violation> {
+    on_each_seed(|mut world| {
+        world.run([ROW.submit(), Minutes(1), Once { arrow: Arrow::ToHd4dp, fault: Delay(HOUR) }, ASK, Minutes(1)])?;
+        world.run([ASK_MORE, Minutes(2 * HOUR)])?;
+        stands(&world, State::FollowUpNeeded, RecordStatus::FollowUpNeeded)?;
+        assert_eq!(world.comments_shown(ROW)?, 2);
+        Ok(world)
+    })
+}
