@@ -1,21 +1,25 @@
 //! Takes in checked rows: decides what each is, makes versions of the new and the changed ones, and writes them down.
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, sync::Arc};
 
-use dcd::Definition;
+use dcd::{Code, Definition, Finding, Severity};
 use host::Trouble;
 use identifying::Identity;
-use registration::ContentKind;
+use registration::{Cell, ContentKind};
 use tokio::sync::MutexGuard;
 use uuid::Uuid;
 
 use crate::{
+    conflict,
     error::ItemError,
+    options::{ConflictMode, How, UploadOptions, Validation},
     prepare::{self, Naming},
     row,
     service::{AcceptedRow, Hd4dp, Ready, SERVICE},
-    store::{Intake, Known, NewVersion, UploadId},
-    submit::{Novelty, novelty},
+    sheet,
+    status::State,
+    store::{Draft, Intake, Kept, Known, NewVersion, UploadId},
+    submit::{self, Base, Candidate, Decision, Judged, Merged},
 };
 
 /// Why a batch of rows was not taken in.
@@ -32,7 +36,9 @@ pub enum SubmitError {
 /// Rows that were held against the store and not yet written down. Nothing else changes a status before they are, or are dropped.
 pub struct Decided<'a> {
     versions: Vec<NewVersion>,
+    kept: Vec<Kept>,
     unchanged: Vec<(Uuid, u32)>,
+    findings: Vec<(usize, Finding)>,
     refused: Vec<usize>,
     ready: Vec<Ready>,
     /// How many more registrations wait for an answer then: a version that takes the place of an unanswered one is no further one.
@@ -40,11 +46,31 @@ pub struct Decided<'a> {
     _deciding: MutexGuard<'a, ()>,
 }
 
-impl Decided<'_> {
-    /// The rows, by their positions in order, whose registration a file may not change (E18).
+impl<'a> Decided<'a> {
+    fn new(deciding: MutexGuard<'a, ()>, rows: usize) -> Self {
+        Self {
+            versions: Vec::with_capacity(rows),
+            kept: Vec::new(),
+            unchanged: Vec::new(),
+            findings: Vec::new(),
+            refused: Vec::new(),
+            ready: Vec::with_capacity(rows),
+            more: 0,
+            _deciding: deciding,
+        }
+    }
+
+    /// The rows, by their positions in order, that are not taken in: a file may not change their registration (E18), or what was made of
+    /// both would be wrong.
     #[must_use]
     pub fn refused(&self) -> &[usize] {
         &self.refused
+    }
+
+    /// What was found when the rows were held against the store, with their positions in order, without lines.
+    #[must_use]
+    pub fn findings(&self) -> &[(usize, Finding)] {
+        &self.findings
     }
 }
 
@@ -59,7 +85,7 @@ impl Hd4dp {
     pub async fn submit(
         &self,
         upload: UploadId,
-        definition: &Definition,
+        definition: &Arc<Definition>,
         rows: Vec<AcceptedRow>,
         attempted: u64,
         rejected: u64,
@@ -69,57 +95,173 @@ impl Hd4dp {
         self.take_in(upload, decided, attempted, rejected + refused).await
     }
 
-    /// Decides for each row what it is, and makes versions of the new and the changed ones.
+    /// Decides for each row what it is by the default options, and makes versions of the new and the changed ones.
     ///
     /// # Errors
     ///
     /// As [`Hd4dp::submit`].
-    pub async fn decide(&self, definition: &Definition, rows: Vec<AcceptedRow>) -> Result<Decided<'_>, SubmitError> {
-        let mut identities = Vec::with_capacity(rows.len());
+    pub async fn decide(&self, definition: &Arc<Definition>, rows: Vec<AcceptedRow>) -> Result<Decided<'_>, SubmitError> {
+        let rows = rows.into_iter().map(|row| Candidate { row, is_valid: true }).collect();
+        self.decide_with(definition, rows, &How::by_default()).await
+    }
+
+    /// Decides for each row what it is as the options say, and makes versions of those that are to be sent.
+    ///
+    /// # Errors
+    ///
+    /// As [`Hd4dp::submit`].
+    pub(crate) async fn decide_with(
+        &self,
+        definition: &Arc<Definition>,
+        rows: Vec<Candidate>,
+        how: &How<'_>,
+    ) -> Result<Decided<'_>, SubmitError> {
+        let mut named = Vec::with_capacity(rows.len());
         let mut keys = Vec::with_capacity(rows.len());
-        for accepted in &rows {
-            let identity = prepare::identity(definition, &accepted.cells, &self.parts.secrets)?;
-            keys.push(prepare::unique_key(definition, &identity, &accepted.cells));
-            identities.push(identity);
+        for candidate in rows {
+            let identity = prepare::identity(definition, &candidate.row.cells, &self.parts.secrets)?;
+            keys.push(prepare::unique_key(definition, &identity, &candidate.row.cells));
+            named.push((identity, candidate));
         }
         let deciding = self.deciding.lock().await;
         let known = self.parts.store.known(definition.name(), &keys).await.map_err(Trouble::from)?;
-        let mut decided = Decided {
-            versions: Vec::with_capacity(rows.len()),
-            unchanged: Vec::new(),
-            refused: Vec::new(),
-            ready: Vec::with_capacity(rows.len()),
-            more: 0,
-            _deciding: deciding,
-        };
-        let (mut registration_ids, mut item_ids) = self.shuffled_ids(rows.len());
-        let mut in_batch: BTreeMap<String, Known> = BTreeMap::new();
-        let rows = rows.into_iter().zip(identities).zip(keys).zip(known).enumerate();
-        for (position, (((accepted, identity), unique_key), stored)) in rows {
-            let (cells, row_hash) = kept(&accepted);
-            let known = in_batch.get(&unique_key).or(stored.as_ref());
-            let (registration_id, version) = match (novelty(known, &row_hash), known) {
-                (Novelty::Refused, _) => {
-                    decided.refused.push(position);
-                    continue;
-                }
-                (Novelty::Unchanged, Some(known)) => {
-                    decided.unchanged.push((known.registration_id, known.version));
-                    continue;
-                }
-                (Novelty::Changed { version }, Some(known)) => (known.registration_id, version),
-                _ => (registration_ids.pop().unwrap_or_else(|| self.next_id()), 1),
+        let mut decided = Decided::new(deciding, named.len());
+        let mut ids = self.shuffled_ids(named.len());
+        let mut in_batch: BTreeMap<String, Base> = BTreeMap::new();
+        for (position, (((identity, candidate), key), known)) in named.into_iter().zip(keys).zip(known).enumerate() {
+            let base = match (in_batch.remove(&key), known) {
+                (Some(before), _) => Some(before),
+                (None, Some(known)) => Some(self.base(definition, known, &how.options).await?),
+                (None, None) => None,
             };
-            decided.more += u64::from(known.is_none_or(|known| known.confirmed));
-            let item_id = item_ids.pop().unwrap_or_else(|| self.next_id());
-            let now_known = Known { registration_id, version, row_hash, confirmed: false, status: None };
-            in_batch.insert(unique_key.clone(), now_known);
-            let named = Named { registration_id, version, item_id, unique_key, author: None, cells, row_hash };
-            let (new, ready) = self.new_version(definition, named, identity, accepted)?;
-            decided.versions.push(new);
-            decided.ready.push(ready);
+            let judged = self.judge(definition, base.as_ref(), &identity, candidate, how);
+            decided.findings.extend(judged.findings.iter().map(|finding| (position, finding.clone())));
+            if let Some(base) = self.settle(definition, base, (position, &key, identity, judged), &mut ids, how, &mut decided)? {
+                in_batch.insert(key, base);
+            }
         }
         Ok(decided)
+    }
+
+    /// What is known, with its values where the options ask for them.
+    async fn base(&self, definition: &Definition, known: Known, options: &UploadOptions) -> Result<Base, SubmitError> {
+        let mut base = Base::from(known);
+        if !options.looks_at_values() {
+            return Ok(base);
+        }
+        let now = self.parts.context.clock.now();
+        let latest = self.parts.store.latest(base.registration_id, now).await.map_err(Trouble::from)?;
+        let Some((latest, current)) = latest.map(|latest| (latest.state, latest.draft.or(latest.values))) else {
+            return Ok(base);
+        };
+        base.state = latest;
+        if let Some(current) = current {
+            let cells = row::decode(&current.cells).ok_or(ItemError::DamagedRow)?;
+            let mut row = AcceptedRow { cells, attachments: current.attachments };
+            if current.dcd_version != definition.version() {
+                row = sheet::translated(&*self.definition_of(definition.name(), current.dcd_version)?, definition, row);
+            }
+            base.row_hash = Some(kept(&row).1);
+            base.current = Some(row);
+        }
+        Ok(base)
+    }
+
+    fn judge(
+        &self,
+        definition: &Arc<Definition>,
+        base: Option<&Base>,
+        identity: &Identity,
+        candidate: Candidate,
+        how: &How<'_>,
+    ) -> Judged {
+        let row_hash = kept(&candidate.row).1;
+        submit::judge(base, candidate, row_hash, &how.options, |stored, candidate| {
+            let theirs = prepare::identity(definition, &stored.cells, &self.parts.secrets);
+            let is_same_patient = theirs.is_ok_and(|theirs| theirs == *identity);
+            let new = &candidate.row;
+            let (mut row, by_master) = conflict::merge(definition, stored, new, is_same_patient, how.options.conflict_master);
+            let today = self.parts.context.clock.now().date();
+            let checked = sheet::check(definition, &row, self.parts.nihdi.as_str(), today);
+            let is_valid = !checked.has_errors();
+            let errors: Vec<Finding> =
+                checked.findings.into_iter().filter(|finding| finding.severity == Severity::Error).collect();
+            row.cells = checked.cells;
+            if !is_valid && !self.may_be_kept(definition, &errors, &row.cells, &how.options) {
+                return Err(errors);
+            }
+            let row_hash = kept(&row).1;
+            Ok(Merged { candidate: Candidate { row, is_valid }, row_hash, by_master })
+        })
+    }
+
+    /// Whether a row with these errors may be kept: they are validation errors, nothing of the row is lost, and it can be found again. A
+    /// number that is out of its range (V04) has no canonical value to keep.
+    pub(crate) fn may_be_kept(
+        &self,
+        definition: &Definition,
+        errors: &[Finding],
+        cells: &[Cell],
+        options: &UploadOptions,
+    ) -> bool {
+        let is_filled = |field: &u16| {
+            *field == definition.patient().id || cells.iter().any(|cell| cell.place == registration::Place::of(*field))
+        };
+        options.validation == Validation::SaveOnValidations
+            && errors.iter().all(|error| error.code.as_str().starts_with('V') && error.code != Code::V04)
+            && definition.unique_id().iter().all(is_filled)
+            && prepare::identity(definition, cells, &self.parts.secrets).is_ok()
+    }
+
+    /// Notes what was decided about a row. Returns what the rows after it in its batch are held against.
+    fn settle(
+        &self,
+        definition: &Definition,
+        base: Option<Base>,
+        (position, unique_key, identity, judged): (usize, &str, Identity, Judged),
+        (registration_ids, item_ids): &mut (Vec<Uuid>, Vec<Uuid>),
+        how: &How<'_>,
+        decided: &mut Decided<'_>,
+    ) -> Result<Option<Base>, ItemError> {
+        let Judged { decision, findings: _, candidate: Candidate { row, is_valid }, row_hash } = judged;
+        let known = base.as_ref().map(|base| (base.registration_id, base.version, base.confirmed));
+        let new = || (registration_ids.pop().unwrap_or_else(|| self.next_id()), 0, true);
+        let (registration_id, before, confirmed) = known.unwrap_or_else(new);
+        let current = how.options.looks_at_values().then(|| row.clone());
+        let after = |version, state, confirmed| {
+            Some(Base { registration_id, version, state, confirmed, row_hash: Some(row_hash), current })
+        };
+        let unique_key = unique_key.to_owned();
+        Ok(match decision {
+            Decision::Refused => {
+                decided.refused.push(position);
+                base
+            }
+            Decision::Unchanged => {
+                decided.unchanged.push((registration_id, before));
+                base
+            }
+            Decision::Keep { reopens } => {
+                let (cells, dcd, author) = (row::encode(&row.cells), definition.name().to_owned(), how.author.to_owned());
+                let draft = Draft { dcd_version: definition.version(), is_valid, cells, attachments: row.attachments };
+                decided.kept.push(Kept { registration_id, version: before, dcd, unique_key, draft, author, reopens });
+                after(before, State::Open, confirmed)
+            }
+            Decision::Send { version } => {
+                // A merge may have kept the stored patient.
+                let is_merged = how.options.conflict_mode == ConflictMode::Merge;
+                let merged = is_merged.then(|| prepare::identity(definition, &row.cells, &self.parts.secrets)).transpose()?;
+                let identity = merged.unwrap_or(identity);
+                let item_id = item_ids.pop().unwrap_or_else(|| self.next_id());
+                let cells = row::encode(&row.cells);
+                let named = Named { registration_id, version, item_id, unique_key, author: None, cells, row_hash };
+                let (new, ready) = self.new_version(definition, named, identity, row)?;
+                decided.versions.push(new);
+                decided.ready.push(ready);
+                decided.more += u64::from(confirmed);
+                after(version, State::Sending, false)
+            }
+        })
     }
 
     /// Writes down what was decided, with the figures of all rows that were read, and puts the versions on their way.
@@ -134,8 +276,8 @@ impl Hd4dp {
         attempted: u64,
         rejected: u64,
     ) -> Result<(), SubmitError> {
-        let Decided { versions, unchanged, refused: _, ready, more, _deciding: deciding } = decided;
-        let intake = Intake { versions, unchanged, attempted, rejected };
+        let Decided { versions, kept, unchanged, findings: _, refused: _, ready, more, _deciding: deciding } = decided;
+        let intake = Intake { versions, kept, unchanged, attempted, rejected };
         let context = &self.parts.context;
         context.reach(SERVICE, host::Point::BeforeCommit).await;
         self.parts.store.submit(upload, &intake, context.clock.now()).await.map_err(Trouble::from)?;

@@ -1,26 +1,32 @@
 //! Steps 1 to 3 and back: the hospital's registration application.
 //!
-//! In reading order: [`status`] is the life of a registration as one table. [`upload`] takes in a CSV file, [`submit`] decides what a row
-//! is, [`prepare`] splits it into who it is about and what healthdata may have, [`intake`] writes it down, [`service`] hands it over,
-//! [`resend`] says when it is sent again, [`feedback`] and [`answer`] take what comes back, [`life`] does what a person asks for.
+//! In reading order: [`status`] is the life of a registration as one table. [`upload`] takes in a CSV file as its [`options`] say, `submit`
+//! decides what a row is and `conflict` merges it with what is stored, [`prepare`] splits it into who it is about and what healthdata may have, [`intake`] writes it down, [`service`] hands it over,
+//! [`resend`] says when it is sent again, [`feedback`] and [`answer`] take what comes back, [`life`] does what a person asks for,
+//! [`download`] gives a register back as a file.
 //! [`store`] remembers. [`config`], [`opening`] and [`at_start`] serve the process that runs it alone.
 
 pub mod answer;
 pub mod at_start;
 pub mod config;
+mod conflict;
+pub mod download;
 pub mod error;
 pub mod feedback;
 pub mod intake;
 pub mod life;
 pub mod opening;
+pub mod options;
 pub mod patient;
 pub mod prepare;
+mod reports;
 pub mod resend;
 pub mod row;
 pub mod service;
+mod sheet;
 pub mod status;
 pub mod store;
-pub mod submit;
+mod submit;
 pub mod upload;
 
 pub use intake::{Decided, SubmitError};

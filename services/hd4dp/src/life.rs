@@ -89,7 +89,8 @@ impl Hd4dp {
         cells.retain(|cell| !cell.value.is_empty());
         cells.sort_by_key(|cell| cell.place);
         let attachments = with_known_files(attachments, &cells, &latest);
-        let draft = Draft { cells: row::encode(&cells), attachments };
+        let current = latest.current().ok_or(ItemError::DamagedRow)?;
+        let draft = Draft { dcd_version: current.dcd_version, is_valid: true, cells: row::encode(&cells), attachments };
         Ok(self.parts.store.save(id, &draft, author, now).await??)
     }
 
@@ -98,15 +99,18 @@ impl Hd4dp {
     ///
     /// # Errors
     ///
-    /// [`LifeError`]; refused also when the values have another unique id than the registration.
+    /// [`LifeError`]; refused also when the values have another unique id than the registration, or were kept with validation errors.
     pub async fn submit_again(&self, id: Uuid, author: &str) -> Result<u32, LifeError> {
         let deciding = self.deciding.lock().await;
         let latest = self.latest(id).await?;
         if !latest.state.awaits_user() {
             return Err(Refusal::WrongStatus { state: latest.state }.into());
         }
-        let definition = self.definition_of(&latest)?;
-        let values = latest.draft.unwrap_or(latest.values);
+        let values = latest.draft.or(latest.values).ok_or(ItemError::DamagedRow)?;
+        if !values.is_valid {
+            return Err(Refusal::ValidationErrors.into());
+        }
+        let definition = self.definition_of(&latest.dcd, values.dcd_version)?;
         let cells = row::decode(&values.cells).ok_or(ItemError::DamagedRow)?;
         let identity = prepare::identity(&definition, &cells, &self.parts.secrets)?;
         if prepare::unique_key(&definition, &identity, &cells) != latest.unique_key {
@@ -129,8 +133,8 @@ impl Hd4dp {
         Ok(version)
     }
 
-    /// Deletes a registration. Whoever can delete one has sent a version of it before, so healthdata is told, with resends until it
-    /// answers.
+    /// Deletes a registration. One that was submitted before is known at healthdata, which is told, with resends until it answers; any
+    /// other one is removed.
     ///
     /// # Errors
     ///
@@ -141,23 +145,22 @@ impl Hd4dp {
         if next(latest.state, Event::DeletedByUser) == Next::Refused {
             return Err(Refusal::WrongStatus { state: latest.state }.into());
         }
-        let definition = self.definition_of(&latest)?;
-        let (new, ready) = self.deletion(&definition, id, latest, author)?;
+        let Latest { version, dcd, unique_key, values: Some(values), .. } = latest else {
+            return Ok(self.parts.store.remove(id, self.parts.context.clock.now()).await??);
+        };
+        let definition = self.definition_of(&dcd, values.dcd_version)?;
+        let deleted = Deleted { registration_id: id, version: version.saturating_add(1), unique_key, values };
+        let (new, ready) = self.deletion(&definition, deleted, author)?;
         self.advance(new, ready, deciding).await
     }
 
     /// The deletion of a registration, about the patient of its latest version. Of the values it keeps what its resends need.
-    fn deletion(
-        &self,
-        definition: &Definition,
-        registration_id: Uuid,
-        latest: Latest,
-        author: &str,
-    ) -> Result<(NewVersion, Ready), ItemError> {
-        let cells = row::decode(&latest.values.cells).ok_or(ItemError::DamagedRow)?;
+    fn deletion(&self, definition: &Definition, deleted: Deleted, author: &str) -> Result<(NewVersion, Ready), ItemError> {
+        let Deleted { registration_id, version, unique_key, values } = deleted;
+        let cells = row::decode(&values.cells).ok_or(ItemError::DamagedRow)?;
         let cells = patient::identifying_cells(definition, &cells);
         let identity = prepare::identity(definition, &cells, &self.parts.secrets)?;
-        let (version, item_id) = (latest.version.saturating_add(1), self.next_id());
+        let item_id = self.next_id();
         let naming = Naming { registration_id, version, organisation: self.parts.nihdi.as_str() };
         let prepared = prepare::deletion(definition, naming, identity, &self.parts.secrets)?;
         let (cells, row_hash) = kept(&AcceptedRow { cells, attachments: Vec::new() });
@@ -167,9 +170,9 @@ impl Hd4dp {
             kind: ContentKind::Deletion,
             author: Some(author.to_owned()),
             item_id,
-            dcd: latest.dcd,
-            dcd_version: latest.dcd_version,
-            unique_key: latest.unique_key,
+            dcd: definition.name().to_owned(),
+            dcd_version: values.dcd_version,
+            unique_key,
             patient_tag: prepared.patient_tag,
             cells,
             row_hash,
@@ -197,15 +200,23 @@ impl Hd4dp {
         Ok(latest.ok_or(Refusal::UnknownRegistration)?)
     }
 
-    fn definition_of(&self, latest: &Latest) -> Result<Arc<Definition>, ItemError> {
-        let unknown = || ItemError::UnknownDefinition { name: latest.dcd.clone(), version: latest.dcd_version };
-        self.parts.definitions.exact(&latest.dcd, latest.dcd_version).ok_or_else(unknown)
+    pub(crate) fn definition_of(&self, name: &str, version: u32) -> Result<Arc<Definition>, ItemError> {
+        let unknown = || ItemError::UnknownDefinition { name: name.to_owned(), version };
+        self.parts.definitions.exact(name, version).ok_or_else(unknown)
     }
+}
+
+/// A registration that is to be deleted: what its deletion is called, and the values of its latest version.
+struct Deleted {
+    registration_id: Uuid,
+    version: u32,
+    unique_key: String,
+    values: Draft,
 }
 
 /// The given files, and those that the registration has already under the names that the cells still hold.
 fn with_known_files(mut given: Vec<Attachment>, cells: &[Cell], latest: &Latest) -> Vec<Attachment> {
-    let kept = latest.draft.iter().flat_map(|draft| &draft.attachments).chain(&latest.values.attachments);
+    let kept = latest.draft.iter().chain(&latest.values).flat_map(|values| &values.attachments);
     for file in kept {
         let is_named = cells.iter().any(|cell| cell.place == file.place && cell.value == file.name);
         if is_named && given.iter().all(|other| other.place != file.place) {

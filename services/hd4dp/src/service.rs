@@ -53,6 +53,7 @@ pub struct Parts {
 }
 
 /// A row that passed validation.
+#[derive(Clone)]
 pub struct AcceptedRow {
     /// Its canonical values.
     pub cells: Vec<Cell>,

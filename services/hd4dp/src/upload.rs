@@ -5,16 +5,22 @@
 
 use std::{
     fs::File,
-    io::{self, BufWriter},
+    io,
     path::{Path, PathBuf},
     sync::Arc,
 };
 
-use dcd::{AttachmentSource, Cells, Code, Context, Definition, Expected, Finding, Kind, Language, Layout};
-use opencsv::{Fields, HeaderError, Reader, Record, RecordFault, Writer};
+use dcd::{AttachmentSource, Cells, Code, Context, Definition, Expected, Finding, Kind, Language, Layout, Severity};
+use opencsv::{Fields, HeaderError, Reader, Record, RecordFault};
 use registration::{Attachment, Cell};
 
-use crate::{AcceptedRow, Hd4dp, SubmitError, store::UploadId};
+use crate::{
+    AcceptedRow, Decided, Hd4dp, SubmitError,
+    options::{How, Validation},
+    reports::{ReadRow, Reports},
+    store::UploadId,
+    submit::{self, Candidate},
+};
 
 /// Why a file was not taken in.
 #[derive(Debug, thiserror::Error)]
@@ -184,76 +190,26 @@ impl AttachmentSource for Folder {
     }
 }
 
-/// The two reports of a file: `<file>.success.csv` with the rows that were taken in, `<file>.error.csv` with the others, `line` and
-/// `error` in front. Both in the dialect of the input, columns in its order.
-struct Reports {
-    folder: PathBuf,
-    success: Writer<BufWriter<File>>,
-    error: Writer<BufWriter<File>>,
-    language: Language,
-}
-
-impl Reports {
-    fn create(folder: &Path, file: &Path, header: &[String], language: Language) -> Result<Self, UploadError> {
-        let failed = |source| UploadError::File { what: "write the reports in", path: folder.to_path_buf(), source };
-        let stem = file.file_stem().map_or_else(|| "input".to_owned(), |stem| stem.to_string_lossy().into_owned());
-        let open = |kind: &str| File::create(folder.join(format!("{stem}.{kind}.csv"))).map(BufWriter::new).map(Writer::new);
-        let columns = || header.iter().map(String::as_str);
-        let create = || -> io::Result<_> {
-            std::fs::create_dir_all(folder)?;
-            let (mut success, mut error) = (open("success")?, open("error")?);
-            success.write_record(columns())?;
-            error.write_record(["line", "error"].into_iter().chain(columns()))?;
-            Ok((success, error))
-        };
-        let (success, error) = create().map_err(failed)?;
-        Ok(Self { folder: folder.to_path_buf(), success, error, language })
-    }
-
-    fn write(&mut self, row: &CheckedRow, columns: usize) -> Result<(), UploadError> {
-        // Fields beyond the header have no column to stand in.
-        let cells: Vec<_> = (0..columns).map(|column| row.fields.get_lossy(column)).collect();
-        let written = if row.is_rejected() {
-            let errors = row.findings.iter().filter(|finding| finding.severity == dcd::Severity::Error);
-            let text = errors.map(|finding| finding.report_text(self.language)).collect::<Vec<_>>().join(" | ");
-            let front = [row.line.to_string(), text];
-            self.error.write_record(front.iter().map(String::as_str).chain(cells.iter().map(AsRef::as_ref)))
-        } else {
-            self.success.write_record(cells.iter().map(AsRef::as_ref))
-        };
-        written.map_err(|source| self.failed(source))
-    }
-
-    fn finish(mut self) -> Result<(), UploadError> {
-        let done = self.success.flush().and_then(|()| self.error.flush());
-        done.map_err(|source| self.failed(source))
-    }
-
-    fn failed(&self, source: io::Error) -> UploadError {
-        UploadError::File { what: "write the reports in", path: self.folder.clone(), source }
-    }
-}
-
 /// Rows that wait to be taken in together, in the file's order.
 #[derive(Default)]
 struct Batch {
-    rows: Vec<CheckedRow>,
-    /// The rows that nothing was found against, each with its position.
-    accepted: Vec<(usize, AcceptedRow)>,
+    rows: Vec<ReadRow>,
+    /// The rows that may be taken in, each with its position.
+    accepted: Vec<(usize, Candidate)>,
 }
 
 impl Batch {
-    fn push(&mut self, file: &CsvFile, definition: &Definition, mut row: CheckedRow) {
-        if !row.is_rejected() {
-            match file.attachments(definition, &row.cells) {
+    fn push(&mut self, reading: &Reading<'_>, file: &CsvFile, mut row: CheckedRow) {
+        if let Some(is_valid) = reading.takes(&mut row) {
+            match file.attachments(reading.definition, &row.cells) {
                 Ok(attachments) => {
                     let cells = std::mem::take(&mut row.cells);
-                    self.accepted.push((self.rows.len(), AcceptedRow { cells, attachments }));
+                    self.accepted.push((self.rows.len(), Candidate { row: AcceptedRow { cells, attachments }, is_valid }));
                 }
                 Err(finding) => row.findings.push(finding.at_line(row.line)),
             }
         }
-        self.rows.push(row);
+        self.rows.push(ReadRow { row, is_taken: false });
     }
 
     /// Full publications are worth waiting for, though not with any number of rejected rows in memory.
@@ -261,34 +217,74 @@ impl Batch {
         self.accepted.len() >= publication_size || self.rows.len() >= publication_size.saturating_mul(4)
     }
 
-    /// Holds the rows against the store, writes what became of each into the reports, and takes the accepted ones in.
-    async fn take_in(
-        self,
-        hd4dp: &Hd4dp,
-        upload: UploadId,
-        definition: &Definition,
-        reports: &mut Reports,
-        columns: usize,
-    ) -> Result<(), UploadError> {
+    /// Holds the rows against the store: what that found stands with each of them then.
+    async fn decide<'a>(self, reading: &Reading<'a>) -> Result<(Vec<ReadRow>, Decided<'a>), UploadError> {
         let mut rows = self.rows;
-        let (positions, accepted): (Vec<usize>, Vec<AcceptedRow>) = self.accepted.into_iter().unzip();
-        let decided = hd4dp.decide(definition, accepted).await?;
-        for position in decided.refused().iter().filter_map(|refused| positions.get(*refused)) {
+        let (positions, accepted): (Vec<usize>, Vec<Candidate>) = self.accepted.into_iter().unzip();
+        let decided = reading.hd4dp.decide_with(reading.definition, accepted, reading.how).await?;
+        for (at, position) in positions.iter().enumerate() {
             if let Some(row) = rows.get_mut(*position) {
-                row.findings.push(Finding::new(Code::E18).at_line(row.line));
+                row.is_taken = decided.refused().binary_search(&at).is_err();
             }
         }
-        for row in &rows {
-            reports.write(row, columns)?;
+        for (position, finding) in decided.findings() {
+            let Some(row) = positions.get(*position).and_then(|position| rows.get_mut(*position)) else { continue };
+            row.row.findings.push(finding.clone().at_line(row.row.line));
         }
-        let rejected = rows.iter().filter(|row| row.is_rejected()).count();
-        hd4dp.take_in(upload, decided, rows.len() as u64, rejected as u64).await?;
-        Ok(())
+        Ok((rows, decided))
     }
 }
 
-/// Takes in a file: valid rows become registrations and are sent at once (autosubmit), the others stand in the error report, among them
-/// those whose registration a file may not change.
+/// What a file is read with.
+struct Reading<'a> {
+    hd4dp: &'a Hd4dp,
+    definition: &'a Arc<Definition>,
+    how: &'a How<'a>,
+    /// Nothing is taken in, since some row has an error and all were to be right.
+    refuses_all: bool,
+}
+
+impl Reading<'_> {
+    /// Whether a row may be taken in, and if so, whether it is valid.
+    fn takes(&self, row: &mut CheckedRow) -> Option<bool> {
+        let errors = row.findings.iter().filter(|finding| finding.severity == Severity::Error).cloned();
+        let errors: Vec<Finding> = errors.collect();
+        if self.refuses_all {
+            if errors.is_empty() {
+                row.findings.push(submit::others_are_faulty().at_line(row.line));
+            }
+            return None;
+        }
+        let is_valid = errors.is_empty();
+        let is_taken = is_valid || self.hd4dp.may_be_kept(self.definition, &errors, &row.cells, &self.how.options);
+        is_taken.then_some(is_valid)
+    }
+
+    /// Reads rows until a batch is full; none at the end of the file.
+    fn batch(&self, file: &mut CsvFile) -> Result<Option<Batch>, UploadError> {
+        let (clock, organisation) = (&self.hd4dp.context().clock, self.hd4dp.nihdi().as_str());
+        let mut batch = Batch::default();
+        while !batch.is_full(self.hd4dp.publication_size()) {
+            let Some(row) = file.next_row(organisation, clock.now().date())? else { break };
+            batch.push(self, file, row);
+        }
+        Ok((!batch.rows.is_empty()).then_some(batch))
+    }
+
+    /// Whether any row of the file has an error, against the definition or against the store as it is now. Writes nothing.
+    async fn is_faulty(&self, file: &mut CsvFile) -> Result<bool, UploadError> {
+        while let Some(batch) = self.batch(file)? {
+            let (rows, _) = batch.decide(self).await?;
+            if rows.iter().any(|row| !row.is_taken) {
+                return Ok(true);
+            }
+        }
+        Ok(false)
+    }
+}
+
+/// Takes in a file with the default options: valid rows become registrations and are sent at once (autosubmit), the others stand in the
+/// error report, among them those whose registration a file may not change.
 /// `progress` is told how many rows were read so far, after every publication; reading goes on when it returns.
 ///
 /// # Errors
@@ -297,32 +293,48 @@ impl Batch {
 pub async fn upload(
     hd4dp: &Hd4dp,
     definition: &Arc<Definition>,
-    mut file: CsvFile,
+    file: CsvFile,
     reports: &Path,
     language: Language,
+    progress: impl AsyncFnMut(u64),
+) -> Result<UploadId, UploadError> {
+    upload_with(hd4dp, definition, file, (reports, language), &How::by_default(), progress).await
+}
+
+/// Takes in a file as its user chose. `reports` is the folder of the reports and their language.
+///
+/// # Errors
+///
+/// As [`upload`].
+pub async fn upload_with(
+    hd4dp: &Hd4dp,
+    definition: &Arc<Definition>,
+    mut file: CsvFile,
+    (folder, language): (&Path, Language),
+    how: &How<'_>,
     mut progress: impl AsyncFnMut(u64),
 ) -> Result<UploadId, UploadError> {
     let clock = &hd4dp.context().clock;
-    let mut written = Reports::create(reports, &file.path, &file.header, language)?;
-    let name = file.path.file_name().map_or_else(String::new, |name| name.to_string_lossy().into_owned());
-    let id = hd4dp
-        .store()
-        .begin_upload(&name, definition.name(), clock.now())
-        .await
-        .map_err(|error| SubmitError::Trouble(error.into()))?;
-    let organisation = hd4dp.nihdi().as_str().to_owned();
-    let columns = file.header.len();
-    let (mut batch, mut total) = (Batch::default(), 0);
-    while let Some(row) = file.next_row(&organisation, clock.now().date())? {
-        total += 1;
-        batch.push(&file, definition, row);
-        if batch.is_full(hd4dp.publication_size()) {
-            std::mem::take(&mut batch).take_in(hd4dp, id, definition, &mut written, columns).await?;
-            progress(total).await;
-        }
+    let mut reading = Reading { hd4dp, definition, how, refuses_all: false };
+    if how.options.validation == Validation::ValidateAll {
+        reading.refuses_all = reading.is_faulty(&mut file).await?;
+        file = CsvFile::open(&file.path, definition, clock.now().date())?;
     }
-    batch.take_in(hd4dp, id, definition, &mut written, columns).await?;
-    progress(total).await;
-    written.finish()?;
+    let mut reports = Reports::create(folder, &file.path, &file.header, how.options.has_warnings(), language)?;
+    let name = file.path.file_name().map_or_else(String::new, |name| name.to_string_lossy().into_owned());
+    let begun = hd4dp.store().begin_upload(&name, definition.name(), clock.now()).await;
+    let id = begun.map_err(|error| SubmitError::Trouble(error.into()))?;
+    let mut total = 0;
+    while let Some(batch) = reading.batch(&mut file)? {
+        let (rows, decided) = batch.decide(&reading).await?;
+        for row in &rows {
+            reports.write(row)?;
+        }
+        let rejected = rows.iter().filter(|row| !row.is_taken).count();
+        hd4dp.take_in(id, decided, rows.len() as u64, rejected as u64).await?;
+        total += rows.len() as u64;
+        progress(total).await;
+    }
+    reports.finish()?;
     Ok(id)
 }

@@ -34,7 +34,7 @@ fn version(number: u128, version: u32) -> NewVersion {
 async fn submitted(store: &dyn Hd4dpStore, versions: Vec<NewVersion>, unchanged: Vec<(Uuid, u32)>) -> UploadId {
     let upload = store.begin_upload("rows.csv", "Made_Up", at(0)).await.unwrap();
     let attempted = (versions.len() + unchanged.len()) as u64 + 1;
-    let intake = Intake { versions, unchanged, attempted, rejected: 1 };
+    let intake = Intake { versions, kept: Vec::new(), unchanged, attempted, rejected: 1 };
     store.submit(upload, &intake, at(1)).await.unwrap();
     upload
 }
@@ -64,7 +64,7 @@ async fn a_version_is_sent_confirmed_and_counted(store: &dyn Hd4dpStore) {
     assert_eq!(confirmed(version(2, 1).item_id).await, Some(false));
     assert_eq!(confirmed(Uuid::nil()).await, None);
     let tally = store.tally(upload).await.unwrap();
-    assert_eq!(tally, Tally { attempted: 3, accepted: 2, rejected: 1, unchanged: 0, confirmed: 1 });
+    assert_eq!(tally, Tally { attempted: 3, accepted: 2, rejected: 1, unchanged: 0, kept: 0, confirmed: 1 });
 }
 
 async fn a_new_version_overtakes_the_one_before(store: &dyn Hd4dpStore) {
@@ -73,7 +73,7 @@ async fn a_new_version_overtakes_the_one_before(store: &dyn Hd4dpStore) {
     store.sent(&[Sent { registration_id: id, version: 1, next_send_at: Some(at(5)) }], at(2), &[]).await.unwrap();
     let upload = submitted(store, vec![version(1, 2)], vec![]).await;
     let known = store.known("Made_Up", &["key 1".to_owned(), "key 9".to_owned()]).await.unwrap();
-    let latest = Known { registration_id: id, version: 2, row_hash: [2; 32], confirmed: false, status: None };
+    let latest = Known { registration_id: id, version: 2, row_hash: Some([2; 32]), confirmed: false, status: None };
     assert_eq!(known, [Some(latest), None]);
     assert!(store.due(at(100), 10).await.unwrap().is_empty(), "the old version must be sent no more");
     // The old version's answer leaves the new one waiting.
@@ -101,7 +101,7 @@ async fn unchanged_rows_count_and_wait_with_the_stored_one(store: &dyn Hd4dpStor
     let (one, two) = ((Uuid::from_u128(1), 1), (Uuid::from_u128(2), 1));
     let upload = submitted(store, vec![version(3, 1)], vec![one, two, two]).await;
     let tally = store.tally(upload).await.unwrap();
-    assert_eq!(tally, Tally { attempted: 5, accepted: 4, rejected: 1, unchanged: 3, confirmed: 2 });
+    assert_eq!(tally, Tally { attempted: 5, accepted: 4, rejected: 1, unchanged: 3, kept: 0, confirmed: 2 });
     store.confirm(&[two, (Uuid::from_u128(3), 1)], at(6), &[]).await.unwrap();
     assert_eq!(store.tally(upload).await.unwrap().confirmed, 4);
     let first = store.uploaded(upload, None, 2).await.unwrap();
@@ -173,4 +173,9 @@ contract!(
     wishes_that_are_not_possible_are_refused_and_leave_no_trace,
     the_list_goes_by_id_definition_and_status,
     a_version_knows_its_definition,
+    a_kept_row_is_a_registration_without_a_version,
+    the_first_version_ends_a_kept_row,
+    a_kept_row_opens_what_was_submitted,
+    a_registration_that_was_never_submitted_is_removed_without_a_trace,
+    the_current_values_are_the_kept_ones_or_the_latest,
 );

@@ -7,11 +7,11 @@ use std::fmt;
 
 use async_trait::async_trait;
 use clock::Timestamp;
-use registration::{Attachment, Cell, Comment, ContentKind};
+use registration::{Cell, Comment, ContentKind};
 use store::{Passage, StoreError};
 use uuid::Uuid;
 
-use super::{NewVersion, Sending, sending};
+use super::{Draft, NewVersion, Sending, sending, values::Current};
 use crate::status::{Confirmation, Event, Next, State, Status, next};
 
 /// Why a user's wish was not fulfilled. Nothing was changed.
@@ -29,6 +29,9 @@ pub enum Refusal {
     /// The values have another unique id: they are another registration.
     #[error("keep the unique id of the registration")]
     OtherUniqueId,
+    /// The values were kept with validation errors, and nobody has corrected them.
+    #[error("submit values with validation errors")]
+    ValidationErrors,
 }
 
 impl Refusal {
@@ -39,6 +42,7 @@ impl Refusal {
             Self::UnknownRegistration => "UNKNOWN_REGISTRATION",
             Self::WrongStatus { .. } => "WRONG_STATUS",
             Self::OtherUniqueId => "OTHER_UNIQUE_ID",
+            Self::ValidationErrors => "VALIDATION_ERRORS",
         }
     }
 }
@@ -84,38 +88,29 @@ pub struct Received {
     pub comments: Vec<Comment>,
 }
 
-/// Values that were kept and not submitted.
-#[derive(Clone)]
-pub struct Draft {
-    /// All values, as [`crate::row`] writes them.
-    pub cells: Vec<u8>,
-    /// The files that they name.
-    pub attachments: Vec<Attachment>,
-}
-
-impl fmt::Debug for Draft {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("Draft")
-    }
-}
-
 /// The latest version of a registration, with all that a further one is made of.
 #[derive(Clone)]
 pub struct Latest {
-    /// Its number.
+    /// Its number; 0 when none was submitted yet.
     pub version: u32,
     /// Technical name of its definition.
     pub dcd: String,
-    /// Version of its definition.
-    pub dcd_version: u32,
     /// The registration's unique id, which it keeps.
     pub unique_key: String,
     /// Where the registration stands.
     pub state: State,
-    /// The version's values and files.
-    pub values: Draft,
+    /// The version's values and files; none when none was submitted yet.
+    pub values: Option<Draft>,
     /// What was kept since.
     pub draft: Option<Draft>,
+}
+
+impl Latest {
+    /// What was kept, or else the version's values.
+    #[must_use]
+    pub fn current(&self) -> Option<&Draft> {
+        self.draft.as_ref().or(self.values.as_ref())
+    }
 }
 
 impl fmt::Debug for Latest {
@@ -175,7 +170,7 @@ pub struct View {
     pub registration_id: Uuid,
     /// Technical name of its definition.
     pub dcd: String,
-    /// Version of the definition that the latest version was made by.
+    /// Version of the definition that `cells` were made by.
     pub dcd_version: u32,
     /// Where it stands.
     pub state: State,
@@ -185,7 +180,7 @@ pub struct View {
     pub cells: Vec<Cell>,
     /// Whether `cells` were kept and not submitted.
     pub is_draft: bool,
-    /// All versions, oldest first.
+    /// All versions, oldest first; none when it was never submitted.
     pub versions: Vec<VersionView>,
     /// The comments on the latest version, in their order.
     pub comments: Vec<CommentView>,
@@ -219,11 +214,11 @@ pub struct Listed {
     pub registration_id: Uuid,
     /// Technical name of its definition.
     pub dcd: String,
-    /// Its latest version.
+    /// Its latest version; 0 when none was submitted yet.
     pub version: u32,
     /// Where it stands.
     pub state: State,
-    /// When the latest version was submitted.
+    /// When the latest version was submitted, or its values kept when none was.
     pub submitted_at: Timestamp,
     /// When the latest version was confirmed.
     pub confirmed_at: Option<Timestamp>,
@@ -251,6 +246,12 @@ pub trait LifeStore: Send + Sync {
     /// Writes down a version that a person submits, or a deletion, with its outbox row. Says whether one more registration waits for an
     /// answer than before.
     async fn advance(&self, new: &NewVersion, at: Timestamp) -> Wish<bool>;
+
+    /// Removes a registration of which no version was ever submitted, with all that was kept of it.
+    async fn remove(&self, registration_id: Uuid, now: Timestamp) -> Wish<()>;
+
+    /// Up to `limit` registrations of a register behind `after` that are not deleted, in order of their ids.
+    async fn current(&self, dcd: &str, after: Uuid, limit: u32) -> Result<Vec<Current>, StoreError>;
 
     /// A registration as it stands at `now`.
     async fn registration(&self, registration_id: Uuid, now: Timestamp) -> Result<Option<View>, StoreError>;
@@ -326,6 +327,15 @@ impl Standing {
             Next::To(state) => state,
             Next::Stays | Next::Refused => self.state,
         })
+    }
+
+    /// Whether it may be removed without a word: nobody else knows of it.
+    pub(crate) fn may_be_removed(&self) -> Result<(), Refusal> {
+        if self.version > 0 {
+            Err(Refusal::WrongStatus { state: self.state })
+        } else {
+            self.after_wish(Event::DeletedByUser).map(|_| ())
+        }
     }
 
     /// Whether a researcher's comments still matter.

@@ -3,7 +3,7 @@
 mod life;
 
 use std::{
-    collections::{BTreeMap, BTreeSet},
+    collections::{BTreeMap, BTreeSet, btree_map::Entry},
     sync::{Mutex, MutexGuard, PoisonError},
 };
 
@@ -24,13 +24,23 @@ pub struct MemoryStore {
 
 #[derive(Default)]
 struct State {
-    uploads: BTreeMap<UploadId, (u64, u64)>,
+    uploads: BTreeMap<UploadId, Figures>,
+    /// Every registration with its definition and unique id, also those of which no version was submitted.
+    registrations: BTreeMap<Uuid, (String, String)>,
     by_unique_key: BTreeMap<(String, String), Uuid>,
     versions: BTreeMap<(Uuid, u32), Version>,
     unchanged: BTreeMap<UploadId, Vec<(Uuid, u32)>>,
     outbox: BTreeMap<Uuid, Waiting>,
     lives: BTreeMap<Uuid, Life>,
     incarnation: Option<Uuid>,
+}
+
+/// What is counted of an upload.
+#[derive(Default)]
+struct Figures {
+    attempted: u64,
+    rejected: u64,
+    kept: u64,
 }
 
 struct Version {
@@ -68,10 +78,17 @@ impl State {
         })
     }
 
+    fn register(&mut self, id: Uuid, dcd: &str, unique_key: &str) {
+        if let Entry::Vacant(place) = self.registrations.entry(id) {
+            place.insert((dcd.to_owned(), unique_key.to_owned()));
+            self.by_unique_key.insert((dcd.to_owned(), unique_key.to_owned()), id);
+        }
+    }
+
     /// Writes a version down; it takes the outbox row of the one before it, and ends what was kept or asked for before it.
     fn insert(&mut self, upload: UploadId, new: &NewVersion, at: Timestamp) {
         let id = new.registration_id;
-        self.by_unique_key.insert((new.dcd.clone(), new.unique_key.clone()), id);
+        self.register(id, &new.dcd, &new.unique_key);
         let version = Version { new: new.clone(), upload, submitted_at: at, confirmed_at: None };
         self.versions.insert((id, new.version), version);
         let waiting = Waiting { version: new.version, first_sent_at: None, next_send_at: None, stopped: false };
@@ -128,7 +145,7 @@ impl Hd4dpStore for MemoryStore {
     async fn begin_upload(&self, _file: &str, _dcd: &str, _at: Timestamp) -> Result<UploadId, StoreError> {
         let mut state = self.lock();
         let id = UploadId(state.uploads.last_key_value().map_or(1, |(last, _)| last.0 + 1));
-        state.uploads.insert(id, (0, 0));
+        state.uploads.insert(id, Figures::default());
         Ok(id)
     }
 
@@ -136,12 +153,12 @@ impl Hd4dpStore for MemoryStore {
         let state = self.lock();
         let find = |key: &String| {
             let id = *state.by_unique_key.get(&(dcd.to_owned(), key.clone()))?;
-            let latest = state.latest(id)?;
+            let latest = state.latest(id);
             Some(Known {
                 registration_id: id,
-                version: latest.new.version,
-                row_hash: latest.new.row_hash,
-                confirmed: latest.confirmed_at.is_some(),
+                version: latest.map_or(0, |latest| latest.new.version),
+                row_hash: latest.map(|latest| latest.new.row_hash),
+                confirmed: latest.is_none_or(|latest| latest.confirmed_at.is_some()),
                 status: state.lives.get(&id).and_then(|life| life.status),
             })
         };
@@ -151,9 +168,13 @@ impl Hd4dpStore for MemoryStore {
     async fn submit(&self, upload: UploadId, intake: &Intake, at: Timestamp) -> Result<(), StoreError> {
         let mut state = self.lock();
         let figures = state.uploads.entry(upload).or_default();
-        figures.0 += intake.attempted;
-        figures.1 += intake.rejected;
+        figures.attempted += intake.attempted;
+        figures.rejected += intake.rejected;
+        figures.kept += intake.kept.len() as u64;
         state.unchanged.entry(upload).or_default().extend_from_slice(&intake.unchanged);
+        for kept in &intake.kept {
+            state.keep(kept, at);
+        }
         for new in &intake.versions {
             state.insert(upload, new, at);
         }
@@ -221,19 +242,21 @@ impl Hd4dpStore for MemoryStore {
 
     async fn tally(&self, upload: UploadId) -> Result<Tally, StoreError> {
         let state = self.lock();
-        let (attempted, rejected) = state.uploads.get(&upload).copied().unwrap_or_default();
+        let none = Figures::default();
+        let figures = state.uploads.get(&upload).unwrap_or(&none);
         let versions: Vec<(Uuid, u32)> =
             state.versions.iter().filter(|(_, version)| version.upload == upload).map(|(key, _)| *key).collect();
         let unchanged: &[(Uuid, u32)] = state.unchanged.get(&upload).map_or(&[], Vec::as_slice);
         let distinct: BTreeSet<&(Uuid, u32)> = unchanged.iter().collect();
         let waiting = versions.iter().chain(distinct).filter(|(id, version)| state.waits(*id, *version)).count();
-        let accepted = versions.len() + unchanged.len();
+        let sent = (versions.len() + unchanged.len()) as u64;
         Ok(Tally {
-            attempted,
-            accepted: accepted as u64,
-            rejected,
+            attempted: figures.attempted,
+            accepted: sent + figures.kept,
+            rejected: figures.rejected,
             unchanged: unchanged.len() as u64,
-            confirmed: (accepted - waiting) as u64,
+            kept: figures.kept,
+            confirmed: sent - waiting as u64,
         })
     }
 

@@ -5,6 +5,7 @@ mod contract;
 mod life;
 mod memory;
 mod sqlite;
+mod values;
 
 use async_trait::async_trait;
 use clock::Timestamp;
@@ -13,10 +14,11 @@ use store::{Itinerary, Passage, StoreError};
 use uuid::Uuid;
 
 pub use life::{
-    CommentView, Draft, FeedbackKind, Filter, HistoryEntry, Latest, LifeStore, Listed, Received, Refusal, VersionView, View, Wish,
+    CommentView, FeedbackKind, Filter, HistoryEntry, Latest, LifeStore, Listed, Received, Refusal, VersionView, View, Wish,
 };
 pub use memory::MemoryStore;
 pub use sqlite::SqliteStore;
+pub use values::{Current, Draft, Kept};
 
 use crate::status::Status;
 
@@ -75,11 +77,11 @@ impl std::fmt::Debug for NewVersion {
 pub struct Known {
     /// The registration.
     pub registration_id: Uuid,
-    /// Its latest version.
+    /// Its latest version; 0 when none was submitted yet.
     pub version: u32,
-    /// The latest version's row.
-    pub row_hash: [u8; 32],
-    /// Whether the latest version was confirmed.
+    /// The latest version's row; none when none was submitted yet.
+    pub row_hash: Option<[u8; 32]>,
+    /// Whether the latest version was confirmed, or there is none to confirm.
     pub confirmed: bool,
     /// The status, where a person brought it about; `None` for Sending and Submitted.
     pub status: Option<Status>,
@@ -90,6 +92,8 @@ pub struct Known {
 pub struct Intake {
     /// New registrations and new versions of known ones.
     pub versions: Vec<NewVersion>,
+    /// Rows that are kept and not sent. They come before `versions`, which may end them.
+    pub kept: Vec<Kept>,
     /// Registrations whose row equals the stored one, with their latest version.
     pub unchanged: Vec<(Uuid, u32)>,
     /// Rows read in this batch, whatever became of them.
@@ -167,12 +171,14 @@ pub enum Sending {
 pub struct Tally {
     /// Rows read.
     pub attempted: u64,
-    /// Rows that became a version or equal a stored one.
+    /// Rows that became a version, were kept, or leave the stored registration as it is.
     pub accepted: u64,
     /// Rows refused.
     pub rejected: u64,
-    /// Rows that equal the stored one (part of `accepted`).
+    /// Rows that equal the stored one or gave way to it (part of `accepted`).
     pub unchanged: u64,
+    /// Rows that were kept as Open registrations and not sent (part of `accepted`).
+    pub kept: u64,
     /// Accepted rows whose version was confirmed.
     pub confirmed: u64,
 }
@@ -197,7 +203,7 @@ pub trait Hd4dpStore: Itinerary + LifeStore {
     /// What is known under each of `unique_keys`, in their order.
     async fn known(&self, dcd: &str, unique_keys: &[String]) -> Result<Vec<Option<Known>>, StoreError>;
 
-    /// Writes a batch down: versions, their outbox rows, and the upload's figures. A new version takes the outbox row of the one
+    /// Writes a batch down: kept rows, versions, their outbox rows, and the upload's figures. A new version takes the outbox row of the one
     /// before it, which is sent no more, and ends what was kept or asked for before it.
     async fn submit(&self, upload: UploadId, intake: &Intake, at: Timestamp) -> Result<(), StoreError>;
 

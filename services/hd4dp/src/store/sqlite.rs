@@ -1,5 +1,6 @@
 //! HD4DP's store in SQLite.
 
+mod drafts;
 mod life;
 mod versions;
 
@@ -7,17 +8,21 @@ use std::{collections::BTreeMap, path::Path};
 
 use async_trait::async_trait;
 use clock::Timestamp;
-use registration::{Attachment, ContentKind, Place};
+use registration::{Attachment, ContentKind};
 use sqlx::{Row, SqliteConnection, sqlite::SqliteRow};
 use store::{Database, Itinerary, Passage, Schema, StoreError, bulk, itinerary};
 use uuid::Uuid;
 
-use self::versions::{insert_versions, settle};
+use self::{
+    drafts::keep,
+    versions::{insert_versions, settle},
+};
 use super::{Expected, Hd4dpStore, Intake, Known, Outgoing, Sending, Sent, Tally, UploadId, UploadedItem};
 use crate::status::Status;
 
 const SCHEMA: Schema = Schema {
-    steps: &["
+    steps: &[
+        "
 CREATE TABLE upload (
     id INTEGER PRIMARY KEY, file TEXT NOT NULL, dcd TEXT NOT NULL, at INTEGER NOT NULL,
     attempted INTEGER NOT NULL DEFAULT 0, rejected INTEGER NOT NULL DEFAULT 0);
@@ -52,7 +57,13 @@ CREATE TABLE history (
     version INTEGER NOT NULL, status TEXT NOT NULL, number INTEGER);
 CREATE INDEX history_by_registration ON history (registration_id, id);
 CREATE UNIQUE INDEX history_by_feedback ON history (registration_id, number) WHERE number IS NOT NULL;
-"],
+",
+        "
+ALTER TABLE upload ADD COLUMN kept INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE draft ADD COLUMN dcd_version INTEGER;
+ALTER TABLE draft ADD COLUMN is_valid INTEGER NOT NULL DEFAULT 1;
+",
+    ],
 };
 
 /// HD4DP's store in `<folder>/hd4dp-<nihdi>.sqlite`.
@@ -99,15 +110,7 @@ async fn attachments(
 ) -> Result<Vec<Attachment>, StoreError> {
     const SELECT: &str = "SELECT field, item, name, bytes FROM attachment WHERE registration_id = ? AND version = ?";
     let rows = sqlx::query(SELECT).bind(&registration_id.as_bytes()[..]).bind(version).fetch_all(connection).await?;
-    rows.iter().map(attachment).collect()
-}
-
-/// Items are stored plus one, 0 for a place outside a list.
-fn attachment(row: &SqliteRow) -> Result<Attachment, StoreError> {
-    let (field, item): (u16, u32) = (row.try_get("field")?, row.try_get("item")?);
-    let item = item.checked_sub(1).and_then(|item| u16::try_from(item).ok());
-    let place = item.map_or(Place::of(field), |item| Place::in_item(field, item));
-    Ok(Attachment { place, name: row.try_get("name")?, bytes: row.try_get("bytes")? })
+    rows.iter().map(versions::attachment).collect()
 }
 
 fn id(row: &SqliteRow, column: &str) -> Result<Uuid, StoreError> {
@@ -197,17 +200,19 @@ impl Hd4dpStore for SqliteStore {
 
     async fn known(&self, dcd: &str, unique_keys: &[String]) -> Result<Vec<Option<Known>>, StoreError> {
         const SELECT: &str = "SELECT r.unique_key, r.id, r.version, r.status, v.row_hash, v.confirmed_at
-            FROM json_each(?) k CROSS JOIN registration r CROSS JOIN version v
-            WHERE r.dcd = ? AND r.unique_key = k.value AND v.registration_id = r.id AND v.version = r.version";
+            FROM json_each(?) k CROSS JOIN registration r
+            LEFT JOIN version v ON v.registration_id = r.id AND v.version = r.version
+            WHERE r.dcd = ? AND r.unique_key = k.value";
         let keys = serde_json::to_string(unique_keys).map_err(|_| StoreError::Damaged { what: "unique id" })?;
         let rows = sqlx::query(SELECT).bind(keys).bind(dcd).fetch_all(&mut *self.database.warm().await?).await?;
         let mut found = BTreeMap::new();
         for row in &rows {
+            let version = row.try_get("version")?;
             let known = Known {
                 registration_id: id(row, "id")?,
-                version: row.try_get("version")?,
-                row_hash: hash(row, "row_hash")?,
-                confirmed: row.try_get::<Option<i64>, _>("confirmed_at")?.is_some(),
+                version,
+                row_hash: if version == 0 { None } else { Some(hash(row, "row_hash")?) },
+                confirmed: version == 0 || moment(row, "confirmed_at")?.is_some(),
                 status: status(row)?,
             };
             found.insert(row.try_get::<String, _>("unique_key")?, known);
@@ -218,12 +223,14 @@ impl Hd4dpStore for SqliteStore {
     async fn submit(&self, upload: UploadId, intake: &Intake, at: Timestamp) -> Result<(), StoreError> {
         let count = |rows: u64| i64::try_from(rows).unwrap_or(i64::MAX);
         let mut transaction = self.database.write().await?;
-        sqlx::query("UPDATE upload SET attempted = attempted + ?, rejected = rejected + ? WHERE id = ?")
+        sqlx::query("UPDATE upload SET attempted = attempted + ?, rejected = rejected + ?, kept = kept + ? WHERE id = ?")
             .bind(count(intake.attempted))
             .bind(count(intake.rejected))
+            .bind(count(intake.kept.len() as u64))
             .bind(upload.0)
             .execute(&mut *transaction)
             .await?;
+        keep(&mut transaction, &intake.kept, at).await?;
         insert_versions(&mut transaction, upload, &intake.versions, at).await?;
         const UNCHANGED: &str = "INSERT INTO unchanged (upload, registration_id, version)";
         let noted =
@@ -331,7 +338,7 @@ impl Hd4dpStore for SqliteStore {
     }
 
     async fn tally(&self, upload: UploadId) -> Result<Tally, StoreError> {
-        const SELECT: &str = "SELECT attempted, rejected,
+        const SELECT: &str = "SELECT attempted, rejected, kept,
             (SELECT count(*) FROM unchanged WHERE upload = u.id)
                 + coalesce((SELECT rows FROM unchanged_again WHERE upload = u.id), 0) AS unchanged,
             (SELECT count(*) FROM version WHERE upload = u.id) AS versions,
@@ -342,12 +349,13 @@ impl Hd4dpStore for SqliteStore {
             FROM upload u WHERE id = ?";
         let row = sqlx::query(SELECT).bind(upload.0).fetch_one(self.database.readers()).await?;
         let figure = |column| Ok::<u64, StoreError>(u64::try_from(row.try_get::<i64, _>(column)?).unwrap_or(0));
-        let (unchanged, versions) = (figure("unchanged")?, figure("versions")?);
+        let (unchanged, versions, kept) = (figure("unchanged")?, figure("versions")?, figure("kept")?);
         Ok(Tally {
             attempted: figure("attempted")?,
-            accepted: versions + unchanged,
+            accepted: versions + unchanged + kept,
             rejected: figure("rejected")?,
             unchanged,
+            kept,
             confirmed: (versions + unchanged).saturating_sub(figure("waiting")?),
         })
     }

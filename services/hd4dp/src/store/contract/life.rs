@@ -19,6 +19,34 @@ fn by_hand(number: u32, kind: ContentKind) -> NewVersion {
     NewVersion { kind, author: Some("ann".to_owned()), ..version(1, number) }
 }
 
+fn draft_of(cells: Vec<u8>, attachments: Vec<Attachment>) -> Draft {
+    Draft { dcd_version: 1, is_valid: true, cells, attachments }
+}
+
+/// A row of registration 1 that is not sent.
+fn kept(version: u32, value: &str) -> Kept {
+    let place = Place::of(30);
+    let file = Attachment { place, name: "P1.vcf".to_owned(), bytes: b"##fileformat".to_vec() };
+    let cells = crate::row::encode(&[Cell { place: Place::of(0), value: value.to_owned() }]);
+    Kept {
+        registration_id: ID,
+        version,
+        dcd: "Made_Up".to_owned(),
+        unique_key: "key 1".to_owned(),
+        draft: Draft { dcd_version: 7, is_valid: false, cells, attachments: vec![file] },
+        author: "ann".to_owned(),
+        reopens: version > 0,
+    }
+}
+
+/// An upload of rows that are not sent.
+async fn keep(store: &dyn Hd4dpStore, kept: Vec<Kept>) -> UploadId {
+    let upload = store.begin_upload("rows.csv", "Made_Up", at(0)).await.unwrap();
+    let intake = Intake { attempted: kept.len() as u64, kept, ..Intake::default() };
+    store.submit(upload, &intake, at(1)).await.unwrap();
+    upload
+}
+
 async fn sent(store: &dyn Hd4dpStore, version: u32) {
     store.sent(&[Sent { registration_id: ID, version, next_send_at: Some(at(500)) }], at(2), &[]).await.unwrap();
 }
@@ -72,19 +100,19 @@ pub(super) async fn a_draft_is_kept_until_a_version_ends_it(store: &dyn Hd4dpSto
     let cell = |value: &str| Cell { place: Place::of(0), value: value.to_owned() };
     let file = Attachment { place: Place::of(30), name: "P1.vcf".to_owned(), bytes: b"##fileformat".to_vec() };
     for value in ["CANARY one", "CANARY two"] {
-        let draft = Draft { cells: crate::row::encode(&[cell(value)]), attachments: vec![file.clone()] };
+        let draft = draft_of(crate::row::encode(&[cell(value)]), vec![file.clone()]);
         assert_eq!(store.save(ID, &draft, "ann", at(5)).await.unwrap(), Ok(State::Open));
     }
     let kept = view(store).await;
     assert!(kept.is_draft && kept.cells == [cell("CANARY two")]);
     assert!(!format!("{kept:?}").contains("CANARY"));
     let latest = store.latest(ID, at(6)).await.unwrap().unwrap();
-    assert!(latest.draft.as_ref().unwrap().attachments == [file] && latest.values.attachments.is_empty());
+    assert!(latest.draft.as_ref().unwrap().attachments == [file] && latest.values.as_ref().unwrap().attachments.is_empty());
     assert!(!format!("{latest:?}").contains("CANARY"));
     assert_eq!(store.advance(&by_hand(2, ContentKind::Registration), at(6)).await.unwrap(), Ok(true));
     let latest = store.latest(ID, at(6)).await.unwrap().unwrap();
     assert!(latest.draft.is_none() && latest.version == 2);
-    assert_eq!(latest.values.cells, version(1, 2).cells);
+    assert_eq!(latest.values.unwrap().cells, version(1, 2).cells);
 }
 
 pub(super) async fn a_person_submits_the_next_version_only_when_it_is_awaited(store: &dyn Hd4dpStore) {
@@ -191,7 +219,7 @@ pub(super) async fn an_opened_registration_stays_open_and_shows_comments(store: 
 pub(super) async fn a_file_s_row_ends_what_was_asked_for(store: &dyn Hd4dpStore) {
     confirmed(store).await;
     store.feedback(&[received(1, 2, FeedbackKind::CorrectionRequest)], at(4), &[]).await.unwrap();
-    let draft = Draft { cells: vec![1], attachments: Vec::new() };
+    let draft = draft_of(vec![1], Vec::new());
     assert_eq!(store.save(ID, &draft, "ann", at(5)).await.unwrap(), Ok(State::Open));
     submitted(store, vec![version(1, 2)], vec![]).await;
     let latest = store.latest(ID, at(6)).await.unwrap().unwrap();
@@ -201,7 +229,7 @@ pub(super) async fn a_file_s_row_ends_what_was_asked_for(store: &dyn Hd4dpStore)
 }
 
 pub(super) async fn wishes_that_are_not_possible_are_refused_and_leave_no_trace(store: &dyn Hd4dpStore) {
-    let draft = Draft { cells: vec![1], attachments: Vec::new() };
+    let draft = draft_of(vec![1], Vec::new());
     let unknown = Err(Refusal::UnknownRegistration);
     assert_eq!(store.reopen(ID, "ann", at(1)).await.unwrap(), unknown);
     assert_eq!(store.save(ID, &draft, "ann", at(1)).await.unwrap(), unknown);
@@ -245,4 +273,87 @@ pub(super) async fn a_version_knows_its_definition(store: &dyn Hd4dpStore) {
     submitted(store, vec![version(1, 1)], vec![]).await;
     let made_by = store.made_by(&[(ID, 2), (ID, 1)]).await.unwrap();
     assert_eq!(made_by, [None, Some(("Made_Up".to_owned(), 1))]);
+}
+
+pub(super) async fn a_kept_row_is_a_registration_without_a_version(store: &dyn Hd4dpStore) {
+    let upload = keep(store, vec![kept(0, "CANARY one"), kept(0, "CANARY two")]).await;
+    assert!(!format!("{:?}", kept(0, "CANARY")).contains("CANARY"));
+    let view = view(store).await;
+    assert_eq!((view.state, view.is_draft, view.versions.len(), view.dcd_version), (State::Open, true, 0, 7));
+    assert_eq!((view.cells[0].value.as_str(), view.confirmed_at), ("CANARY two", None));
+    assert_eq!((events(&view), view.history[0].author.as_deref()), (vec![Event::Saved; 2], Some("ann")));
+    let latest = store.latest(ID, at(2)).await.unwrap().unwrap();
+    assert!(latest.version == 0 && latest.values.is_none() && latest.unique_key == "key 1");
+    let draft = latest.draft.unwrap();
+    assert_eq!((draft.dcd_version, draft.is_valid, draft.attachments.len()), (7, false, 1));
+    let known = store.known("Made_Up", &["key 1".to_owned()]).await.unwrap();
+    let open = Known { registration_id: ID, version: 0, row_hash: None, confirmed: true, status: Some(Status::Open) };
+    assert_eq!(known, [Some(open)]);
+    let tally = store.tally(upload).await.unwrap();
+    assert_eq!(tally, Tally { attempted: 2, accepted: 2, kept: 2, ..Tally::default() });
+    assert_eq!((store.waiting().await.unwrap(), store.sending(ID, at(2)).await.unwrap()), (0, None));
+    assert!(store.uploaded(upload, None, 9).await.unwrap().is_empty());
+    let open = Filter { dcd: Some("Made_Up".to_owned()), status: Some(Status::Open) };
+    let listed = store.list(&open, None, 9, at(2)).await.unwrap();
+    assert_eq!((listed.len(), listed[0].version, listed[0].submitted_at), (1, 0, at(1)));
+    // The row once more changes nothing; it has no version to be counted with.
+    let again = submitted(store, vec![], vec![(ID, 0)]).await;
+    assert_eq!(store.tally(again).await.unwrap().unchanged, 1);
+    assert!(store.uploaded(again, None, 9).await.unwrap().is_empty());
+}
+
+pub(super) async fn the_first_version_ends_a_kept_row(store: &dyn Hd4dpStore) {
+    keep(store, vec![kept(0, "1")]).await;
+    assert_eq!(store.advance(&by_hand(1, ContentKind::Registration), at(4)).await.unwrap(), Ok(true));
+    let latest = store.latest(ID, at(5)).await.unwrap().unwrap();
+    assert!(latest.draft.is_none() && latest.state == State::Sending);
+    assert!(latest.values.unwrap().attachments.is_empty(), "the kept row's file is not the version's");
+    assert_eq!(store.unanswered(Uuid::nil(), false, 9).await.unwrap().len(), 1);
+    // In one batch a row may be kept and the next one of the same unique id be sent.
+    let upload = store.begin_upload("rows.csv", "Made_Up", at(0)).await.unwrap();
+    let other = Kept { registration_id: Uuid::from_u128(2), unique_key: "key 2".to_owned(), ..kept(0, "2") };
+    let intake = Intake { versions: vec![version(2, 1)], kept: vec![other], attempted: 2, ..Intake::default() };
+    store.submit(upload, &intake, at(6)).await.unwrap();
+    assert!(!store.registration(Uuid::from_u128(2), at(7)).await.unwrap().unwrap().is_draft);
+    assert_eq!(store.tally(upload).await.unwrap().accepted, 2);
+}
+
+pub(super) async fn a_kept_row_opens_what_was_submitted(store: &dyn Hd4dpStore) {
+    taken_over(store).await;
+    keep(store, vec![kept(1, "9")]).await;
+    let view = view(store).await;
+    assert_eq!((view.state, view.is_draft, view.versions.len()), (State::Open, true, 1));
+    assert_eq!(events(&view), [Event::Reopened, Event::Saved]);
+    assert!(store.next_due().await.unwrap().is_none(), "the version is sent no more");
+    assert_eq!(store.waiting().await.unwrap(), 1, "its answer still counts");
+    assert_eq!(store.remove(ID, at(5)).await.unwrap(), Err(Refusal::WrongStatus { state: State::Open }));
+}
+
+pub(super) async fn a_registration_that_was_never_submitted_is_removed_without_a_trace(store: &dyn Hd4dpStore) {
+    assert_eq!(store.remove(ID, at(1)).await.unwrap(), Err(Refusal::UnknownRegistration));
+    keep(store, vec![kept(0, "1")]).await;
+    assert_eq!(store.remove(ID, at(2)).await.unwrap(), Ok(()));
+    assert!(store.registration(ID, at(3)).await.unwrap().is_none());
+    assert_eq!(store.known("Made_Up", &["key 1".to_owned()]).await.unwrap(), [None]);
+    assert_eq!(store.waiting().await.unwrap(), 0);
+    submitted(store, vec![version(1, 1)], vec![]).await;
+    let view = view(store).await;
+    assert!(view.history.is_empty() && !view.is_draft && view.state == State::Sending);
+}
+
+pub(super) async fn the_current_values_are_the_kept_ones_or_the_latest(store: &dyn Hd4dpStore) {
+    let other = NewVersion { dcd: "Other".to_owned(), ..version(4, 1) };
+    submitted(store, vec![version(1, 1), version(2, 1), version(3, 1), other], vec![]).await;
+    sent(store, 1).await;
+    keep(store, vec![kept(1, "kept")]).await;
+    store.confirm(&[(Uuid::from_u128(2), 1)], at(3), &[]).await.unwrap();
+    store.reopen(Uuid::from_u128(2), "ann", at(4)).await.unwrap().unwrap();
+    let deletion = NewVersion { kind: ContentKind::Deletion, ..version(2, 2) };
+    store.advance(&deletion, at(5)).await.unwrap().unwrap();
+    let current = store.current("Made_Up", Uuid::nil(), 9).await.unwrap();
+    let ids: Vec<_> = current.iter().map(|one| (one.registration_id.as_u128(), one.dcd_version)).collect();
+    assert_eq!(ids, [(1, 7), (3, 1)]);
+    assert_eq!((&current[0].cells, &current[1].cells), (&kept(1, "kept").draft.cells, &version(3, 1).cells));
+    assert_eq!(store.current("Made_Up", Uuid::nil(), 1).await.unwrap().len(), 1);
+    assert_eq!(store.current("Made_Up", ID, 9).await.unwrap().len(), 1);
 }

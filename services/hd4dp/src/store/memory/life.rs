@@ -12,8 +12,8 @@ use crate::{
     row,
     status::{Event, State as Stands, Status},
     store::{
-        CommentView, Draft, Filter, HistoryEntry, Latest, LifeStore, Listed, NewVersion, Received, Refusal, UploadId,
-        VersionView, View, Wish,
+        CommentView, Current, Draft, Filter, HistoryEntry, Kept, Latest, LifeStore, Listed, NewVersion, Received, Refusal,
+        UploadId, VersionView, View, Wish,
         life::{Standing, event_of, state, stored},
     },
 };
@@ -23,6 +23,7 @@ use crate::{
 pub(super) struct Life {
     pub(super) status: Option<Status>,
     pub(super) draft: Option<Draft>,
+    kept_at: Option<Timestamp>,
     feedback_number: u64,
     /// Each with the version that it is on.
     comments: Vec<(u32, CommentView)>,
@@ -32,13 +33,15 @@ pub(super) struct Life {
 
 impl State {
     fn standing(&self, id: Uuid, now: Timestamp) -> Option<Standing> {
-        let latest = self.latest(id)?;
+        self.registrations.get(&id)?;
+        let latest = self.latest(id);
         let life = self.lives.get(&id);
+        let confirmed = latest.is_some_and(|latest| latest.confirmed_at.is_some());
         let waiting = self.outbox.get(&id);
         let first_sent_at = waiting.and_then(|waiting| waiting.first_sent_at);
         Some(Standing {
-            version: latest.new.version,
-            state: state(life.and_then(|life| life.status), latest.confirmed_at.is_some(), first_sent_at, now),
+            version: latest.map_or(0, |latest| latest.new.version),
+            state: state(life.and_then(|life| life.status), confirmed, first_sent_at, now),
             feedback_number: life.map_or(0, |life| life.feedback_number),
             is_waiting: waiting.is_some(),
         })
@@ -51,6 +54,32 @@ impl State {
     fn did(&mut self, id: Uuid, author: Option<&str>, event: Event, version: u32, state: Stands, at: Timestamp) {
         let author = author.map(str::to_owned);
         self.life(id).history.push((None, HistoryEntry { at, author, event, version, status: state.status() }));
+    }
+
+    /// What was submitted of it is sent no more.
+    fn stop(&mut self, id: Uuid) {
+        if let Some(waiting) = self.outbox.get_mut(&id) {
+            (waiting.stopped, waiting.next_send_at) = (true, None);
+        }
+    }
+
+    /// Keeps a file's row as an Open registration.
+    pub(super) fn keep(&mut self, kept: &Kept, at: Timestamp) {
+        let (id, author) = (kept.registration_id, Some(kept.author.as_str()));
+        self.register(id, &kept.dcd, &kept.unique_key);
+        if kept.reopens {
+            self.stop(id);
+            self.did(id, author, Event::Reopened, kept.version, Stands::Open, at);
+        }
+        let life = self.life(id);
+        (life.status, life.draft, life.kept_at) = (stored(Stands::Open), Some(kept.draft.clone()), Some(at));
+        self.did(id, author, Event::Saved, kept.version, Stands::Open, at);
+    }
+
+    /// The values that a registration has now.
+    fn current(&self, id: Uuid) -> Option<Draft> {
+        let draft = self.lives.get(&id).and_then(|life| life.draft.clone());
+        draft.or_else(|| self.latest(id).map(|latest| values(&latest.new)))
     }
 
     /// The version to settle when the feedback was acted upon.
@@ -72,6 +101,11 @@ impl State {
         }
         Some((received.registration_id, received.version))
     }
+}
+
+/// The values of a version, which had no errors when it was submitted.
+fn values(new: &NewVersion) -> Draft {
+    Draft { dcd_version: new.dcd_version, is_valid: true, cells: new.cells.clone(), attachments: new.attachments.clone() }
 }
 
 #[async_trait]
@@ -101,9 +135,7 @@ impl LifeStore for MemoryStore {
             Err(refusal) => return Ok(Err(refusal)),
         };
         state.life(registration_id).status = stored(after);
-        if let Some(waiting) = state.outbox.get_mut(&registration_id) {
-            (waiting.stopped, waiting.next_send_at) = (true, None);
-        }
+        state.stop(registration_id);
         state.did(registration_id, Some(author), Event::Reopened, standing.version, after, at);
         Ok(Ok(after))
     }
@@ -116,7 +148,7 @@ impl LifeStore for MemoryStore {
             Err(refusal) => return Ok(Err(refusal)),
         };
         let life = state.life(registration_id);
-        (life.status, life.draft) = (stored(after), Some(draft.clone()));
+        (life.status, life.draft, life.kept_at) = (stored(after), Some(draft.clone()), Some(at));
         state.did(registration_id, Some(author), Event::Saved, standing.version, after, at);
         Ok(Ok(after))
     }
@@ -125,14 +157,13 @@ impl LifeStore for MemoryStore {
         let state = self.lock();
         let find = || {
             let standing = state.standing(registration_id, now)?;
-            let new = &state.latest(registration_id)?.new;
+            let (dcd, unique_key) = state.registrations.get(&registration_id)?.clone();
             Some(Latest {
-                version: new.version,
-                dcd: new.dcd.clone(),
-                dcd_version: new.dcd_version,
-                unique_key: new.unique_key.clone(),
+                version: standing.version,
+                dcd,
+                unique_key,
                 state: standing.state,
-                values: Draft { cells: new.cells.clone(), attachments: new.attachments.clone() },
+                values: state.latest(registration_id).map(|latest| values(&latest.new)),
                 draft: state.lives.get(&registration_id).and_then(|life| life.draft.clone()),
             })
         };
@@ -152,14 +183,37 @@ impl LifeStore for MemoryStore {
         Ok(Ok(!standing.is_waiting))
     }
 
+    async fn remove(&self, registration_id: Uuid, now: Timestamp) -> Wish<()> {
+        let mut state = self.lock();
+        let Some(standing) = state.standing(registration_id, now) else { return Ok(Err(Refusal::UnknownRegistration)) };
+        if let Err(refusal) = standing.may_be_removed() {
+            return Ok(Err(refusal));
+        }
+        state.lives.remove(&registration_id);
+        if let Some(unique_id) = state.registrations.remove(&registration_id) {
+            state.by_unique_key.remove(&unique_id);
+        }
+        Ok(Ok(()))
+    }
+
+    async fn current(&self, dcd: &str, after: Uuid, limit: u32) -> Result<Vec<Current>, StoreError> {
+        let state = self.lock();
+        let behind = state.registrations.range((Bound::Excluded(after), Bound::Unbounded));
+        let is_deleted = |id: &Uuid| state.lives.get(id).is_some_and(|life| life.status == Some(Status::Deleted));
+        let there = behind.filter(|(id, (of, _))| of == dcd && !is_deleted(id)).filter_map(|(id, _)| {
+            let Draft { dcd_version, cells, .. } = state.current(*id)?;
+            Some(Current { registration_id: *id, dcd_version, cells })
+        });
+        Ok(there.take(limit as usize).collect())
+    }
+
     async fn registration(&self, registration_id: Uuid, now: Timestamp) -> Result<Option<View>, StoreError> {
         let state = self.lock();
-        let (Some(standing), Some(latest)) = (state.standing(registration_id, now), state.latest(registration_id)) else {
+        let found = (state.standing(registration_id, now), state.registrations.get(&registration_id));
+        let ((Some(standing), Some((dcd, _))), Some(current)) = (found, state.current(registration_id)) else {
             return Ok(None);
         };
         let life = state.lives.get(&registration_id);
-        let draft = life.and_then(|life| life.draft.as_ref());
-        let cells = draft.map_or(&latest.new.cells, |draft| &draft.cells);
         let versions = state.versions.range((registration_id, 0)..=(registration_id, u32::MAX)).map(|(_, version)| VersionView {
             version: version.new.version,
             kind: version.new.kind,
@@ -171,12 +225,12 @@ impl LifeStore for MemoryStore {
         let comments = life.into_iter().flat_map(|life| &life.comments).filter(|(version, _)| *version == standing.version);
         Ok(Some(View {
             registration_id,
-            dcd: latest.new.dcd.clone(),
-            dcd_version: latest.new.dcd_version,
+            dcd: dcd.clone(),
+            dcd_version: current.dcd_version,
             state: standing.state,
-            confirmed_at: latest.confirmed_at,
-            cells: row::decode(cells).ok_or(StoreError::Damaged { what: "row" })?,
-            is_draft: draft.is_some(),
+            confirmed_at: state.latest(registration_id).and_then(|latest| latest.confirmed_at),
+            cells: row::decode(&current.cells).ok_or(StoreError::Damaged { what: "row" })?,
+            is_draft: life.is_some_and(|life| life.draft.is_some()),
             versions: versions.collect(),
             comments: comments.map(|(_, comment)| comment.clone()).collect(),
             history: life.into_iter().flat_map(|life| &life.history).map(|(_, entry)| entry.clone()).collect(),
@@ -185,19 +239,20 @@ impl LifeStore for MemoryStore {
 
     async fn list(&self, filter: &Filter, after: Option<Uuid>, limit: u32, now: Timestamp) -> Result<Vec<Listed>, StoreError> {
         let state = self.lock();
-        let behind = after.map_or(Bound::Unbounded, |after| Bound::Excluded((after, u32::MAX)));
-        let first = state.versions.range((behind, Bound::Unbounded)).filter(|((_, version), _)| *version == 1);
-        let listed = first.filter_map(|((id, _), _)| {
-            let (latest, standing) = (state.latest(*id)?, state.standing(*id, now)?);
-            let fits = filter.dcd.as_ref().is_none_or(|dcd| *dcd == latest.new.dcd)
+        let behind = after.map_or(Bound::Unbounded, Bound::Excluded);
+        let listed = state.registrations.range((behind, Bound::Unbounded)).filter_map(|(id, (dcd, _))| {
+            let (latest, standing) = (state.latest(*id), state.standing(*id, now)?);
+            let kept_at = || state.lives.get(id).and_then(|life| life.kept_at);
+            let fits = filter.dcd.as_ref().is_none_or(|filter| filter == dcd)
                 && filter.status.is_none_or(|status| status == standing.state.status());
-            fits.then(|| Listed {
+            let submitted_at = latest.map(|latest| latest.submitted_at).or_else(kept_at).filter(|_| fits)?;
+            Some(Listed {
                 registration_id: *id,
-                dcd: latest.new.dcd.clone(),
+                dcd: dcd.clone(),
                 version: standing.version,
                 state: standing.state,
-                submitted_at: latest.submitted_at,
-                confirmed_at: latest.confirmed_at,
+                submitted_at,
+                confirmed_at: latest.and_then(|latest| latest.confirmed_at),
             })
         });
         Ok(listed.take(limit as usize).collect())

@@ -8,24 +8,27 @@ use store::{Passage, StoreError, bulk, itinerary};
 use uuid::Uuid;
 
 use super::{
-    SqliteStore, attachments, id, kind, moment, status,
-    versions::{DRAFT, drop_drafts, insert_attachments, insert_versions, settle},
+    SqliteStore, attachments,
+    drafts::{draft, remove, replace_draft, stop},
+    id, kind, moment, status,
+    versions::{insert_versions, settle},
 };
 use crate::{
     row,
     status::{Event, State, Status},
     store::{
-        CommentView, Draft, Filter, HistoryEntry, Latest, LifeStore, Listed, NewVersion, Received, Refusal, UploadId,
+        CommentView, Current, Draft, Filter, HistoryEntry, Latest, LifeStore, Listed, NewVersion, Received, Refusal, UploadId,
         VersionView, View, Wish,
         life::{Standing, event_of, state, stored},
     },
 };
 
-/// A registration with its latest version, and what waits for an answer.
-const STANDING: &str = "SELECT r.id, r.dcd, r.unique_key, r.version, r.status, r.feedback_number, v.dcd_version, v.submitted_at,
-        v.confirmed_at, v.cells, o.first_sent_at, o.registration_id IS NOT NULL AS is_waiting
-    FROM registration r JOIN version v ON v.registration_id = r.id AND v.version = r.version
-    LEFT JOIN outbox o ON o.registration_id = r.id";
+/// A registration with its latest version, what was kept, and what waits for an answer.
+const STANDING: &str = "SELECT r.id, r.dcd, r.unique_key, r.version, r.status, r.feedback_number, v.dcd_version, v.confirmed_at,
+        v.cells, d.cells AS draft_cells, d.is_valid, coalesce(d.dcd_version, v.dcd_version) AS draft_dcd_version,
+        coalesce(v.submitted_at, d.at) AS submitted_at, o.first_sent_at, o.registration_id IS NOT NULL AS is_waiting
+    FROM registration r LEFT JOIN version v ON v.registration_id = r.id AND v.version = r.version
+    LEFT JOIN draft d ON d.registration_id = r.id LEFT JOIN outbox o ON o.registration_id = r.id";
 
 fn state_of(row: &SqliteRow, now: Timestamp) -> Result<State, StoreError> {
     let confirmed = moment(row, "confirmed_at")?.is_some();
@@ -66,7 +69,7 @@ async fn set_status(connection: &mut SqliteConnection, registration_id: Uuid, st
 }
 
 /// Writes a line of the history; a feedback that stands there already is not written again, and the answer is then false.
-async fn note(
+pub(super) async fn note(
     connection: &mut SqliteConnection,
     registration_id: Uuid,
     entry: &HistoryEntry,
@@ -123,11 +126,6 @@ async fn receive(
         .await?;
     }
     Ok(Some((id, received.version)))
-}
-
-async fn draft(connection: &mut SqliteConnection, registration_id: Uuid) -> Result<Option<Vec<u8>>, StoreError> {
-    let select = sqlx::query_scalar("SELECT cells FROM draft WHERE registration_id = ?").bind(&registration_id.as_bytes()[..]);
-    Ok(select.fetch_optional(connection).await?)
 }
 
 async fn versions(connection: &mut SqliteConnection, registration_id: Uuid) -> Result<Vec<VersionView>, StoreError> {
@@ -229,10 +227,7 @@ impl LifeStore for SqliteStore {
             Err(refusal) => return Ok(Err(refusal)),
         };
         set_status(&mut transaction, registration_id, state).await?;
-        sqlx::query("UPDATE outbox SET stopped = 1, next_send_at = NULL WHERE registration_id = ?")
-            .bind(&registration_id.as_bytes()[..])
-            .execute(&mut *transaction)
-            .await?;
+        stop(&mut transaction, registration_id).await?;
         let (author, version) = (Some(author.to_owned()), standing.version);
         let entry = HistoryEntry { at, author, event: Event::Reopened, version, status: state.status() };
         note(&mut transaction, registration_id, &entry, None).await?;
@@ -250,16 +245,7 @@ impl LifeStore for SqliteStore {
             Err(refusal) => return Ok(Err(refusal)),
         };
         set_status(&mut transaction, registration_id, state).await?;
-        drop_drafts(&mut transaction, &[registration_id]).await?;
-        sqlx::query("INSERT INTO draft (registration_id, cells, at, author) VALUES (?, ?, ?, ?)")
-            .bind(&registration_id.as_bytes()[..])
-            .bind(&draft.cells[..])
-            .bind(at.as_micros())
-            .bind(author)
-            .execute(&mut *transaction)
-            .await?;
-        let files: Vec<_> = draft.attachments.iter().map(|attachment| (registration_id, DRAFT, attachment)).collect();
-        insert_attachments(&mut transaction, &files).await?;
+        replace_draft(&mut transaction, registration_id, draft, author, at).await?;
         let (author, version) = (Some(author.to_owned()), standing.version);
         let entry = HistoryEntry { at, author, event: Event::Saved, version, status: state.status() };
         note(&mut transaction, registration_id, &entry, None).await?;
@@ -271,19 +257,22 @@ impl LifeStore for SqliteStore {
         let mut reading = self.database.readers().begin().await?;
         let Some(row) = standing_row(&mut reading, registration_id).await? else { return Ok(None) };
         let version = row.try_get("version")?;
-        let files = attachments(&mut reading, registration_id, version).await?;
-        let draft = match draft(&mut reading, registration_id).await? {
-            Some(cells) => Some(Draft { cells, attachments: attachments(&mut reading, registration_id, DRAFT).await? }),
-            None => None,
+        let values = match version {
+            0 => None,
+            _ => Some(Draft {
+                dcd_version: row.try_get("dcd_version")?,
+                is_valid: true,
+                cells: row.try_get("cells")?,
+                attachments: attachments(&mut reading, registration_id, version).await?,
+            }),
         };
         Ok(Some(Latest {
             version,
             dcd: row.try_get("dcd")?,
-            dcd_version: row.try_get("dcd_version")?,
             unique_key: row.try_get("unique_key")?,
             state: state_of(&row, now)?,
-            values: Draft { cells: row.try_get("cells")?, attachments: files },
-            draft,
+            values,
+            draft: draft(&mut reading, registration_id, &row).await?,
         }))
     }
 
@@ -305,19 +294,55 @@ impl LifeStore for SqliteStore {
         Ok(Ok(!standing.is_waiting))
     }
 
+    async fn remove(&self, registration_id: Uuid, now: Timestamp) -> Wish<()> {
+        let mut transaction = self.database.write().await?;
+        let Some(standing) = standing(&mut transaction, registration_id, now).await? else {
+            return Ok(Err(Refusal::UnknownRegistration));
+        };
+        if let Err(refusal) = standing.may_be_removed() {
+            return Ok(Err(refusal));
+        }
+        remove(&mut transaction, registration_id).await?;
+        transaction.commit().await?;
+        Ok(Ok(()))
+    }
+
+    async fn current(&self, dcd: &str, after: Uuid, limit: u32) -> Result<Vec<Current>, StoreError> {
+        const SELECT: &str =
+            "SELECT r.id, coalesce(d.cells, v.cells) AS cells, coalesce(d.dcd_version, v.dcd_version) AS dcd_version
+            FROM registration r LEFT JOIN version v ON v.registration_id = r.id AND v.version = r.version
+            LEFT JOIN draft d ON d.registration_id = r.id
+            WHERE r.id > ? AND r.dcd = ? AND coalesce(r.status, '') <> ? ORDER BY r.id LIMIT ?";
+        let rows = sqlx::query(SELECT)
+            .bind(&after.as_bytes()[..])
+            .bind(dcd)
+            .bind(Status::Deleted.code())
+            .bind(limit)
+            .fetch_all(self.database.readers())
+            .await?;
+        let current = |row: &SqliteRow| {
+            Ok(Current {
+                registration_id: id(row, "id")?,
+                dcd_version: row.try_get("dcd_version")?,
+                cells: row.try_get("cells")?,
+            })
+        };
+        rows.iter().map(current).collect()
+    }
+
     async fn registration(&self, registration_id: Uuid, now: Timestamp) -> Result<Option<View>, StoreError> {
         let mut reading = self.database.readers().begin().await?;
         let Some(row) = standing_row(&mut reading, registration_id).await? else { return Ok(None) };
-        let draft = draft(&mut reading, registration_id).await?;
+        let draft: Option<Vec<u8>> = row.try_get("draft_cells")?;
         let is_draft = draft.is_some();
-        let cells = match draft {
-            Some(cells) => cells,
-            None => row.try_get("cells")?,
+        let (cells, dcd_version) = match draft {
+            Some(cells) => (cells, row.try_get("draft_dcd_version")?),
+            None => (row.try_get("cells")?, row.try_get("dcd_version")?),
         };
         Ok(Some(View {
             registration_id,
             dcd: row.try_get("dcd")?,
-            dcd_version: row.try_get("dcd_version")?,
+            dcd_version,
             state: state_of(&row, now)?,
             confirmed_at: moment(&row, "confirmed_at")?,
             cells: row::decode(&cells).ok_or(StoreError::Damaged { what: "row" })?,

@@ -1,11 +1,12 @@
 //! Versions with all that hangs on them, as both files and people make them.
 
 use clock::Timestamp;
-use registration::{Attachment, ContentKind};
-use sqlx::SqliteConnection;
+use registration::{Attachment, ContentKind, Place};
+use sqlx::{Row, SqliteConnection, sqlite::SqliteRow};
 use store::{StoreError, bulk};
 use uuid::Uuid;
 
+use super::drafts::drop_drafts;
 use crate::store::{NewVersion, UploadId};
 
 /// The stored number of [`ContentKind::Registration`].
@@ -56,8 +57,13 @@ pub(super) async fn insert_versions(
         .flat_map(|new| new.attachments.iter().map(|attachment| (new.registration_id, new.version, attachment)))
         .collect();
     insert_attachments(connection, &attachments).await?;
-    let changed: Vec<Uuid> = versions.iter().filter(|new| new.version > 1).map(|new| new.registration_id).collect();
-    if changed.is_empty() { Ok(()) } else { drop_drafts(connection, &changed).await }
+    // A first version may end a draft too, though few uploads find any.
+    let any: Option<i64> = sqlx::query_scalar("SELECT 1 FROM draft LIMIT 1").fetch_optional(&mut *connection).await?;
+    if any.is_none() {
+        return Ok(());
+    }
+    let ended: Vec<Uuid> = versions.iter().map(|new| new.registration_id).collect();
+    drop_drafts(connection, &ended).await
 }
 
 /// Writes files down, each with its registration and version.
@@ -75,18 +81,6 @@ pub(super) async fn insert_attachments(
             .bind(&attachment.bytes[..])
     })
     .await?;
-    Ok(())
-}
-
-/// What was kept of these registrations is gone.
-pub(super) async fn drop_drafts(connection: &mut SqliteConnection, registrations: &[Uuid]) -> Result<(), StoreError> {
-    let ids = bulk::id_list(registrations);
-    for sql in [
-        "DELETE FROM draft WHERE registration_id IN (SELECT unhex(value) FROM json_each(?))",
-        "DELETE FROM attachment WHERE version = 0 AND registration_id IN (SELECT unhex(value) FROM json_each(?))",
-    ] {
-        sqlx::query(sql).bind(&ids).execute(&mut *connection).await?;
-    }
     Ok(())
 }
 
@@ -117,4 +111,12 @@ fn kind_number(kind: ContentKind) -> i64 {
         ContentKind::Registration => REGISTRATION,
         ContentKind::Deletion => DELETION,
     }
+}
+
+/// Items are stored plus one, 0 for a place outside a list.
+pub(super) fn attachment(row: &SqliteRow) -> Result<Attachment, StoreError> {
+    let (field, item): (u16, u32) = (row.try_get("field")?, row.try_get("item")?);
+    let item = item.checked_sub(1).and_then(|item| u16::try_from(item).ok());
+    let place = item.map_or(Place::of(field), |item| Place::in_item(field, item));
+    Ok(Attachment { place, name: row.try_get("name")?, bytes: row.try_get("bytes")? })
 }
