@@ -1,4 +1,4 @@
-//! What the hospital's user chooses for an upload (upload centre, domain.md 3.4).
+//! What the hospital's user chooses for an upload (upload centre, domain sheet 3.4).
 
 use serde::{Deserialize, Serialize};
 

@@ -69,6 +69,11 @@ pub enum Command {
         after_help = "Examples:\n  precision submit --store out/store --dcd Precision_Local_MAB --org 00000196 --file corrected.csv\n  precision submit --store out/store 018f3c2e-0000-8000-8000-000000000001"
     )]
     Submit(commands::life::SubmitArgs),
+    /// Writes a hospital's registrations of a register into a file that `submit` takes again
+    #[command(
+        after_help = "Example:\n  precision download --store out/store --dcd Precision_Local_MAB --org 00000196 -o mab.csv"
+    )]
+    Download(commands::life::DownloadArgs),
     /// The researcher asks the hospital for corrections, or for further fields
     #[command(
         after_help = "Example:\n  precision correct --store out/store 018f3c2e-0000-8000-8000-000000000001 --comment 'stage=Is IV right?'"
@@ -199,6 +204,7 @@ impl Command {
             Self::List(args) => args.there.json,
             Self::Status(args) | Self::Approve(args) | Self::Reopen(args) | Self::Delete(args) => args.there.json,
             Self::Submit(args) => args.there.json,
+            Self::Download(args) => args.there.json,
             Self::Correct(args) => args.one.there.json,
             _ => false,
         }
@@ -216,6 +222,7 @@ fn execute(cli: Cli) -> anyhow::Result<Ended> {
         Command::List(args) => in_runtime(commands::life::list(args, definitions)),
         Command::Status(args) => in_runtime(commands::life::status(args, definitions)),
         Command::Submit(args) => in_runtime(commands::life::submit(args, definitions)),
+        Command::Download(args) => in_runtime(commands::life::download(args, definitions)),
         Command::Correct(args) => in_runtime(commands::life::correct(args, definitions)),
         Command::Approve(args) => in_runtime(commands::life::act(args, Act::Approve, definitions)),
         Command::Reopen(args) => in_runtime(commands::life::act(args, Act::Reopen, definitions)),

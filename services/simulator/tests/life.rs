@@ -1,7 +1,12 @@
 //! The life of a registration as a script sees it, and the page that tables it.
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a test fails by panicking")]
 
-use std::{fmt::Write as _, fs, path::PathBuf, process::Command};
+use std::{
+    fmt::Write as _,
+    fs,
+    path::{Path, PathBuf},
+    process::Command,
+};
 
 fn root() -> PathBuf {
     PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../..")
@@ -13,6 +18,37 @@ fn a_shell_script_takes_a_registration_through_its_life() {
     let said = String::from_utf8_lossy(&output.stdout);
     assert!(output.status.success(), "{said}{}", String::from_utf8_lossy(&output.stderr));
     assert_eq!(said.lines().last().map(|line| line.ends_with("3  Deleted  Deleted")), Some(true), "{said}");
+}
+
+fn precision(folder: &Path, arguments: &[&str]) -> serde_json::Value {
+    let output = Command::new(env!("CARGO_BIN_EXE_precision")).args(arguments).current_dir(folder).output().unwrap();
+    assert!(output.status.success(), "{arguments:?}: {}", String::from_utf8_lossy(&output.stderr));
+    serde_json::from_slice(&output.stdout).unwrap_or_default()
+}
+
+/// A hospital downloads its registrations, uploads the file again, and nothing has changed; another file is kept open until somebody submits it.
+#[test]
+fn a_downloaded_file_changes_nothing_and_a_kept_one_waits() {
+    let folder = tempfile::tempdir().unwrap();
+    let register = ["--dcd", "Precision_Treatment", "--org", "00000196"];
+    let call = |command: &str, more: &[&str]| {
+        let place: &[&str] = if command == "generate" { &[] } else { &["--store", "store", "--json"] };
+        precision(folder.path(), &[&[command], &register[..], place, more].concat())
+    };
+    call("generate", &["--count", "40", "--seed", "2", "-o", "sent.csv"]);
+    call("generate", &["--count", "1", "--seed", "3", "-o", "kept.csv"]);
+    assert_eq!(call("submit", &["--file", "sent.csv"])["accepted"], 40);
+    assert_eq!(call("download", &["-o", "again.csv"])["registrations"], 40);
+    assert_eq!(call("submit", &["--file", "again.csv"])["accepted"], 40);
+    call("submit", &["--file", "kept.csv", "--keep-open", "--by", "nurse"]);
+    let listed = call("list", &[])["registrations"].as_array().unwrap().clone();
+    let open: Vec<_> = listed.iter().filter(|one| one["hospital"]["status"] == "Open").collect();
+    assert_eq!((listed.len(), open.len()), (41, 1));
+    assert!(listed.iter().all(|one| one["hospital"]["version"].as_u64().unwrap() <= 1), "nothing changed");
+    assert!(open[0]["healthdata"].is_null(), "it was not sent");
+    let registration = open[0]["registration"].as_str().unwrap();
+    let sent = precision(folder.path(), &["submit", "--store", "store", "--json", registration]);
+    assert_eq!((&sent["hospital"]["confirmation"], &sent["healthdata"]["status"]), (&"OK".into(), &"New".into()));
 }
 
 /// docs/STATUSES.md is written from the tables that the services decide by.

@@ -4,6 +4,8 @@
 //! its way any more. What it prints shows each side's own view.
 
 use std::{
+    fs::File,
+    io::{BufWriter, Write},
     path::{Path, PathBuf},
     sync::Arc,
     time::Duration,
@@ -13,10 +15,13 @@ use anyhow::Context as _;
 use clap::Args;
 use clock::{Clock, SystemClock};
 use dcd::{Definitions, Language};
-use hd4dp::upload::{CsvFile, upload};
+use hd4dp::{
+    options::{ConflictMaster, ConflictMode, How, UploadOptions, Validation},
+    upload::{CsvFile, upload_with},
+};
 use hd4res::Action;
 use registration::{Comment, Place};
-use serde::Serialize;
+use serde::{Serialize, de::DeserializeOwned};
 use topology::Nihdi;
 use uuid::Uuid;
 
@@ -120,12 +125,69 @@ pub struct SubmitArgs {
     /// The hospital
     #[arg(long, value_name = "NIHDI", value_parser = hospital)]
     org: Option<Nihdi>,
+    /// How the file's rows are taken in
+    #[command(flatten)]
+    choices: Choices,
     /// Folder of the success and the error report; beside the file by default
     #[arg(long, value_name = "DIR")]
     reports: Option<PathBuf>,
     /// Who does it, for the history
     #[arg(long, default_value = "precision", value_name = "NAME")]
     by: String,
+}
+
+/// What the user of an upload chooses (upload centre).
+#[derive(Debug, Clone, Copy, Args)]
+#[group(id = "choices", requires = "file")]
+pub struct Choices {
+    /// What becomes of a row whose unique id is known and whose values differ: merge, overwrite, skip or fail
+    #[arg(long, default_value = "overwrite", value_name = "MODE", value_parser = choice::<ConflictMode>)]
+    conflict_mode: ConflictMode,
+    /// Whose values count where a merge finds two: new or stored
+    #[arg(long, default_value = "new", value_name = "WHOSE", value_parser = choice::<ConflictMaster>)]
+    conflict_master: ConflictMaster,
+    /// Say in the success report which rows equal the stored ones (W01)
+    #[arg(long)]
+    report_duplicates: bool,
+    /// Keep the rows as open registrations, to be submitted one by one
+    #[arg(long)]
+    keep_open: bool,
+    /// Which rows are taken in: none, save-on-validations or validate-all
+    #[arg(long, default_value = "none", value_name = "HOW", value_parser = choice::<Validation>)]
+    validation: Validation,
+}
+
+impl Choices {
+    const fn options(self) -> UploadOptions {
+        UploadOptions {
+            conflict_mode: self.conflict_mode,
+            conflict_master: self.conflict_master,
+            ignore_duplicates: !self.report_duplicates,
+            autosubmit: !self.keep_open,
+            validation: self.validation,
+        }
+    }
+}
+
+fn choice<T: DeserializeOwned>(text: &str) -> Result<T, String> {
+    serde_json::from_value(serde_json::Value::from(text)).map_err(|error| error.to_string())
+}
+
+/// What `download` takes.
+#[derive(Debug, Args)]
+pub struct DownloadArgs {
+    /// The installation
+    #[command(flatten)]
+    pub there: There,
+    /// The register
+    #[arg(long, value_name = "NAME")]
+    dcd: String,
+    /// The hospital
+    #[arg(long, value_name = "NIHDI", value_parser = hospital)]
+    org: Nihdi,
+    /// The file
+    #[arg(short, long, value_name = "FILE.csv")]
+    output: PathBuf,
 }
 
 /// One act on one registration.
@@ -302,7 +364,8 @@ pub async fn submit(args: SubmitArgs, definitions: Definitions) -> anyhow::Resul
     let file = CsvFile::open(path, &definition, today).map_err(|error| anyhow::anyhow!(explain(&error, Language::English)))?;
     let session = args.there.open_with(definitions, Some(org)).await?;
     let hd4dp = session.installation.hd4dp.get(&org).context("find the hospital")?;
-    let taken = upload(hd4dp, &definition, file, &reports, Language::English, async |_| {}).await;
+    let how = How { options: args.choices.options(), author: &args.by };
+    let taken = upload_with(hd4dp, &definition, file, (&reports, Language::English), &how, async |_| {}).await;
     let upload = taken.map_err(|error| anyhow::anyhow!(explain(&error, Language::English)))?;
     let ending = args.there.rest(&session).await?;
     let tally = hd4dp.store().tally(upload).await?;
@@ -318,6 +381,31 @@ pub async fn submit(args: SubmitArgs, definitions: Definitions) -> anyhow::Resul
         Ended::Well if rejected > 0 => Ended::Rejected,
         ended => ended,
     })
+}
+
+/// Runs `download`.
+///
+/// # Errors
+///
+/// A file that cannot be written, or what keeps the installation from being opened.
+pub async fn download(args: DownloadArgs, definitions: Definitions) -> anyhow::Result<Ended> {
+    let definition = find(&definitions, &args.dcd)?;
+    let session = args.there.open(definitions).await?;
+    let hd4dp = session.installation.hd4dp.get(&args.org).context("find the hospital")?;
+    let failed = || format!("write {}", args.output.display());
+    let mut file = BufWriter::new(File::create(&args.output).with_context(failed)?);
+    let registrations = hd4dp::download::download(hd4dp, &definition, &mut file).await?;
+    file.flush().with_context(failed)?;
+    session.close(true).await;
+    args.there.print(&Downloaded { registrations }, |Downloaded { registrations }| {
+        vec![format!("{registrations} registrations: {}", args.output.display())]
+    });
+    Ok(Ended::Well)
+}
+
+#[derive(Debug, Serialize)]
+struct Downloaded {
+    registrations: u64,
 }
 
 /// Registrations that the answer to a file shows at most; `list` shows them all.
