@@ -48,7 +48,8 @@ async fn a_silent_broker_fails_confirms_at_their_deadline(rabbit: &Rabbit) -> Re
             tokio::spawn(async move { broker.publish(&route, Payload::from_static(b"into the silence")).await })
         })
         .collect();
-    clock::sleep(&SystemClock, Duration::from_millis(200)).await;
+    // A publisher waits for its confirm from the moment that its frames leave it.
+    cable.holds_back(b"into the silence", publishing.len()).await?;
     assert!(publishing.iter().all(|publishing| !publishing.is_finished()), "a confirm came from nowhere");
     clock.jump(Duration::from_secs(31));
     for publishing in publishing {

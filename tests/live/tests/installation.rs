@@ -11,7 +11,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::{Context, Result, ensure};
-use clock::{SystemClock, sleep, timeout};
+use clock::{SystemClock, timeout};
 use dcd::Definitions;
 use dhw::{DhwStore, Registers};
 use hd4dp::store::{Hd4dpStore, UploadId};
@@ -130,18 +130,8 @@ async fn other_keys_over_a_store_are_refused(installation: &Installation) -> Res
     Ok(())
 }
 
-/// Waits until `reached` says so.
-async fn until(what: &str, mut reached: impl AsyncFnMut() -> Result<bool>) -> Result<()> {
-    let waiting = async {
-        while !reached().await? {
-            sleep(&SystemClock, Duration::from_millis(50)).await;
-        }
-        Ok(())
-    };
-    timeout(&SystemClock, DEADLINE, waiting)
-        .await
-        .unwrap_or_else(|_| Err(anyhow::anyhow!("too late")))
-        .with_context(|| what.to_owned())
+async fn until(what: &str, reached: impl AsyncFnMut() -> Result<bool>) -> Result<()> {
+    testkit::until(what, DEADLINE, reached).await
 }
 
 fn replaced(text: &str, from: &str, to: &str) -> Result<String> {

@@ -4,8 +4,10 @@ mod cable;
 mod node;
 mod rabbit;
 mod subject;
+mod until;
 
 pub use cable::Cable;
 pub use node::Node;
 pub use rabbit::{Origin, Rabbit};
 pub use subject::{RabbitSubject, unique_prefix};
+pub use until::until;

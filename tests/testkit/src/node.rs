@@ -5,10 +5,11 @@ use std::process::Stdio;
 use std::time::Duration;
 
 use anyhow::{Context, Result, bail, ensure};
-use clock::{SystemClock, sleep, timeout};
 use tempfile::TempDir;
 use tokio::net::TcpStream;
 use tokio::process::{Child, Command};
+
+use crate::until;
 
 /// Nine seconds were measured on two idle cores; tests share theirs.
 const START_DEADLINE: Duration = Duration::from_secs(120);
@@ -117,20 +118,15 @@ impl Node {
     async fn wait_until_up(&mut self) -> Result<()> {
         let address = ("127.0.0.1", self.port);
         let server = &mut self.server;
-        let waiting = async {
-            loop {
-                if let Some(status) = server.try_wait()? {
-                    bail!("the node ended with {status}");
-                }
-                if TcpStream::connect(address).await.is_ok() {
-                    return Ok(());
-                }
-                sleep(&SystemClock, Duration::from_millis(100)).await;
+        let is_up = async || {
+            if let Some(status) = server.try_wait()? {
+                bail!("the node ended with {status}");
             }
+            Ok(TcpStream::connect(address).await.is_ok())
         };
-        let outcome = timeout(&SystemClock, START_DEADLINE, waiting).await;
-        let outcome = outcome.unwrap_or_else(|_| bail!("the node did not come up within {} s", START_DEADLINE.as_secs()));
-        outcome.with_context(|| format!("rabbitmq-server did not start; it said: {}", last_words(self.home.path())))
+        until("the node comes up", START_DEADLINE, is_up)
+            .await
+            .with_context(|| format!("rabbitmq-server did not start; it said: {}", last_words(self.home.path())))
     }
 }
 

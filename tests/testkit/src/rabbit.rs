@@ -5,13 +5,13 @@ use std::time::Duration;
 
 use anyhow::{Context, Result, bail, ensure};
 use broker::RabbitBroker;
-use clock::{SystemClock, sleep, timeout};
+use clock::SystemClock;
 use testcontainers::core::IntoContainerPort;
 use testcontainers::runners::AsyncRunner;
 use testcontainers::{ContainerAsync, GenericImage};
 use topology::Naming;
 
-use crate::Node;
+use crate::{Node, until};
 
 /// Names a broker to test against instead of starting one. Its user needs configure rights on its virtual host.
 const URL_VARIABLE: &str = "PRECISION_TEST_AMQP";
@@ -113,11 +113,6 @@ impl Rabbit {
 
 /// Not by a line of its log, which differs between images, nor by its port, which Docker opens at once.
 async fn wait_until_it_speaks(url: &str) -> Result<()> {
-    let trying = async {
-        while RabbitBroker::connect(url, Naming::default(), Arc::new(SystemClock)).await.is_err() {
-            sleep(&SystemClock, Duration::from_millis(200)).await;
-        }
-    };
-    let limit = format!("the container did not speak AMQP within {} s", CONTAINER_DEADLINE.as_secs());
-    timeout(&SystemClock, CONTAINER_DEADLINE, trying).await.context(limit)
+    let speaks = async || Ok(RabbitBroker::connect(url, Naming::default(), Arc::new(SystemClock)).await.is_ok());
+    until("the container speaks AMQP", CONTAINER_DEADLINE, speaks).await
 }
