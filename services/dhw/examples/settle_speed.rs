@@ -8,7 +8,7 @@ use std::{sync::Arc, time::Duration};
 use clock::{Clock, SystemClock};
 use dcd::{Definitions, Field, Kind};
 use dhw::{
-    DhwStore, Registers, SqliteStore, researcher,
+    DhwStore, Registers, SqlStore, researcher,
     store::{Arrived, Batch},
     validate,
 };
@@ -97,7 +97,7 @@ async fn main() -> anyhow::Result<()> {
     let with_export = arguments.next().transpose()?.unwrap_or(0) > 0;
     let folder = tempfile::tempdir()?;
     let registers = Arc::new(Registers::new(&Definitions::built_in()?));
-    let store = SqliteStore::open(folder.path(), Arc::clone(&registers)).await?;
+    let store = SqlStore::open(folder.path(), Arc::clone(&registers)).await?;
     let clock = SystemClock;
     let (mut reading, mut settling) = (Duration::ZERO, Duration::ZERO);
     let say = |done: u64, reading: &mut Duration, settling: &mut Duration, since: u64| {

@@ -95,7 +95,7 @@ mod tests {
     use crate::{
         registers::Registers,
         sample::{Draft, cure, draft, found, registers, settle},
-        store::{DhwStore, MemoryStore, SqliteStore},
+        store::{DhwStore, MemoryStore, SqlStore},
     };
 
     /// Versions and deletions of a few registrations of two hospitals, whose patients, codes and dates often meet. Unique ids belong to one
@@ -159,13 +159,13 @@ mod tests {
     proptest! {
         #![proptest_config(ProptestConfig::with_cases(60))]
 
-        // The store in SQLite reads fewer of the registrations that stood before than the one in memory.
+        // The store in SQL reads fewer of the registrations that stood before than the one in memory.
         #[test]
         fn what_is_not_read_makes_no_difference(drafts in arrivals(), batch in 1..15_usize) {
             let registers = registers();
             let in_file = runtime().block_on(async {
                 let folder = tempfile::tempdir().unwrap();
-                let store = SqliteStore::open(folder.path(), Arc::clone(&registers)).await.unwrap();
+                let store = SqlStore::open(folder.path(), Arc::clone(&registers)).await.unwrap();
                 left_in(&store, &registers, &drafts, batch).await
             });
             prop_assert_eq!(left(&registers, &drafts, batch), in_file);

@@ -29,4 +29,4 @@ pub mod validate;
 
 pub use registers::Registers;
 pub use service::{Dhw, DhwParts};
-pub use store::{DhwStore, MemoryStore, SqliteStore};
+pub use store::{DhwStore, MemoryStore, SqlStore};

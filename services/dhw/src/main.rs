@@ -3,7 +3,7 @@
 use std::{process::ExitCode, sync::Arc};
 
 use dcd::Definitions;
-use dhw::{Dhw, DhwParts, Registers, SqliteStore, config::Config};
+use dhw::{Dhw, DhwParts, Registers, SqlStore, config::Config};
 use host::{StandAlone, Work, stand_alone};
 use topology::Vhost;
 
@@ -18,7 +18,7 @@ async fn start(config: &Config, alone: &StandAlone) -> anyhow::Result<Vec<Work>>
     let dhw = Dhw::new(DhwParts {
         context: alone.context.clone(),
         definitions: Arc::new(definitions),
-        store: Arc::new(SqliteStore::open(alone.store(), registers).await?),
+        store: Arc::new(SqlStore::open(alone.store(), registers).await?),
         broker: alone.connect(Vhost::Hd, &config.broker.hd).await?,
     });
     Ok(dhw.works())

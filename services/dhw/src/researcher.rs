@@ -170,7 +170,7 @@ mod tests {
     use super::*;
     use crate::{
         sample::{Draft, advice, draft, pseudonym, registers, settle},
-        store::{MemoryStore, SqliteStore},
+        store::{MemoryStore, SqlStore},
     };
 
     async fn exported(store: &dyn DhwStore, registers: &Registers, dcd: &str) -> Vec<Vec<String>> {
@@ -226,7 +226,7 @@ mod tests {
             .collect();
         let registers = registers();
         let folder = tempfile::tempdir().unwrap();
-        let store = SqliteStore::open(folder.path(), Arc::clone(&registers)).await.unwrap();
+        let store = SqlStore::open(folder.path(), Arc::clone(&registers)).await.unwrap();
         settle(&store, &registers, &drafts).await;
         let records = exported(&store, &registers, "Advice").await;
         let pseudonyms: Vec<&str> = records[1..].iter().map(|record| record[0].as_str()).collect();

@@ -5,7 +5,7 @@ use std::{process::ExitCode, sync::Arc};
 use ehbox_hco::{EhboxHco, Parts, config::Config};
 use host::{StandAlone, Work, stand_alone};
 use sealing::keys::{KeyDirectory, Party};
-use store::{Database, Schema, SqliteItinerary};
+use store::{Database, Schema, SqlItinerary};
 use topology::Vhost;
 
 fn main() -> ExitCode {
@@ -23,7 +23,7 @@ async fn start(config: &Config, alone: &StandAlone) -> anyhow::Result<Vec<Work>>
         source: alone.source()?,
         context: alone.context.clone(),
         keys: Arc::new(keys.messaging(party)?),
-        itinerary: Arc::new(SqliteItinerary::new(database)),
+        itinerary: Arc::new(SqlItinerary::new(database)),
         hospital: alone.connect(Vhost::Hospital(config.nihdi), &config.broker.hospital).await?,
         ehealth: alone.connect(Vhost::EHealth, &config.broker.ehealth).await?,
     });

@@ -3,7 +3,7 @@
 use std::{process::ExitCode, sync::Arc};
 
 use dcd::Definitions;
-use ehbox_hd::{EhboxHd, Parts, config::Config, store::SqliteStore};
+use ehbox_hd::{EhboxHd, Parts, config::Config, store::SqlStore};
 use host::{StandAlone, Work, stand_alone};
 use sealing::keys::{KeyDirectory, Party};
 use topology::Vhost;
@@ -18,7 +18,7 @@ async fn start(config: &Config, alone: &StandAlone) -> anyhow::Result<Vec<Work>>
     keys.refuse_foreign(party)?;
     let built_in = Definitions::built_in()?;
     let definitions = config.common.definitions.iter().try_fold(built_in, |all, folder| all.with_directory(folder))?;
-    let store = SqliteStore::open(alone.store()).await?;
+    let store = SqlStore::open(alone.store()).await?;
     store.database().remember_key(&party.to_string(), &keys.fingerprint(party)?).await?;
     let client = EhboxHd::new(Parts {
         source: alone.source()?,

@@ -2,7 +2,7 @@
 
 use std::{process::ExitCode, sync::Arc};
 
-use ehealth_ttp::{EhealthTtp, Parts, config::Config, store::SqliteStore};
+use ehealth_ttp::{EhealthTtp, Parts, config::Config, store::SqlStore};
 use host::{StandAlone, Work, stand_alone};
 use sealing::keys::{KeyDirectory, Party};
 use topology::Vhost;
@@ -15,7 +15,7 @@ async fn start(config: &Config, alone: &StandAlone) -> anyhow::Result<Vec<Work>>
     let party = Party::EhealthTtp;
     let keys = KeyDirectory::open(alone.keys()?)?;
     keys.refuse_foreign(party)?;
-    let store = SqliteStore::open(alone.store()).await?;
+    let store = SqlStore::open(alone.store()).await?;
     store.database().remember_key(&party.to_string(), &keys.fingerprint(party)?).await?;
     let ttp = EhealthTtp::new(Parts {
         source: alone.source()?,

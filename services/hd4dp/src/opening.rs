@@ -6,10 +6,10 @@ use dcd::{DefinitionError, Definitions};
 use identifying::{SharedHospitalKey, TagKey};
 use registration::CodeKey;
 use sealing::keys::HospitalSecrets;
-use store::StoreError;
+use store::{Location, StoreError};
 use topology::Nihdi;
 
-use crate::{prepare::Secrets, store::SqliteStore};
+use crate::{prepare::Secrets, store::SqlStore};
 
 /// The built-in definitions, and those of `folder` that add to or replace them.
 ///
@@ -27,8 +27,13 @@ pub fn definitions(folder: Option<&Path>) -> Result<Definitions, DefinitionError
 /// # Errors
 ///
 /// [`StoreError`]; [`StoreError::OtherKeys`] when one of the fingerprints is another.
-pub async fn store(folder: &Path, nihdi: Nihdi, keys: &str, definitions: &Definitions) -> Result<SqliteStore, StoreError> {
-    let store = SqliteStore::open(folder, nihdi.as_str()).await?;
+pub async fn store(
+    location: impl Into<Location>,
+    nihdi: Nihdi,
+    keys: &str,
+    definitions: &Definitions,
+) -> Result<SqlStore, StoreError> {
+    let store = SqlStore::open(location, nihdi.as_str()).await?;
     store.database().remember_key(store.database().name(), keys).await?;
     for definition in definitions.iter() {
         let name = format!("definition {} {}", definition.name(), definition.version());

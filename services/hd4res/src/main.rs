@@ -3,7 +3,7 @@
 use std::{process::ExitCode, sync::Arc};
 
 use dcd::Definitions;
-use hd4res::{Hd4res, Parts, config::Config, store::SqliteStore};
+use hd4res::{Hd4res, Parts, config::Config, store::SqlStore};
 use host::{StandAlone, Work, stand_alone};
 use topology::Vhost;
 
@@ -18,7 +18,7 @@ async fn start(config: &Config, alone: &StandAlone) -> anyhow::Result<Vec<Work>>
         source: alone.source()?,
         context: alone.context.clone(),
         definitions: Arc::new(definitions),
-        store: Arc::new(SqliteStore::open(alone.store()).await?),
+        store: Arc::new(SqlStore::open(alone.store()).await?),
         hd: alone.connect(Vhost::Hd, &config.broker.hd).await?,
     });
     Ok(hd4res.works())

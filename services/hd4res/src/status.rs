@@ -312,7 +312,7 @@ mod tests {
 
     use super::*;
 
-    /// The store in SQLite notes clean verdicts without reading the records.
+    /// The store in SQL notes clean verdicts without reading the records.
     #[test]
     fn a_clean_verdict_changes_no_status() {
         for status in RecordStatus::ALL {

@@ -1,6 +1,6 @@
 //! The stores of all parties.
 
-use std::{collections::BTreeMap, path::Path, sync::Arc};
+use std::{collections::BTreeMap, sync::Arc};
 
 use dcd::Definitions;
 use dhw::{DhwStore, Registers};
@@ -8,7 +8,7 @@ use ehbox_hd::store::HdStore;
 use ehealth_ttp::store::TtpStore;
 use hd4dp::store::Hd4dpStore;
 use hd4res::store::Hd4resStore;
-use store::{Database, Itinerary, MemoryItinerary, Schema, SqliteItinerary, StoreError};
+use store::{Database, Itinerary, Location, MemoryItinerary, Schema, SqlItinerary, StoreError};
 use topology::Nihdi;
 
 /// The two stores of a hospital.
@@ -36,32 +36,33 @@ pub struct Stores {
 }
 
 impl Stores {
-    /// Opens one SQLite file per party in `folder`, and holds the fingerprints of keys and definitions against those that it was
+    /// Opens one store per party, and holds the fingerprints of keys and definitions against those that it was
     /// written under.
     ///
     /// # Errors
     ///
     /// [`StoreError`]; other keys are [`StoreError::OtherKeys`].
     pub async fn open(
-        folder: &Path,
+        location: impl Into<Location>,
         hospitals: &[Nihdi],
         definitions: &Definitions,
         fingerprints: &BTreeMap<String, String>,
     ) -> Result<Self, StoreError> {
+        let location = &location.into();
         let mut databases: Vec<(String, Database)> = Vec::new();
         let mut of_hospitals = BTreeMap::new();
         for nihdi in hospitals {
-            let hd4dp = hd4dp::store::SqliteStore::open(folder, nihdi.as_str()).await?;
+            let hd4dp = hd4dp::store::SqlStore::open(location, nihdi.as_str()).await?;
             remember_definitions(hd4dp.database(), definitions).await?;
-            let client = Database::open(folder, &format!("{}-{nihdi}", ehbox_hco::SERVICE), Schema { steps: &[] }).await?;
+            let client = Database::open(location, &format!("{}-{nihdi}", ehbox_hco::SERVICE), Schema { steps: &[] }).await?;
             databases.push((format!("{}-{nihdi}", hd4dp::SERVICE), hd4dp.database().clone()));
             databases.push((client.name().to_owned(), client.clone()));
-            let stores = HospitalStores { hd4dp: Arc::new(hd4dp), ehbox_hco: Arc::new(SqliteItinerary::new(client)) };
+            let stores = HospitalStores { hd4dp: Arc::new(hd4dp), ehbox_hco: Arc::new(SqlItinerary::new(client)) };
             of_hospitals.insert(*nihdi, stores);
         }
-        let ttp = ehealth_ttp::store::SqliteStore::open(folder).await?;
-        let ehbox_hd = ehbox_hd::store::SqliteStore::open(folder).await?;
-        let hd4res = hd4res::store::SqliteStore::open(folder).await?;
+        let ttp = ehealth_ttp::store::SqlStore::open(location).await?;
+        let ehbox_hd = ehbox_hd::store::SqlStore::open(location).await?;
+        let hd4res = hd4res::store::SqlStore::open(location).await?;
         databases.push((ehealth_ttp::SERVICE.to_owned(), ttp.database().clone()));
         databases.push((ehbox_hd::SERVICE.to_owned(), ehbox_hd.database().clone()));
         for (party, database) in &databases {
@@ -73,7 +74,7 @@ impl Stores {
         if let Some(fingerprint) = fingerprints.get(ehealth_ttp::SERVICE) {
             hd4res.database().remember_key(ehealth_ttp::SERVICE, fingerprint).await?;
         }
-        let dhw = dhw::SqliteStore::open(folder, Arc::new(Registers::new(definitions))).await?;
+        let dhw = dhw::SqlStore::open(location, Arc::new(Registers::new(definitions))).await?;
         Ok(Self {
             hospitals: of_hospitals,
             ttp: Arc::new(ttp),

@@ -3,12 +3,11 @@
 //! One statement for about a hundred rows is the fastest that SQLite was measured to take; so the rows go in chunks of 100, then of
 //! 10, then one by one, and three prepared statements serve every size.
 
-use sqlx::{AssertSqlSafe, Sqlite, SqliteConnection, query::Query, sqlite::SqliteArguments};
+use std::sync::Arc;
 
-use crate::StoreError;
+use sqlx::AssertSqlSafe;
 
-/// A statement under construction.
-pub type Statement<'q> = Query<'q, Sqlite, SqliteArguments>;
+use crate::{Connection, Statement, StoreError};
 
 /// Runs `head VALUES (…), (…), … tail` for all `rows`, where `bind` binds the `columns` values of one row in order. Returns how
 /// many rows the statements changed.
@@ -19,7 +18,7 @@ pub type Statement<'q> = Query<'q, Sqlite, SqliteArguments>;
 ///
 /// [`StoreError::Database`].
 pub async fn insert<T>(
-    connection: &mut SqliteConnection,
+    connection: &mut Connection,
     head: &str,
     columns: usize,
     tail: &str,
@@ -32,11 +31,11 @@ pub async fn insert<T>(
         if rest.len() < size {
             continue;
         }
-        let sql = text(head, columns, tail, size);
+        let sql: Arc<str> = text(head, columns, tail, size).into();
         while rest.len() >= size {
             let (chunk, after) = rest.split_at(size);
-            let statement = chunk.iter().fold(sqlx::query(AssertSqlSafe(sql.as_str())), &bind);
-            changed += statement.execute(&mut *connection).await?.rows_affected();
+            let statement = connection.query(AssertSqlSafe(Arc::clone(&sql)));
+            changed += chunk.iter().fold(statement, &bind).execute().await?;
             rest = after;
         }
     }
@@ -86,8 +85,9 @@ mod tests {
             .unwrap();
             transaction.commit().await.unwrap();
         }
-        let (count, sum): (i64, i64) =
-            sqlx::query_as("SELECT count(*), sum(twice) FROM thing").fetch_one(store.readers()).await.unwrap();
+        let row =
+            store.query("SELECT count(*) AS count, CAST(sum(twice) AS BIGINT) AS sum FROM thing").fetch_one().await.unwrap();
+        let (count, sum): (i64, i64) = (row.try_get("count").unwrap(), row.try_get("sum").unwrap());
         assert_eq!((count, sum), (next, next * (next - 1)));
     }
 
@@ -102,11 +102,8 @@ mod tests {
             .await
             .unwrap();
         transaction.commit().await.unwrap();
-        let found: i64 = sqlx::query_scalar("SELECT count(*) FROM thing WHERE id IN (SELECT unhex(value) FROM json_each(?))")
-            .bind(id_list(&ids[..3]))
-            .fetch_one(store.readers())
-            .await
-            .unwrap();
+        const COUNT: &str = "SELECT count(*) FROM thing WHERE id IN (SELECT unhex(value) FROM json_each(?))";
+        let found: i64 = store.query(COUNT).bind(id_list(&ids[..3])).scalar().await.unwrap();
         assert_eq!(found, 3);
     }
 }

@@ -10,10 +10,9 @@ use std::{
 
 use async_trait::async_trait;
 use clock::Timestamp;
-use sqlx::{Row, SqliteConnection, sqlite::SqliteRow};
 use uuid::Uuid;
 
-use crate::{Database, StoreError, bulk};
+use crate::{Connection, Database, Row, StoreError, bulk};
 
 /// How a passage ended.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
@@ -147,13 +146,13 @@ impl Itinerary for MemoryItinerary {
     }
 }
 
-/// Passages in a party's SQLite file.
+/// Passages in a party's own store.
 #[derive(Debug, Clone)]
-pub struct SqliteItinerary {
+pub struct SqlItinerary {
     database: Database,
 }
 
-impl SqliteItinerary {
+impl SqlItinerary {
     /// The passages of an open store.
     #[must_use]
     pub fn new(database: Database) -> Self {
@@ -162,7 +161,7 @@ impl SqliteItinerary {
 }
 
 #[async_trait]
-impl Itinerary for SqliteItinerary {
+impl Itinerary for SqlItinerary {
     async fn record(&self, passages: &[Passage]) -> Result<(), StoreError> {
         let mut transaction = self.database.write().await?;
         insert(&mut transaction, passages).await?;
@@ -185,7 +184,7 @@ impl Itinerary for SqliteItinerary {
 ///
 /// [`StoreError::Database`].
 pub async fn last(database: &Database) -> Result<i64, StoreError> {
-    Ok(sqlx::query_scalar("SELECT coalesce(max(id), 0) FROM itinerary").fetch_one(database.readers()).await?)
+    database.query("SELECT coalesce(max(id), 0) FROM itinerary").scalar().await
 }
 
 /// Writes passages inside the transaction of their effect.
@@ -193,7 +192,7 @@ pub async fn last(database: &Database) -> Result<i64, StoreError> {
 /// # Errors
 ///
 /// [`StoreError::Database`].
-pub async fn insert(connection: &mut SqliteConnection, passages: &[Passage]) -> Result<(), StoreError> {
+pub async fn insert(connection: &mut Connection, passages: &[Passage]) -> Result<(), StoreError> {
     const HEAD: &str = "INSERT INTO itinerary (publication, step, queue, at, outcome, items)";
     bulk::insert(connection, HEAD, 6, "", passages, |statement, passage| {
         let mut items = Vec::with_capacity(passage.items.len() * 16);
@@ -217,12 +216,12 @@ pub async fn insert(connection: &mut SqliteConnection, passages: &[Passage]) -> 
 /// [`StoreError::Database`], or [`StoreError::Damaged`] for a row that this program did not write.
 pub async fn page(database: &Database, after: i64, limit: u32) -> Result<Vec<(i64, Passage)>, StoreError> {
     const SELECT: &str =
-        "SELECT id, publication, step, queue, at, outcome, items FROM itinerary WHERE id > $1 ORDER BY id LIMIT $2";
-    let rows = sqlx::query(SELECT).bind(after).bind(limit).fetch_all(database.readers()).await?;
+        "SELECT id, publication, step, queue, at, outcome, items FROM itinerary WHERE id > ? ORDER BY id LIMIT ?";
+    let rows = database.query(SELECT).bind(after).bind(limit).fetch_all().await?;
     rows.iter().map(read).collect()
 }
 
-fn read(row: &SqliteRow) -> Result<(i64, Passage), StoreError> {
+fn read(row: &Row) -> Result<(i64, Passage), StoreError> {
     const DAMAGED: StoreError = StoreError::Damaged { what: "passage" };
     let step: &str = row.try_get("step")?;
     let items: &[u8] = row.try_get("items")?;
@@ -280,7 +279,7 @@ mod tests {
     async fn in_sqlite() {
         let folder = tempfile::tempdir().unwrap();
         let database = Database::open(folder.path(), "party", Schema { steps: &[] }).await.unwrap();
-        keeps_passages_in_order(&SqliteItinerary::new(database)).await;
+        keeps_passages_in_order(&SqlItinerary::new(database)).await;
     }
 
     #[test]

@@ -1,19 +1,32 @@
 //! What the services' stores share.
 //!
-//! Every party keeps a store of its own (`<store>/hd4dp-<nihdi>.sqlite`, `ehealth-ttp.sqlite`, …). The services define their store
-//! traits themselves; here is what all of them need: a SQLite file with one writer and full sync, bulk statements, the fingerprints
-//! of the keys that a store was written under, and the [`itinerary`]: which publication passed where and when.
+//! Every party keeps a store of its own: a SQLite file (`<store>/hd4dp-<nihdi>.sqlite`, `ehealth-ttp.sqlite`, …), or a schema of a PostgreSQL database
+//! (`hd4dp_<nihdi>`, `ehealth_ttp`, …). The services define their store traits themselves; here is what all of them need: a [`Database`] with one writer and
+//! full sync, whose [`Statement`]s have one text for both, bulk statements, the fingerprints of the keys that a store was written under, and the
+//! [`itinerary`]: which publication passed where and when.
 
 pub mod bulk;
+mod connection;
 pub mod database;
+mod dialect;
 pub mod itinerary;
+pub mod location;
 pub mod lock;
+mod numeral;
+pub mod postgres;
+mod statement;
+mod values;
 
 use std::path::PathBuf;
 
-pub use database::{Database, Schema, WriteTransaction};
-pub use itinerary::{Itinerary, MemoryItinerary, Outcome, Passage, SqliteItinerary};
+pub use connection::{Connection, WriteTransaction};
+pub use database::{Database, Schema};
+pub use itinerary::{Itinerary, MemoryItinerary, Outcome, Passage, SqlItinerary};
+pub use location::{Location, Server};
 pub use lock::StoreLock;
+pub use sqlx::AssertSqlSafe;
+pub use statement::Statement;
+pub use values::{Column, Numeral, Parameter, Row};
 
 /// Why a store could not do what it was asked.
 #[derive(Debug, thiserror::Error)]
@@ -22,10 +35,10 @@ pub enum StoreError {
     #[error("use the database")]
     Database(#[from] sqlx::Error),
     /// The schema could not be brought to the state that this program knows.
-    #[error("bring the schema of {path} up to date")]
+    #[error("bring the schema of {store} up to date")]
     Schema {
-        /// The database file.
-        path: PathBuf,
+        /// Which store.
+        store: String,
         /// What the migration said.
         source: sqlx::migrate::MigrateError,
     },
@@ -51,6 +64,9 @@ pub enum StoreError {
         /// Which key differs.
         name: String,
     },
+    /// The address of a database is none.
+    #[error("understand the store's address: it must look like postgres://role@host:5432/database")]
+    Address,
     /// A row does not hold what this program once wrote.
     #[error("read a stored {what}: it is damaged")]
     Damaged {

@@ -268,12 +268,12 @@ impl Installation {
         Ok(())
     }
 
-    async fn hospital(&self, nihdi: &str) -> Result<hd4dp::store::SqliteStore> {
-        Ok(hd4dp::store::SqliteStore::open(&self.folder(&format!("hd4dp-{nihdi}")).join("store"), nihdi).await?)
+    async fn hospital(&self, nihdi: &str) -> Result<hd4dp::store::SqlStore> {
+        Ok(hd4dp::store::SqlStore::open(&self.folder(&format!("hd4dp-{nihdi}")).join("store"), nihdi).await?)
     }
 
-    async fn warehouse(&self) -> Result<dhw::SqliteStore> {
-        Ok(dhw::SqliteStore::open(&self.folder("dhw").join("store"), Arc::clone(&self.registers)).await?)
+    async fn warehouse(&self) -> Result<dhw::SqlStore> {
+        Ok(dhw::SqlStore::open(&self.folder("dhw").join("store"), Arc::clone(&self.registers)).await?)
     }
 
     /// The last lines of every service's log.

@@ -229,7 +229,7 @@ macro_rules! contract {
             use super::*;
             $(#[tokio::test] async fn $name() {
                 let (registers, folder) = (sample::registers(), tempfile::tempdir().unwrap());
-                let store = SqliteStore::open(folder.path(), Arc::clone(&registers)).await.unwrap();
+                let store = SqlStore::open(folder.path(), Arc::clone(&registers)).await.unwrap();
                 super::$name(&store, &registers).await;
             })+
         }

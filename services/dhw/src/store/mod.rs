@@ -3,7 +3,7 @@
 #[cfg(test)]
 mod contract;
 mod memory;
-mod sqlite;
+mod sql;
 mod tables;
 mod write;
 
@@ -21,7 +21,7 @@ use crate::{
 };
 
 pub use memory::MemoryStore;
-pub use sqlite::SqliteStore;
+pub use sql::SqlStore;
 
 /// Publications that are settled together.
 #[derive(Debug, Default)]

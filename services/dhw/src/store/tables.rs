@@ -1,14 +1,13 @@
 //! The typed tables of a register, generated from its definition.
 //!
 //! `<name>_<version>` has a row per registration, with the columns that healthdata may have under healthdata's names; `<name>_<version>|<list>`
-//! has a row per item of a repeating list. Numbers have NUMERIC affinity, so that they compare as numbers; everything else is text.
+//! has a row per item of a repeating list. Numbers are NUMERIC, so that they compare as numbers; everything else is text.
 
 use std::collections::HashSet;
 
 use dcd::{Field, FieldNo, Group, GroupKind, Kind};
 use registration::Policy;
-use sqlx::{AssertSqlSafe, Row, SqliteConnection};
-use store::StoreError;
+use store::{Connection, StoreError};
 
 use crate::registers::{FactNo, Register, Registers};
 
@@ -16,7 +15,7 @@ use crate::registers::{FactNo, Register, Registers};
 pub(super) const OWN: [&str; 7] = ["id", "sender", "registration_id", "version", "item_id", "pseudonym", "unique_id"];
 
 /// The table of a register, with the statements that use it. What they select comes as one JSON array of one row each, since
-/// taking rows and columns out of SQLite one by one costs more than finding them.
+/// taking rows and columns out of a database one by one costs more than finding them.
 #[derive(Debug)]
 pub(super) struct Table {
     /// Its name, quoted.
@@ -28,7 +27,7 @@ pub(super) struct Table {
     /// Selects members, up to the condition that a key `k.value` of a JSON array is held against: row, registration id in
     /// hexadecimal digits, version, sender, pseudonym, unique id, facts.
     pub members: String,
-    /// The facts that are numbers here, and come out of [`Table::members`] as SQLite writes them.
+    /// The facts that are numbers here, and come out of [`Table::members`] as the database writes them.
     pub number_facts: Vec<FactNo>,
     /// Selects, for each patient of a JSON array, the patient and for each of [`Registers::patient_facts`] the least and the greatest
     /// value, from an index alone; none when the register has no such fact.
@@ -73,13 +72,29 @@ fn quoted(name: &str) -> String {
     format!("\"{}\"", name.replace('"', "\"\""))
 }
 
+/// `name` itself, or when it has more than `bytes_max` bytes its beginning and a checksum of the whole, so that two long names do not become one.
+fn fitted(name: &str, bytes_max: usize) -> String {
+    if name.len() <= bytes_max {
+        return name.to_owned();
+    }
+    // FNV-1a: names must be the same in every version of the program, and nobody gains by two that meet.
+    let checksum =
+        name.bytes().fold(0xcbf2_9ce4_8422_2325_u64, |sum, byte| (sum ^ u64::from(byte)).wrapping_mul(0x100_0000_01b3));
+    let checksum = format!("~{checksum:016x}");
+    let room = bytes_max.saturating_sub(checksum.len());
+    let end = (0..=room).rev().find(|end| name.is_char_boundary(*end)).unwrap_or(0);
+    format!("{}{checksum}", name.get(..end).unwrap_or_default())
+}
+
 impl Table {
-    pub(super) fn new(registers: &Registers, register: &Register) -> Self {
+    /// The table of a register in a database whose names have at most `bytes_max` bytes.
+    pub(super) fn new(registers: &Registers, register: &Register, bytes_max: usize) -> Self {
+        let named = |name: &str| quoted(&fitted(name, bytes_max));
         let definition = register.definition();
         let plain = format!("{}_{}", definition.name(), definition.version());
-        let name = quoted(&plain);
+        let name = named(&plain);
         let fields = || (0..).zip(definition.fields());
-        let columns = columns(&OWN, fields().filter(|(_, field)| field.list().is_none()));
+        let columns = columns(&OWN, fields().filter(|(_, field)| field.list().is_none()), bytes_max);
         let column_of = |field: FieldNo| columns.iter().find(|column| column.field == field).map(|column| column.name.clone());
         let unique_id = if let [only] = definition.unique_id() { Some(*only) } else { None };
         // A link that is the unique id as well is found by the index of that.
@@ -101,30 +116,29 @@ impl Table {
         let mut indices = vec![
             format!(
                 "CREATE UNIQUE INDEX IF NOT EXISTS {} ON {name} (unique_id, sender)",
-                quoted(&format!("{plain}|by unique id"))
+                named(&format!("{plain}|by unique id"))
             ),
-            format!("CREATE INDEX IF NOT EXISTS {} ON {name} (registration_id)", quoted(&format!("{plain}|by registration"))),
-            format!(
-                "CREATE INDEX IF NOT EXISTS {} ON {name} (pseudonym{by_pseudonym})",
-                quoted(&format!("{plain}|by pseudonym"))
-            ),
+            format!("CREATE INDEX IF NOT EXISTS {} ON {name} (registration_id)", named(&format!("{plain}|by registration"))),
+            format!("CREATE INDEX IF NOT EXISTS {} ON {name} (pseudonym{by_pseudonym})", named(&format!("{plain}|by pseudonym"))),
         ];
         indices.extend(of_link.map(|column| {
-            let index = quoted(&format!("{plain}|by {}", column.trim_matches('"')));
+            let index = named(&format!("{plain}|by {}", column.trim_matches('"')));
             format!("CREATE INDEX IF NOT EXISTS {index} ON {name} ({column})")
         }));
         let names: String = columns.iter().map(|column| format!(", {}", column.name)).collect();
         let lists = definition.groups().iter().filter(|group| group.kind() == GroupKind::List);
-        let list = |group: &Group| ListTable::new(&plain, group, fields().filter(|(number, _)| group.fields().contains(number)));
+        let list = |group: &Group| {
+            ListTable::new(&plain, group, fields().filter(|(number, _)| group.fields().contains(number)), bytes_max)
+        };
         Self {
             insert: format!("INSERT OR FAIL INTO {name} ({}{names})", OWN.join(", ")),
             members: format!(
-                "SELECT json_group_array(json_array(t.id, hex(t.registration_id), t.version, t.sender, t.pseudonym, t.unique_id,
-                json_array({facts}))) FROM json_each(?) k CROSS JOIN {name} t ON "
+                "SELECT coalesce(json_group_array(json_array(t.id, hex(t.registration_id), t.version, t.sender, t.pseudonym, t.unique_id,
+                json_array({facts}))), '[]') FROM json_each(?) k CROSS JOIN {name} t WHERE "
             ),
             spans: of_patient.iter().any(Option::is_some).then(|| spans(&name, &of_patient)),
             rows: format!(
-                "SELECT json_group_array(json_array(id, pseudonym, unique_id, sender, {})) FROM (SELECT * FROM {name}
+                "SELECT coalesce(json_group_array(json_array(id, pseudonym, unique_id, sender, {})), '[]') FROM (SELECT * FROM {name}
                 WHERE pseudonym >= ?1 AND (pseudonym, unique_id, sender) > (?1, ?2, ?3)
                 ORDER BY pseudonym, unique_id, sender LIMIT ?4)",
                 arrays(&columns)
@@ -139,17 +153,17 @@ impl Table {
     }
 
     /// Makes the tables where they are missing, and columns that a changed definition has in addition.
-    pub(super) async fn create(&self, connection: &mut SqliteConnection) -> Result<(), StoreError> {
+    pub(super) async fn create(&self, connection: &mut Connection) -> Result<(), StoreError> {
         let own = "id INTEGER PRIMARY KEY, sender TEXT NOT NULL, registration_id BLOB NOT NULL, version INTEGER NOT NULL,
             item_id BLOB NOT NULL, pseudonym TEXT NOT NULL, unique_id TEXT NOT NULL";
-        execute(connection, &format!("CREATE TABLE IF NOT EXISTS {} ({own})", self.name)).await?;
+        connection.define(&format!("CREATE TABLE IF NOT EXISTS {} ({own})", self.name)).await?;
         complete(connection, &self.name, &self.columns).await?;
         for index in &self.indices {
-            execute(connection, index).await?;
+            connection.define(index).await?;
         }
         for list in &self.lists {
             let own = "record INTEGER NOT NULL, item INTEGER NOT NULL, PRIMARY KEY (record, item)";
-            execute(connection, &format!("CREATE TABLE IF NOT EXISTS {} ({own}) WITHOUT ROWID", list.name)).await?;
+            connection.define(&format!("CREATE TABLE IF NOT EXISTS {} ({own}) WITHOUT ROWID", list.name)).await?;
             complete(connection, &list.name, &list.columns).await?;
         }
         Ok(())
@@ -157,16 +171,16 @@ impl Table {
 }
 
 impl ListTable {
-    fn new<'a>(table: &str, group: &Group, fields: impl Iterator<Item = (FieldNo, &'a Field)>) -> Self {
-        let name = quoted(&format!("{table}|{}", group.column()));
-        let columns = columns(&["record", "item"], fields);
+    fn new<'a>(table: &str, group: &Group, fields: impl Iterator<Item = (FieldNo, &'a Field)>, bytes_max: usize) -> Self {
+        let name = quoted(&fitted(&format!("{table}|{}", group.column()), bytes_max));
+        let columns = columns(&["record", "item"], fields, bytes_max);
         let names: String = columns.iter().map(|column| format!(", {}", column.name)).collect();
         Self {
             range: group.fields(),
             insert: format!("INSERT OR FAIL INTO {name} (record, item{names})"),
             items: format!(
-                "SELECT json_group_array(json_array(record, item, {})) FROM {name}
-                WHERE record IN (SELECT value FROM json_each(?))",
+                "SELECT coalesce(json_group_array(json_array(record, item, {})), '[]') FROM {name}
+                WHERE record IN (SELECT CAST(value AS BIGINT) FROM json_each(?))",
                 arrays(&columns)
             ),
             name,
@@ -183,14 +197,14 @@ fn spans(table: &str, facts: &[Option<String>]) -> String {
     };
     let ends: Vec<String> = facts.iter().flat_map(|fact| [end("min", fact), end("max", fact)]).collect();
     format!(
-        "SELECT json_group_array(json_array(k.value, (SELECT json_array({}) FROM {table} t WHERE t.pseudonym = k.value)))
+        "SELECT coalesce(json_group_array(json_array(k.value, (SELECT json_array({}) FROM {table} t WHERE t.pseudonym = k.value))), '[]')
         FROM json_each(?) k",
         ends.join(", ")
     )
 }
 
-/// Values that one array of [`arrays`] holds at most; SQLite's functions take so many arguments and more.
-const ARRAY: usize = 500;
+/// Values that one array of [`arrays`] holds at most; a function takes so many arguments in both databases.
+const ARRAY: usize = 100;
 
 /// The values of `columns` as texts: a JSON array of arrays.
 fn arrays(columns: &[Column]) -> String {
@@ -204,26 +218,24 @@ fn arrays(columns: &[Column]) -> String {
 
 /// A column for each field that healthdata may have. SQLite does not tell `a` from `A`, and a field may have the name of one of the
 /// table's own columns: who comes later gets an underscore.
-fn columns<'a>(own: &[&str], fields: impl Iterator<Item = (FieldNo, &'a Field)>) -> Vec<Column> {
+fn columns<'a>(own: &[&str], fields: impl Iterator<Item = (FieldNo, &'a Field)>, bytes_max: usize) -> Vec<Column> {
     let mut used: HashSet<String> = own.iter().map(|name| (*name).to_owned()).collect();
     let column = |(number, field): (FieldNo, &Field)| {
         let mut name = field.hd_column()?;
-        while !used.insert(name.to_ascii_lowercase()) {
+        while !used.insert(fitted(&name, bytes_max).to_ascii_lowercase()) {
             name.push('_');
         }
         let is_number = field.kind() == Kind::Number && field.policy() == Some(Policy::AsIs);
-        Some(Column { field: number, is_number, name: quoted(&name) })
+        Some(Column { field: number, is_number, name: quoted(&fitted(&name, bytes_max)) })
     };
     fields.filter_map(column).collect()
 }
 
-async fn complete(connection: &mut SqliteConnection, table: &str, columns: &[Column]) -> Result<(), StoreError> {
-    let there =
-        sqlx::query(AssertSqlSafe(format!("SELECT name FROM pragma_table_info({table})"))).fetch_all(&mut *connection).await?;
-    let there: HashSet<String> = there.iter().map(|row| row.try_get("name")).collect::<Result<_, _>>()?;
+async fn complete(connection: &mut Connection, table: &str, columns: &[Column]) -> Result<(), StoreError> {
+    let there: HashSet<String> = connection.columns(&unquoted(table)).await?.into_iter().collect();
     for column in columns.iter().filter(|column| !there.contains(&unquoted(&column.name))) {
         let affinity = if column.is_number { "NUMERIC" } else { "TEXT" };
-        execute(connection, &format!("ALTER TABLE {table} ADD COLUMN {} {affinity}", column.name)).await?;
+        connection.define(&format!("ALTER TABLE {table} ADD COLUMN {} {affinity}", column.name)).await?;
     }
     Ok(())
 }
@@ -231,9 +243,4 @@ async fn complete(connection: &mut SqliteConnection, table: &str, columns: &[Col
 fn unquoted(name: &str) -> String {
     let inner = name.get(1..name.len().saturating_sub(1)).unwrap_or_default();
     inner.replace("\"\"", "\"")
-}
-
-async fn execute(connection: &mut SqliteConnection, sql: &str) -> Result<(), StoreError> {
-    sqlx::query(AssertSqlSafe(sql)).execute(connection).await?;
-    Ok(())
 }

@@ -3,8 +3,7 @@
 use std::sync::Arc;
 
 use registration::{Cell, Content};
-use sqlx::{AssertSqlSafe, SqliteConnection};
-use store::{StoreError, bulk, bulk::Statement};
+use store::{AssertSqlSafe, Connection, Numeral, Statement, StoreError, bulk};
 
 use super::tables::{Column, ListTable, OWN, Table};
 use crate::{
@@ -20,7 +19,7 @@ const BULK_ROWS: usize = 100;
 
 /// As [`bulk::insert`], for rows with so many columns that a hundred are too many for a statement.
 async fn insert<T>(
-    connection: &mut SqliteConnection,
+    connection: &mut Connection,
     head: &str,
     columns: usize,
     rows: &[T],
@@ -41,7 +40,7 @@ pub(super) struct NewRow<'a> {
 }
 
 /// Writes registrations of one register, with the items of their lists.
-pub(super) async fn rows(connection: &mut SqliteConnection, table: &Table, rows: &[NewRow<'_>]) -> Result<(), StoreError> {
+pub(super) async fn rows(connection: &mut Connection, table: &Table, rows: &[NewRow<'_>]) -> Result<(), StoreError> {
     insert(connection, &table.insert, OWN.len() + table.columns.len(), rows, |statement, new| {
         let Registration { item, member, content, .. } = new.registration;
         let statement = statement
@@ -70,15 +69,9 @@ pub(super) async fn rows(connection: &mut SqliteConnection, table: &Table, rows:
     Ok(())
 }
 
-/// Digits that a floating-point number holds exactly.
-const EXACT_DIGITS: usize = 15;
-
-/// Binds a value, in the form that is copied once only. A number with more digits than SQLite's numbers hold goes in as bytes, which its affinity leaves alone.
+/// Binds a value, in the form that is copied once only.
 fn bind<'q>(statement: Statement<'q>, column: &Column, value: Option<&'q str>) -> Statement<'q> {
-    match value {
-        Some(number) if column.is_number && number.len() > EXACT_DIGITS => statement.bind(number.as_bytes()),
-        _ => statement.bind(value.map(Arc::<str>::from)),
-    }
+    if column.is_number { statement.bind(value.map(Numeral)) } else { statement.bind(value.map(Arc::<str>::from)) }
 }
 
 /// An item of a repeating list.
@@ -113,27 +106,23 @@ fn items<'a>(list: &ListTable, record: i64, content: &'a Content) -> Vec<Item<'a
 }
 
 /// Removes registrations that are replaced or deleted, with their findings.
-pub(super) async fn remove(
-    connection: &mut SqliteConnection,
-    table: &Table,
-    dcd: &str,
-    gone: &[&Live],
-) -> Result<(), StoreError> {
+pub(super) async fn remove(connection: &mut Connection, table: &Table, dcd: &str, gone: &[&Live]) -> Result<(), StoreError> {
     let rows: Vec<i64> = gone.iter().map(|live| live.row).collect();
     let rows = serde_json::to_string(&rows).map_err(|_| StoreError::Damaged { what: "row" })?;
     let lists = table.lists.iter().map(|list| (&list.name, "record"));
     for (name, column) in lists.chain([(&table.name, "id")]) {
-        let sql = format!("DELETE FROM {name} WHERE {column} IN (SELECT value FROM json_each(?))");
-        sqlx::query(AssertSqlSafe(sql)).bind(&rows).execute(&mut *connection).await?;
+        let sql = format!("DELETE FROM {name} WHERE {column} IN (SELECT CAST(value AS BIGINT) FROM json_each(?))");
+        connection.query(AssertSqlSafe(sql)).bind(&rows).execute().await?;
     }
     for live in gone {
         const DELETE: &str = "DELETE FROM finding WHERE pseudonym = ? AND dcd = ? AND unique_id = ? AND sender = ?";
-        sqlx::query(DELETE)
+        connection
+            .query(DELETE)
             .bind(&live.member.pseudonym)
             .bind(dcd)
             .bind(&live.member.unique_id)
             .bind(&live.member.sender)
-            .execute(&mut *connection)
+            .execute()
             .await?;
     }
     Ok(())
@@ -141,14 +130,14 @@ pub(super) async fn remove(
 
 /// Writes new findings and removes those that hold no more.
 pub(super) async fn findings(
-    connection: &mut SqliteConnection,
+    connection: &mut Connection,
     added: &[StoredFinding],
     cleared: &[FindingKey],
 ) -> Result<(), StoreError> {
     for key in cleared {
         const DELETE: &str = "DELETE FROM finding
             WHERE pseudonym = ? AND dcd = ? AND unique_id = ? AND sender = ? AND across = ? AND number = ?";
-        bind_key(sqlx::query(DELETE), key).execute(&mut *connection).await?;
+        bind_key(connection.query(DELETE), key).execute().await?;
     }
     const HEAD: &str = "INSERT OR FAIL INTO finding
         (pseudonym, dcd, unique_id, sender, across, number, rule, code, severity, about, en, nl, fr)";
@@ -168,7 +157,7 @@ pub(super) fn bind_key<'q>(statement: Statement<'q>, key: &'q FindingKey) -> Sta
 }
 
 /// Writes verdicts, by which their items are known from now on.
-pub(super) async fn verdicts(connection: &mut SqliteConnection, given: &[(&Registration, &Answer)]) -> Result<(), StoreError> {
+pub(super) async fn verdicts(connection: &mut Connection, given: &[(&Registration, &Answer)]) -> Result<(), StoreError> {
     insert(connection, "INSERT OR FAIL INTO item (id, sender, clean, findings)", 4, given, |statement, (registration, answer)| {
         let findings = (!answer.findings.is_empty()).then(|| serde_json::to_string(&answer.findings).unwrap_or_default());
         statement.bind(&registration.item.as_bytes()[..]).bind(&registration.member.sender).bind(answer.clean).bind(findings)
@@ -177,12 +166,13 @@ pub(super) async fn verdicts(connection: &mut SqliteConnection, given: &[(&Regis
 }
 
 /// Leaves a tombstone for each deletion.
-pub(super) async fn tombstones(connection: &mut SqliteConnection, deletions: &[&Registration]) -> Result<(), StoreError> {
+pub(super) async fn tombstones(connection: &mut Connection, deletions: &[&Registration]) -> Result<(), StoreError> {
     for deletion in deletions {
         const UPSERT: &str = "INSERT INTO tombstone (registration_id, sender, version) VALUES (?, ?, ?)
-            ON CONFLICT DO UPDATE SET version = max(version, excluded.version)";
+            ON CONFLICT (registration_id, sender) DO UPDATE
+            SET version = CASE WHEN tombstone.version > excluded.version THEN tombstone.version ELSE excluded.version END";
         let (sender, id) = deletion.id();
-        sqlx::query(UPSERT).bind(&id.as_bytes()[..]).bind(sender).bind(deletion.version()).execute(&mut *connection).await?;
+        connection.query(UPSERT).bind(&id.as_bytes()[..]).bind(sender).bind(deletion.version()).execute().await?;
     }
     Ok(())
 }

@@ -43,7 +43,7 @@ macro_rules! contract {
         mod in_sqlite {
             $(#[tokio::test] async fn $name() {
                 let folder = tempfile::tempdir().unwrap();
-                super::$name(&super::SqliteStore::open(folder.path()).await.unwrap()).await;
+                super::$name(&super::SqlStore::open(folder.path()).await.unwrap()).await;
             })+
         }
     };

@@ -3,14 +3,14 @@
 #[cfg(test)]
 mod contract;
 mod memory;
-mod sqlite;
+mod sql;
 
 use async_trait::async_trait;
 use store::{Itinerary, StoreError};
 use topology::Nihdi;
 
 pub use memory::MemoryStore;
-pub use sqlite::SqliteStore;
+pub use sql::SqlStore;
 
 /// What a hospital calls a patient, and what the TTP does.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -3,7 +3,7 @@
 #[cfg(test)]
 mod contract;
 mod memory;
-mod sqlite;
+mod sql;
 
 use async_trait::async_trait;
 use store::{Itinerary, StoreError};
@@ -11,7 +11,7 @@ use store::{Itinerary, StoreError};
 use crate::quota::Mark;
 
 pub use memory::MemoryStore;
-pub use sqlite::SqliteStore;
+pub use sql::SqlStore;
 
 /// The TTP's store. Every method is one transaction.
 #[async_trait]

@@ -147,7 +147,7 @@ macro_rules! contract {
         mod in_sqlite {
             $(#[tokio::test] async fn $name() {
                 let folder = tempfile::tempdir().unwrap();
-                super::$name(&super::SqliteStore::open(folder.path(), "00000196").await.unwrap()).await;
+                super::$name(&super::SqlStore::open(folder.path(), "00000196").await.unwrap()).await;
             })+
         }
     };

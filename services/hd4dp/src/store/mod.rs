@@ -4,7 +4,7 @@
 mod contract;
 mod life;
 mod memory;
-mod sqlite;
+mod sql;
 mod values;
 
 use async_trait::async_trait;
@@ -17,7 +17,7 @@ pub use life::{
     CommentView, FeedbackKind, Filter, HistoryEntry, Latest, LifeStore, Listed, Received, Refusal, VersionView, View, Wish,
 };
 pub use memory::MemoryStore;
-pub use sqlite::SqliteStore;
+pub use sql::SqlStore;
 pub use values::{Current, Draft, Kept};
 
 use crate::status::Status;

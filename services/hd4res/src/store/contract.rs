@@ -8,7 +8,7 @@ macro_rules! contract {
         mod in_sqlite {
             $(#[tokio::test] async fn $name() {
                 let folder = tempfile::tempdir().unwrap();
-                super::$name(&$crate::store::SqliteStore::open(folder.path()).await.unwrap()).await;
+                super::$name(&$crate::store::SqlStore::open(folder.path()).await.unwrap()).await;
             })+
         }
     };

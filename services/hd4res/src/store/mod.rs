@@ -5,7 +5,7 @@ mod contract;
 mod known;
 mod memory;
 mod researcher;
-mod sqlite;
+mod sql;
 
 use async_trait::async_trait;
 use clock::Timestamp;
@@ -20,7 +20,7 @@ pub use memory::MemoryStore;
 pub use researcher::{
     Acted, ColumnOf, Filter, HistoryEntry, KeptComment, RecordRow, RecordView, ResearcherStore, UnsentFeedback, author,
 };
-pub use sqlite::SqliteStore;
+pub use sql::SqlStore;
 
 /// A registration that arrived, read and ready to be kept.
 #[derive(Debug, Clone, PartialEq, Eq)]

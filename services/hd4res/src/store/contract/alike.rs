@@ -120,7 +120,7 @@ proptest! {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build().unwrap();
         runtime.block_on(async {
             let folder = tempfile::tempdir().unwrap();
-            let (memory, sqlite) = (MemoryStore::default(), SqliteStore::open(folder.path()).await.unwrap());
+            let (memory, sqlite) = (MemoryStore::default(), SqlStore::open(folder.path()).await.unwrap());
             for (number, step) in steps.iter().enumerate() {
                 prop_assert_eq!(take(&memory, step).await, take(&sqlite, step).await, "step {} of {:?}", number, &steps);
                 prop_assert_eq!(sight(&memory).await, sight(&sqlite).await, "after step {} of {:?}", number, &steps);

@@ -1,8 +1,7 @@
-//! The warehouse's store in SQLite.
+//! The warehouse's store in SQL.
 
 use std::{
     collections::{BTreeMap, BTreeSet, HashMap, HashSet},
-    path::Path,
     sync::Arc,
 };
 
@@ -10,8 +9,7 @@ use async_trait::async_trait;
 use dcd::Severity;
 use registration::{Cell, Place};
 use serde::de::DeserializeOwned;
-use sqlx::{AssertSqlSafe, Row, SqliteConnection, sqlite::SqliteRow};
-use store::{Database, Itinerary, Passage, Schema, StoreError, bulk, itinerary};
+use store::{AssertSqlSafe, Connection, Database, Itinerary, Location, Passage, Row, Schema, StoreError, bulk, itinerary};
 use uuid::Uuid;
 
 use super::{
@@ -45,23 +43,24 @@ CREATE TABLE finding (
 "],
 };
 
-/// The warehouse's store in `<folder>/dhw.sqlite`.
+/// The warehouse's store `dhw`, in a SQLite file or a schema of PostgreSQL.
 #[derive(Debug)]
-pub struct SqliteStore {
+pub struct SqlStore {
     database: Database,
     registers: Arc<Registers>,
     tables: Vec<Table>,
 }
 
-impl SqliteStore {
+impl SqlStore {
     /// Opens the store and makes the tables of these registers where they are missing.
     ///
     /// # Errors
     ///
     /// [`StoreError`].
-    pub async fn open(folder: &Path, registers: Arc<Registers>) -> Result<Self, StoreError> {
-        let database = Database::open(folder, "dhw", SCHEMA).await?;
-        let tables: Vec<Table> = registers.list().iter().map(|register| Table::new(&registers, register)).collect();
+    pub async fn open(location: impl Into<Location>, registers: Arc<Registers>) -> Result<Self, StoreError> {
+        let database = Database::open(location, "dhw", SCHEMA).await?;
+        let tables: Vec<Table> =
+            registers.list().iter().map(|register| Table::new(&registers, register, database.name_bytes_max())).collect();
         let mut transaction = database.write().await?;
         for table in &tables {
             table.create(&mut transaction).await?;
@@ -70,7 +69,7 @@ impl SqliteStore {
         Ok(Self { database, registers, tables })
     }
 
-    /// The file below, for what all stores have.
+    /// The database below, for what all stores have.
     #[must_use]
     pub fn database(&self) -> &Database {
         &self.database
@@ -83,30 +82,30 @@ impl SqliteStore {
     /// Members whose `column` is one of the texts of the JSON array `keys`.
     async fn members(
         &self,
-        connection: &mut SqliteConnection,
+        connection: &mut Connection,
         register: usize,
         column: &str,
         keys: &str,
     ) -> Result<Vec<Live>, StoreError> {
         let table = self.table(register)?;
         let sql = format!("{}{column}", table.members);
-        let selected: String = sqlx::query_scalar(AssertSqlSafe(sql)).bind(keys).fetch_one(connection).await?;
+        let selected: String = connection.query(AssertSqlSafe(sql)).bind(keys).scalar().await?;
         let members: Vec<SelectedMember> = read(&selected)?;
         members.into_iter().map(|selected| member(selected, register, &table.number_facts)).collect()
     }
 
     /// What the store holds that a batch may meet.
-    async fn before(&self, connection: &mut SqliteConnection, batch: &[Registration]) -> Result<Before, StoreError> {
+    async fn before(&self, connection: &mut Connection, batch: &[Registration]) -> Result<Before, StoreError> {
         let mut before = Before::default();
         let items = bulk::id_list(batch.iter().map(|registration| &registration.item));
         const KNOWN: &str = "SELECT id, sender, clean, findings FROM item WHERE id IN (SELECT unhex(value) FROM json_each(?))";
-        for row in sqlx::query(KNOWN).bind(items).fetch_all(&mut *connection).await? {
+        for row in connection.query(KNOWN).bind(items).fetch_all().await? {
             before.known.insert((row.try_get("sender")?, id(&row, "id")?), answer(&row)?);
         }
         let ids: BTreeSet<Uuid> = batch.iter().map(|registration| registration.id().1).collect();
         const DELETED: &str = "SELECT registration_id, sender, version FROM tombstone
             WHERE registration_id IN (SELECT unhex(value) FROM json_each(?))";
-        for row in sqlx::query(DELETED).bind(bulk::id_list(&ids)).fetch_all(&mut *connection).await? {
+        for row in connection.query(DELETED).bind(bulk::id_list(&ids)).fetch_all().await? {
             before.deleted.insert((row.try_get("sender")?, id(&row, "registration_id")?), row.try_get("version")?);
         }
         let mut of_dcd: BTreeMap<&str, (BTreeSet<Uuid>, BTreeSet<&str>)> = BTreeMap::new();
@@ -130,7 +129,7 @@ impl SqliteStore {
     /// there may be many, and most are never contested.
     async fn contested<'a>(
         &self,
-        connection: &mut SqliteConnection,
+        connection: &mut Connection,
         touched: &Touched<'a>,
         batch: &'a [Registration],
     ) -> Result<BTreeSet<&'a str>, StoreError> {
@@ -148,8 +147,7 @@ impl SqliteStore {
         }
         for table in &self.tables {
             let Some(spans) = &table.spans else { continue };
-            let selected: String =
-                sqlx::query_scalar(AssertSqlSafe(spans.as_str())).bind(&patients).fetch_one(&mut *connection).await?;
+            let selected: String = connection.query(AssertSqlSafe(spans.as_str())).bind(&patients).scalar().await?;
             for (patient, ends) in read::<Vec<SelectedSpans>>(&selected)? {
                 let Some(patient) = place_of(&patient) else { continue };
                 for (end, value) in ends.into_iter().enumerate().filter_map(|(end, value)| Some((end, value?))) {
@@ -161,9 +159,9 @@ impl SqliteStore {
         }
         let varying = values.into_iter().filter(|(_, values)| values.len() > 1).map(|((patient, _), _)| patient);
         let mut contested: BTreeSet<&str> = varying.collect();
-        const FOUND: &str = "SELECT DISTINCT k.value FROM json_each(?) k CROSS JOIN finding f ON f.pseudonym = k.value
-            WHERE f.across = 1";
-        let found: Vec<String> = sqlx::query_scalar(FOUND).bind(&patients).fetch_all(connection).await?;
+        const FOUND: &str = "SELECT DISTINCT k.value FROM json_each(?) k CROSS JOIN finding f
+            WHERE f.pseudonym = k.value AND f.across = 1";
+        let found: Vec<String> = connection.query(FOUND).bind(&patients).scalars().await?;
         contested.extend(found.iter().filter_map(|patient| place_of(patient)));
         Ok(contested)
     }
@@ -171,7 +169,7 @@ impl SqliteStore {
     /// The registrations of the touched groups that stood before and stay, without those of patients that are not contested.
     async fn standing(
         &self,
-        connection: &mut SqliteConnection,
+        connection: &mut Connection,
         touched: &Touched<'_>,
         contested: &BTreeSet<&str>,
         gone: &[&Live],
@@ -198,20 +196,20 @@ impl SqliteStore {
     }
 
     /// The findings across registrations that are kept of the patients of `standing`.
-    async fn kept(&self, connection: &mut SqliteConnection, standing: &[Live]) -> Result<HashSet<FindingKey>, StoreError> {
+    async fn kept(&self, connection: &mut Connection, standing: &[Live]) -> Result<HashSet<FindingKey>, StoreError> {
         let patients: BTreeSet<&str> = standing.iter().map(|live| live.member.pseudonym.as_str()).collect();
         if patients.is_empty() {
             return Ok(HashSet::new());
         }
         const SELECT: &str = "SELECT pseudonym, dcd, unique_id, sender, across, number
-            FROM json_each(?) k CROSS JOIN finding f ON f.pseudonym = k.value WHERE f.across = 1";
-        let rows = sqlx::query(SELECT).bind(array(&patients)?).fetch_all(connection).await?;
+            FROM json_each(?) k CROSS JOIN finding f WHERE f.pseudonym = k.value AND f.across = 1";
+        let rows = connection.query(SELECT).bind(array(&patients)?).fetch_all().await?;
         rows.iter().map(key).collect()
     }
 
     async fn write_rows(
         &self,
-        connection: &mut SqliteConnection,
+        connection: &mut Connection,
         written: impl Iterator<Item = &Registration>,
     ) -> Result<(), StoreError> {
         let mut of_register: BTreeMap<usize, Vec<&Registration>> = BTreeMap::new();
@@ -221,14 +219,14 @@ impl SqliteStore {
         for (register, registrations) in of_register {
             let table = self.table(register)?;
             let sql = format!("SELECT coalesce(max(id), 0) FROM {}", table.name);
-            let last: i64 = sqlx::query_scalar(AssertSqlSafe(sql)).fetch_one(&mut *connection).await?;
+            let last: i64 = connection.query(AssertSqlSafe(sql)).scalar().await?;
             let rows = (last + 1..).zip(registrations).map(|(row, registration)| NewRow { row, registration });
             write::rows(connection, table, &rows.collect::<Vec<_>>()).await?;
         }
         Ok(())
     }
 
-    async fn remove(&self, connection: &mut SqliteConnection, gone: &[&Live]) -> Result<(), StoreError> {
+    async fn remove(&self, connection: &mut Connection, gone: &[&Live]) -> Result<(), StoreError> {
         for (number, (table, register)) in self.tables.iter().zip(self.registers.list()).enumerate() {
             let of_register: Vec<&Live> = gone.iter().copied().filter(|live| live.member.register == number).collect();
             if !of_register.is_empty() {
@@ -240,7 +238,7 @@ impl SqliteStore {
 }
 
 #[async_trait]
-impl Itinerary for SqliteStore {
+impl Itinerary for SqlStore {
     async fn record(&self, passages: &[Passage]) -> Result<(), StoreError> {
         let mut transaction = self.database.write().await?;
         itinerary::insert(&mut transaction, passages).await?;
@@ -258,7 +256,7 @@ impl Itinerary for SqliteStore {
 }
 
 #[async_trait]
-impl DhwStore for SqliteStore {
+impl DhwStore for SqlStore {
     async fn settle(&self, batch: &Batch) -> Result<Vec<Answer>, StoreError> {
         let registrations = batch.registrations.as_slice();
         let mut transaction = self.database.write().await?;
@@ -285,7 +283,7 @@ impl DhwStore for SqliteStore {
 
     async fn validated(&self, items: &[Uuid]) -> Result<u64, StoreError> {
         const COUNT: &str = "SELECT count(DISTINCT id) FROM item WHERE id IN (SELECT unhex(value) FROM json_each(?))";
-        let count: i64 = sqlx::query_scalar(COUNT).bind(bulk::id_list(items)).fetch_one(self.database.readers()).await?;
+        let count: i64 = self.database.query(COUNT).bind(bulk::id_list(items)).scalar().await?;
         Ok(u64::try_from(count).unwrap_or(0))
     }
 
@@ -293,7 +291,7 @@ impl DhwStore for SqliteStore {
         let mut sum = 0;
         for table in &self.tables {
             let sql = format!("SELECT count(*) FROM {}", table.name);
-            let count: i64 = sqlx::query_scalar(AssertSqlSafe(sql)).fetch_one(self.database.readers()).await?;
+            let count: i64 = self.database.query(AssertSqlSafe(sql)).scalar().await?;
             sum += u64::try_from(count).unwrap_or(0);
         }
         Ok(sum)
@@ -303,9 +301,8 @@ impl DhwStore for SqliteStore {
         let table = self.table(register)?;
         let (pseudonym, unique_id, sender) =
             after.map_or(("", "", ""), |key| (key.pseudonym.as_str(), key.unique_id.as_str(), key.sender.as_str()));
-        let query =
-            sqlx::query_scalar(AssertSqlSafe(table.rows.as_str())).bind(pseudonym).bind(unique_id).bind(sender).bind(limit);
-        let selected: String = query.fetch_one(self.database.readers()).await?;
+        let query = self.database.query(AssertSqlSafe(table.rows.as_str()));
+        let selected: String = query.bind(pseudonym).bind(unique_id).bind(sender).bind(limit).scalar().await?;
         let (mut rows, mut places) = (Vec::new(), BTreeMap::new());
         for (row, pseudonym, unique_id, sender, values) in read::<Vec<SelectedRow>>(&selected)? {
             places.insert(row, rows.len());
@@ -315,8 +312,8 @@ impl DhwStore for SqliteStore {
         }
         let ids = serde_json::to_string(&places.keys().collect::<Vec<_>>()).map_err(|_| StoreError::Damaged { what: "row" })?;
         for list in &table.lists {
-            let query = sqlx::query_scalar(AssertSqlSafe(list.items.as_str())).bind(&ids);
-            let selected: String = query.fetch_one(self.database.readers()).await?;
+            let query = self.database.query(AssertSqlSafe(list.items.as_str()));
+            let selected: String = query.bind(&ids).scalar().await?;
             for (record, item, values) in read::<Vec<SelectedItem>>(&selected)? {
                 if let Some(stored) = places.get(&record).and_then(|at| rows.get_mut(*at)) {
                     add_cells(&mut stored.cells, values, &list.columns, Some(item))?;
@@ -331,7 +328,7 @@ impl DhwStore for SqliteStore {
         let mut widths = Vec::new();
         for list in &self.table(register)?.lists {
             let sql = format!("SELECT coalesce(max(item) + 1, 0) FROM {}", list.name);
-            let width: i64 = sqlx::query_scalar(AssertSqlSafe(sql)).fetch_one(self.database.readers()).await?;
+            let width: i64 = self.database.query(AssertSqlSafe(sql)).scalar().await?;
             widths.push(u16::try_from(width).unwrap_or(u16::MAX));
         }
         Ok(widths)
@@ -342,8 +339,9 @@ impl DhwStore for SqliteStore {
         const NEXT: &str = "SELECT * FROM finding
             WHERE (pseudonym, dcd, unique_id, sender, across, number) > (?, ?, ?, ?, ?, ?)
             ORDER BY pseudonym, dcd, unique_id, sender, across, number LIMIT ?";
-        let query = after.map_or_else(|| sqlx::query(FIRST), |key| write::bind_key(sqlx::query(NEXT), key));
-        let rows = query.bind(limit).fetch_all(self.database.readers()).await?;
+        let query = |text| self.database.query(text);
+        let query = after.map_or_else(|| query(FIRST), |key| write::bind_key(query(NEXT), key));
+        let rows = query.bind(limit).fetch_all().await?;
         rows.iter().map(finding).collect()
     }
 }
@@ -353,11 +351,11 @@ fn array(texts: &BTreeSet<&str>) -> Result<String, StoreError> {
     serde_json::to_string(texts).map_err(|_| StoreError::Damaged { what: "key" })
 }
 
-fn id(row: &SqliteRow, column: &str) -> Result<Uuid, StoreError> {
+fn id(row: &Row, column: &str) -> Result<Uuid, StoreError> {
     Uuid::from_slice(row.try_get(column)?).map_err(|_| StoreError::Damaged { what: "id" })
 }
 
-fn answer(row: &SqliteRow) -> Result<Answer, StoreError> {
+fn answer(row: &Row) -> Result<Answer, StoreError> {
     let findings: Option<&str> = row.try_get("findings")?;
     let findings = findings.map(serde_json::from_str).transpose().map_err(|_| StoreError::Damaged { what: "verdict" })?;
     Ok(Answer { clean: row.try_get("clean")?, findings: findings.unwrap_or_default() })
@@ -407,7 +405,7 @@ fn canonical(number: String) -> Result<String, StoreError> {
     number.parse().map(|number: f64| number.to_string()).map_err(|_| StoreError::Damaged { what: "number" })
 }
 
-fn key(row: &SqliteRow) -> Result<FindingKey, StoreError> {
+fn key(row: &Row) -> Result<FindingKey, StoreError> {
     Ok(FindingKey {
         pseudonym: row.try_get("pseudonym")?,
         dcd: row.try_get("dcd")?,
@@ -418,7 +416,7 @@ fn key(row: &SqliteRow) -> Result<FindingKey, StoreError> {
     })
 }
 
-fn finding(row: &SqliteRow) -> Result<StoredFinding, StoreError> {
+fn finding(row: &Row) -> Result<StoredFinding, StoreError> {
     Ok(StoredFinding {
         key: key(row)?,
         rule: row.try_get("rule")?,

@@ -1,10 +1,9 @@
-//! The store in SQLite.
+//! The store in SQL.
 
-use std::{collections::BTreeMap, path::Path};
+use std::collections::BTreeMap;
 
 use async_trait::async_trait;
-use sqlx::{Row, SqliteConnection};
-use store::{Database, Itinerary, Passage, Schema, StoreError, bulk, itinerary};
+use store::{Connection, Database, Itinerary, Location, Passage, Schema, StoreError, bulk, itinerary};
 use uuid::Uuid;
 
 use super::{Binding, HdStore};
@@ -18,23 +17,23 @@ CREATE UNIQUE INDEX patient_tag_by_pseudonym ON patient_tag (pseudonym, sender);
 "],
 };
 
-/// The store in `<folder>/ehbox-hd.sqlite`.
+/// The store `ehbox-hd`, in a SQLite file or a schema of PostgreSQL.
 #[derive(Debug, Clone)]
-pub struct SqliteStore {
+pub struct SqlStore {
     database: Database,
 }
 
-impl SqliteStore {
+impl SqlStore {
     /// Opens the store.
     ///
     /// # Errors
     ///
     /// [`StoreError`].
-    pub async fn open(folder: &Path) -> Result<Self, StoreError> {
-        Ok(Self { database: Database::open(folder, crate::SERVICE, SCHEMA).await? })
+    pub async fn open(location: impl Into<Location>) -> Result<Self, StoreError> {
+        Ok(Self { database: Database::open(location, crate::SERVICE, SCHEMA).await? })
     }
 
-    /// The file below, for what all stores have.
+    /// The database below, for what all stores have.
     #[must_use]
     pub fn database(&self) -> &Database {
         &self.database
@@ -42,25 +41,24 @@ impl SqliteStore {
 }
 
 /// The numbers of the senders whose code goes with their hospital.
-async fn senders(
-    connection: &mut SqliteConnection,
-    bindings: &[&Binding],
-) -> Result<BTreeMap<(String, String), i64>, StoreError> {
+async fn senders(connection: &mut Connection, bindings: &[&Binding]) -> Result<BTreeMap<(String, String), i64>, StoreError> {
     let mut senders = BTreeMap::new();
     for binding in bindings {
         let pair = (binding.sender.clone(), binding.hospital.to_string());
         if senders.contains_key(&pair) {
             continue;
         }
-        sqlx::query("INSERT INTO sender (code, hospital) VALUES (?, ?) ON CONFLICT DO NOTHING")
+        connection
+            .query("INSERT INTO sender (code, hospital) VALUES (?, ?) ON CONFLICT DO NOTHING")
             .bind(&pair.0)
             .bind(&pair.1)
-            .execute(&mut *connection)
+            .execute()
             .await?;
-        let id: Option<i64> = sqlx::query_scalar("SELECT id FROM sender WHERE code = ? AND hospital = ?")
+        let id: Option<i64> = connection
+            .query("SELECT id FROM sender WHERE code = ? AND hospital = ?")
             .bind(&pair.0)
             .bind(&pair.1)
-            .fetch_optional(&mut *connection)
+            .scalar_optional()
             .await?;
         if let Some(id) = id {
             senders.insert(pair, id);
@@ -70,7 +68,7 @@ async fn senders(
 }
 
 #[async_trait]
-impl Itinerary for SqliteStore {
+impl Itinerary for SqlStore {
     async fn record(&self, passages: &[Passage]) -> Result<(), StoreError> {
         let mut transaction = self.database.write().await?;
         itinerary::insert(&mut transaction, passages).await?;
@@ -88,7 +86,7 @@ impl Itinerary for SqliteStore {
 }
 
 #[async_trait]
-impl HdStore for SqliteStore {
+impl HdStore for SqlStore {
     async fn bind(&self, bindings: &[&Binding]) -> Result<Vec<bool>, StoreError> {
         let mut transaction = self.database.write().await?;
         let senders = senders(&mut transaction, bindings).await?;
@@ -103,7 +101,7 @@ impl HdStore for SqliteStore {
         let tags: Vec<Uuid> = rows.iter().map(|(binding, _)| Uuid::from_bytes(binding.tag)).collect();
         const SELECT: &str =
             "SELECT tag, sender, pseudonym FROM patient_tag WHERE tag IN (SELECT unhex(value) FROM json_each(?))";
-        let found = sqlx::query(SELECT).bind(bulk::id_list(&tags)).fetch_all(&mut *transaction).await?;
+        let found = transaction.query(SELECT).bind(bulk::id_list(&tags)).fetch_all().await?;
         let mut known: BTreeMap<(Vec<u8>, i64), String> = BTreeMap::new();
         for row in &found {
             known.insert((row.try_get("tag")?, row.try_get("sender")?), row.try_get("pseudonym")?);

@@ -1,10 +1,9 @@
-//! The TTP's store in SQLite.
+//! The TTP's store in SQL.
 
-use std::{collections::BTreeSet, path::Path};
+use std::collections::BTreeSet;
 
 use async_trait::async_trait;
-use sqlx::Row;
-use store::{Database, Itinerary, Passage, Schema, StoreError, bulk, itinerary};
+use store::{Database, Itinerary, Location, Passage, Schema, StoreError, bulk, itinerary};
 
 use super::TtpStore;
 use crate::quota::{Mark, Sketch};
@@ -18,23 +17,23 @@ CREATE TABLE quota_sketch (
 "],
 };
 
-/// The TTP's store in `<folder>/ehealth-ttp.sqlite`.
+/// The TTP's store `ehealth-ttp`, in a SQLite file or a schema of PostgreSQL.
 #[derive(Debug, Clone)]
-pub struct SqliteStore {
+pub struct SqlStore {
     database: Database,
 }
 
-impl SqliteStore {
+impl SqlStore {
     /// Opens the store.
     ///
     /// # Errors
     ///
     /// [`StoreError`].
-    pub async fn open(folder: &Path) -> Result<Self, StoreError> {
-        Ok(Self { database: Database::open(folder, crate::SERVICE, SCHEMA).await? })
+    pub async fn open(location: impl Into<Location>) -> Result<Self, StoreError> {
+        Ok(Self { database: Database::open(location, crate::SERVICE, SCHEMA).await? })
     }
 
-    /// The file below, for what all stores have.
+    /// The database below, for what all stores have.
     #[must_use]
     pub fn database(&self) -> &Database {
         &self.database
@@ -42,7 +41,7 @@ impl SqliteStore {
 }
 
 #[async_trait]
-impl Itinerary for SqliteStore {
+impl Itinerary for SqlStore {
     async fn record(&self, passages: &[Passage]) -> Result<(), StoreError> {
         let mut transaction = self.database.write().await?;
         itinerary::insert(&mut transaction, passages).await?;
@@ -60,29 +59,30 @@ impl Itinerary for SqliteStore {
 }
 
 #[async_trait]
-impl TtpStore for SqliteStore {
+impl TtpStore for SqlStore {
     async fn day_key(&self, day: i64, fresh: [u8; 32]) -> Result<[u8; 32], StoreError> {
         let mut transaction = self.database.write().await?;
         for forget in ["DELETE FROM quota_key WHERE day < ?", "DELETE FROM quota_sketch WHERE day < ?"] {
-            sqlx::query(forget).bind(day).execute(&mut *transaction).await?;
+            transaction.query(forget).bind(day).execute().await?;
         }
-        sqlx::query("INSERT INTO quota_key (day, key) VALUES (?, ?) ON CONFLICT DO NOTHING")
+        transaction
+            .query("INSERT INTO quota_key (day, key) VALUES (?, ?) ON CONFLICT DO NOTHING")
             .bind(day)
             .bind(&fresh[..])
-            .execute(&mut *transaction)
+            .execute()
             .await?;
-        let key: Vec<u8> =
-            sqlx::query_scalar("SELECT key FROM quota_key WHERE day = ?").bind(day).fetch_one(&mut *transaction).await?;
+        let key: Vec<u8> = transaction.query("SELECT key FROM quota_key WHERE day = ?").bind(day).scalar().await?;
         transaction.commit().await?;
         key.try_into().map_err(|_| StoreError::Damaged { what: "key of the day" })
     }
 
     async fn admit(&self, day: i64, sender: &str, marks: &[Mark], limit: u32) -> Result<Vec<bool>, StoreError> {
         let mut transaction = self.database.write().await?;
-        let rows = sqlx::query("SELECT chunk, bits FROM quota_sketch WHERE day = ? AND sender = ?")
+        let rows = transaction
+            .query("SELECT chunk, bits FROM quota_sketch WHERE day = ? AND sender = ?")
             .bind(day)
             .bind(sender)
-            .fetch_all(&mut *transaction)
+            .fetch_all()
             .await?;
         let chunks: Vec<(u32, Vec<u8>)> =
             rows.iter().map(|row| Ok((row.try_get("chunk")?, row.try_get("bits")?))).collect::<Result<_, StoreError>>()?;
@@ -90,7 +90,7 @@ impl TtpStore for SqliteStore {
         let admitted: Vec<bool> = marks.iter().map(|mark| sketch.admit(*mark, limit)).collect();
         let touched: Vec<u32> = marks.iter().map(|mark| mark.chunk()).collect::<BTreeSet<_>>().into_iter().collect();
         const HEAD: &str = "INSERT INTO quota_sketch (day, sender, chunk, bits)";
-        const TAIL: &str = "ON CONFLICT DO UPDATE SET bits = excluded.bits";
+        const TAIL: &str = "ON CONFLICT (day, sender, chunk) DO UPDATE SET bits = excluded.bits";
         let touched: Vec<(u32, &[u8])> = touched.into_iter().filter_map(|at| Some((at, sketch.chunk(at)?))).collect();
         bulk::insert(&mut transaction, HEAD, 4, TAIL, &touched, |row, (at, bits)| {
             row.bind(day).bind(sender).bind(at).bind(*bits)

@@ -1,14 +1,13 @@
-//! A registration's life in SQLite.
+//! A registration's life in SQL.
 
 use async_trait::async_trait;
 use clock::Timestamp;
 use registration::{Comment, Place};
-use sqlx::{Row, SqliteConnection, sqlite::SqliteRow};
-use store::{Passage, StoreError, bulk, itinerary};
+use store::{AssertSqlSafe, Connection, Passage, Row, StoreError, bulk, itinerary};
 use uuid::Uuid;
 
 use super::{
-    SqliteStore, attachments,
+    SqlStore, attachments,
     drafts::{draft, remove, replace_draft, stop},
     id, kind, moment, status,
     versions::{insert_versions, settle},
@@ -30,54 +29,51 @@ const STANDING: &str = "SELECT r.id, r.dcd, r.unique_key, r.version, r.status, r
     FROM registration r LEFT JOIN version v ON v.registration_id = r.id AND v.version = r.version
     LEFT JOIN draft d ON d.registration_id = r.id LEFT JOIN outbox o ON o.registration_id = r.id";
 
-fn state_of(row: &SqliteRow, now: Timestamp) -> Result<State, StoreError> {
+fn state_of(row: &Row, now: Timestamp) -> Result<State, StoreError> {
     let confirmed = moment(row, "confirmed_at")?.is_some();
     Ok(state(status(row)?, confirmed, moment(row, "first_sent_at")?, now))
 }
 
-fn when(row: &SqliteRow, column: &str) -> Result<Timestamp, StoreError> {
+fn when(row: &Row, column: &str) -> Result<Timestamp, StoreError> {
     Ok(Timestamp::from_micros(row.try_get(column)?))
 }
 
-async fn standing_row(connection: &mut SqliteConnection, registration_id: Uuid) -> Result<Option<SqliteRow>, StoreError> {
+async fn standing_row(connection: &mut Connection, registration_id: Uuid) -> Result<Option<Row>, StoreError> {
     let sql = format!("{STANDING} WHERE r.id = ?");
-    let query = sqlx::query(sqlx::AssertSqlSafe(sql)).bind(registration_id.as_bytes().to_vec());
-    Ok(query.fetch_optional(connection).await?)
+    connection.query(AssertSqlSafe(sql)).bind(registration_id.as_bytes().to_vec()).fetch_optional().await
 }
 
-async fn standing(
-    connection: &mut SqliteConnection,
-    registration_id: Uuid,
-    now: Timestamp,
-) -> Result<Option<Standing>, StoreError> {
+async fn standing(connection: &mut Connection, registration_id: Uuid, now: Timestamp) -> Result<Option<Standing>, StoreError> {
     let Some(row) = standing_row(connection, registration_id).await? else { return Ok(None) };
     Ok(Some(Standing {
         version: row.try_get("version")?,
         state: state_of(&row, now)?,
-        feedback_number: u64::try_from(row.try_get::<i64, _>("feedback_number")?).unwrap_or(0),
+        feedback_number: u64::try_from(row.try_get::<i64>("feedback_number")?).unwrap_or(0),
         is_waiting: row.try_get("is_waiting")?,
     }))
 }
 
-async fn set_status(connection: &mut SqliteConnection, registration_id: Uuid, state: State) -> Result<(), StoreError> {
-    sqlx::query("UPDATE registration SET status = ? WHERE id = ?")
+async fn set_status(connection: &mut Connection, registration_id: Uuid, state: State) -> Result<(), StoreError> {
+    connection
+        .query("UPDATE registration SET status = ? WHERE id = ?")
         .bind(stored(state).map(Status::code))
         .bind(&registration_id.as_bytes()[..])
-        .execute(connection)
+        .execute()
         .await?;
     Ok(())
 }
 
 /// Writes a line of the history; a feedback that stands there already is not written again, and the answer is then false.
 pub(super) async fn note(
-    connection: &mut SqliteConnection,
+    connection: &mut Connection,
     registration_id: Uuid,
     entry: &HistoryEntry,
     number: Option<i64>,
 ) -> Result<bool, StoreError> {
     const INSERT: &str = "INSERT INTO history (registration_id, at, author, event, version, status, number)
         VALUES (?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING";
-    let written = sqlx::query(INSERT)
+    let written = connection
+        .query(INSERT)
         .bind(&registration_id.as_bytes()[..])
         .bind(entry.at.as_micros())
         .bind(&entry.author)
@@ -85,17 +81,13 @@ pub(super) async fn note(
         .bind(entry.version)
         .bind(entry.status.code())
         .bind(number)
-        .execute(connection)
+        .execute()
         .await?;
-    Ok(written.rows_affected() > 0)
+    Ok(written > 0)
 }
 
 /// The version to settle when the feedback was acted upon.
-async fn receive(
-    connection: &mut SqliteConnection,
-    received: &Received,
-    at: Timestamp,
-) -> Result<Option<(Uuid, u32)>, StoreError> {
+async fn receive(connection: &mut Connection, received: &Received, at: Timestamp) -> Result<Option<(Uuid, u32)>, StoreError> {
     let id = received.registration_id;
     let Some(standing) = standing(connection, id, at).await? else { return Ok(None) };
     let after = standing.after_feedback(received);
@@ -106,11 +98,12 @@ async fn receive(
         return Ok(None);
     }
     let Some(state) = after else { return Ok(None) };
-    sqlx::query("UPDATE registration SET status = ?, feedback_number = ? WHERE id = ?")
+    connection
+        .query("UPDATE registration SET status = ?, feedback_number = ? WHERE id = ?")
         .bind(stored(state).map(Status::code))
         .bind(number)
         .bind(&id.as_bytes()[..])
-        .execute(&mut *connection)
+        .execute()
         .await?;
     if standing.shows_comments() {
         const COMMENT: &str = "INSERT INTO comment (registration_id, version, number, field, item, text, at)";
@@ -128,11 +121,11 @@ async fn receive(
     Ok(Some((id, received.version)))
 }
 
-async fn versions(connection: &mut SqliteConnection, registration_id: Uuid) -> Result<Vec<VersionView>, StoreError> {
+async fn versions(connection: &mut Connection, registration_id: Uuid) -> Result<Vec<VersionView>, StoreError> {
     const SELECT: &str = "SELECT version, kind, item_id, submitted_at, author, confirmed_at FROM version
         WHERE registration_id = ? ORDER BY version";
-    let rows = sqlx::query(SELECT).bind(&registration_id.as_bytes()[..]).fetch_all(connection).await?;
-    let view = |row: &SqliteRow| {
+    let rows = connection.query(SELECT).bind(&registration_id.as_bytes()[..]).fetch_all().await?;
+    let view = |row: &Row| {
         Ok(VersionView {
             version: row.try_get("version")?,
             kind: kind(row)?,
@@ -145,18 +138,14 @@ async fn versions(connection: &mut SqliteConnection, registration_id: Uuid) -> R
     rows.iter().map(view).collect()
 }
 
-async fn comments(
-    connection: &mut SqliteConnection,
-    registration_id: Uuid,
-    version: u32,
-) -> Result<Vec<CommentView>, StoreError> {
+async fn comments(connection: &mut Connection, registration_id: Uuid, version: u32) -> Result<Vec<CommentView>, StoreError> {
     const SELECT: &str =
         "SELECT number, field, item, text, at FROM comment WHERE registration_id = ? AND version = ? ORDER BY id";
-    let rows = sqlx::query(SELECT).bind(&registration_id.as_bytes()[..]).bind(version).fetch_all(connection).await?;
-    let view = |row: &SqliteRow| {
+    let rows = connection.query(SELECT).bind(&registration_id.as_bytes()[..]).bind(version).fetch_all().await?;
+    let view = |row: &Row| {
         let (field, item): (Option<u16>, Option<u16>) = (row.try_get("field")?, row.try_get("item")?);
         Ok(CommentView {
-            number: u64::try_from(row.try_get::<i64, _>("number")?).unwrap_or(0),
+            number: u64::try_from(row.try_get::<i64>("number")?).unwrap_or(0),
             at: when(row, "at")?,
             comment: Comment { place: field.map(|field| Place { field, item }), text: row.try_get("text")? },
         })
@@ -164,10 +153,10 @@ async fn comments(
     rows.iter().map(view).collect()
 }
 
-async fn history(connection: &mut SqliteConnection, registration_id: Uuid) -> Result<Vec<HistoryEntry>, StoreError> {
+async fn history(connection: &mut Connection, registration_id: Uuid) -> Result<Vec<HistoryEntry>, StoreError> {
     const SELECT: &str = "SELECT at, author, event, version, status FROM history WHERE registration_id = ? ORDER BY id";
-    let rows = sqlx::query(SELECT).bind(&registration_id.as_bytes()[..]).fetch_all(connection).await?;
-    let entry = |row: &SqliteRow| {
+    let rows = connection.query(SELECT).bind(&registration_id.as_bytes()[..]).fetch_all().await?;
+    let entry = |row: &Row| {
         let damaged = StoreError::Damaged { what: "history" };
         Ok(HistoryEntry {
             at: when(row, "at")?,
@@ -180,7 +169,7 @@ async fn history(connection: &mut SqliteConnection, registration_id: Uuid) -> Re
     rows.iter().map(entry).collect()
 }
 
-fn listed(row: &SqliteRow, now: Timestamp) -> Result<Listed, StoreError> {
+fn listed(row: &Row, now: Timestamp) -> Result<Listed, StoreError> {
     Ok(Listed {
         registration_id: id(row, "id")?,
         dcd: row.try_get("dcd")?,
@@ -192,15 +181,15 @@ fn listed(row: &SqliteRow, now: Timestamp) -> Result<Listed, StoreError> {
 }
 
 #[async_trait]
-impl LifeStore for SqliteStore {
+impl LifeStore for SqlStore {
     async fn made_by(&self, versions: &[(Uuid, u32)]) -> Result<Vec<Option<(String, u32)>>, StoreError> {
         const SELECT: &str = "SELECT r.dcd, v.dcd_version FROM version v JOIN registration r ON r.id = v.registration_id
             WHERE v.registration_id = ? AND v.version = ?";
-        let mut connection = self.database.readers().acquire().await?;
+        let mut connection = self.database.read().await?;
         let mut found = Vec::with_capacity(versions.len());
         for (id, version) in versions {
-            let select = sqlx::query_as(SELECT).bind(&id.as_bytes()[..]).bind(version);
-            found.push(select.fetch_optional(&mut *connection).await?);
+            let row = connection.query(SELECT).bind(&id.as_bytes()[..]).bind(version).fetch_optional().await?;
+            found.push(row.map(|row| Ok::<_, StoreError>((row.try_get("dcd")?, row.try_get("dcd_version")?))).transpose()?);
         }
         Ok(found)
     }
@@ -254,7 +243,7 @@ impl LifeStore for SqliteStore {
     }
 
     async fn latest(&self, registration_id: Uuid, now: Timestamp) -> Result<Option<Latest>, StoreError> {
-        let mut reading = self.database.readers().begin().await?;
+        let mut reading = self.database.read_one_moment().await?;
         let Some(row) = standing_row(&mut reading, registration_id).await? else { return Ok(None) };
         let version = row.try_get("version")?;
         let values = match version {
@@ -313,14 +302,16 @@ impl LifeStore for SqliteStore {
             FROM registration r LEFT JOIN version v ON v.registration_id = r.id AND v.version = r.version
             LEFT JOIN draft d ON d.registration_id = r.id
             WHERE r.id > ? AND r.dcd = ? AND coalesce(r.status, '') <> ? ORDER BY r.id LIMIT ?";
-        let rows = sqlx::query(SELECT)
+        let rows = self
+            .database
+            .query(SELECT)
             .bind(&after.as_bytes()[..])
             .bind(dcd)
             .bind(Status::Deleted.code())
             .bind(limit)
-            .fetch_all(self.database.readers())
+            .fetch_all()
             .await?;
-        let current = |row: &SqliteRow| {
+        let current = |row: &Row| {
             Ok(Current {
                 registration_id: id(row, "id")?,
                 dcd_version: row.try_get("dcd_version")?,
@@ -331,7 +322,7 @@ impl LifeStore for SqliteStore {
     }
 
     async fn registration(&self, registration_id: Uuid, now: Timestamp) -> Result<Option<View>, StoreError> {
-        let mut reading = self.database.readers().begin().await?;
+        let mut reading = self.database.read_one_moment().await?;
         let Some(row) = standing_row(&mut reading, registration_id).await? else { return Ok(None) };
         let draft: Option<Vec<u8>> = row.try_get("draft_cells")?;
         let is_draft = draft.is_some();
@@ -359,12 +350,14 @@ impl LifeStore for SqliteStore {
             ORDER BY r.id LIMIT ?4";
         // No id is empty, so all of them stand behind an empty one.
         let after = after.map_or_else(Vec::new, |after| after.as_bytes().to_vec());
-        let rows = sqlx::query(sqlx::AssertSqlSafe(format!("{STANDING} {WHERE}")))
+        let rows = self
+            .database
+            .query(AssertSqlSafe(format!("{STANDING} {WHERE}")))
             .bind(after)
             .bind(&filter.dcd)
             .bind(filter.status.map(Status::code))
             .bind(limit)
-            .fetch_all(self.database.readers())
+            .fetch_all()
             .await?;
         rows.iter().map(|row| listed(row, now)).collect()
     }

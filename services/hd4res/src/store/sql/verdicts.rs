@@ -1,9 +1,8 @@
-//! Verdicts in SQLite: the records of a batch are read, judged one by one, and written back in a few statements.
+//! Verdicts in SQL: the records of a batch are read, judged one by one, and written back in a few statements.
 
 use std::collections::BTreeMap;
 
-use sqlx::{Row, SqliteConnection, sqlite::SqliteRow};
-use store::{StoreError, bulk};
+use store::{AssertSqlSafe, Connection, Row, StoreError, bulk};
 
 use super::{
     history::{self, Line, NewFeedback},
@@ -29,7 +28,7 @@ pub(super) struct Judging {
 pub(super) const HELD: &str =
     "r.id AS record, r.registration_id, r.version, r.item_id, r.status, r.validated_version, r.feedback_number, r.automatic";
 
-pub(super) fn held(row: &SqliteRow) -> Result<Held, StoreError> {
+pub(super) fn held(row: &Row) -> Result<Held, StoreError> {
     Ok(Held {
         record: row.try_get("record")?,
         registration_id: id(row, "registration_id")?,
@@ -45,7 +44,7 @@ pub(super) fn held(row: &SqliteRow) -> Result<Held, StoreError> {
 /// Notes a batch in which every verdict is a clean one on a living record's current version, with nothing to approve: most batches are.
 /// Such a verdict changes no status, so the records need not be read. `false` when there is another verdict among them; those that were noted
 /// are judged again then, to the same end.
-pub(super) async fn note_clean(connection: &mut SqliteConnection, verdicts: &[Judged]) -> Result<bool, StoreError> {
+pub(super) async fn note_clean(connection: &mut Connection, verdicts: &[Judged]) -> Result<bool, StoreError> {
     if !verdicts.iter().all(|verdict| verdict.is_clean) {
         return Ok(false);
     }
@@ -62,14 +61,14 @@ pub(super) async fn note_clean(connection: &mut SqliteConnection, verdicts: &[Ju
 }
 
 /// What a batch of verdicts is about.
-pub(super) async fn load(connection: &mut SqliteConnection, verdicts: &[Judged]) -> Result<Judging, StoreError> {
+pub(super) async fn load(connection: &mut Connection, verdicts: &[Judged]) -> Result<Judging, StoreError> {
     let mut judging = Judging { items: BTreeMap::new(), records: BTreeMap::new(), lines: Vec::new(), approvals: Vec::new() };
     let select = format!(
         "SELECT i.id AS item, i.sender AS item_sender, i.version AS item_version, {HELD} FROM item i JOIN record r ON r.id = i.record
         WHERE i.id IN (SELECT unhex(value) FROM json_each(?))"
     );
     let ids = bulk::id_list(verdicts.iter().map(|verdict| &verdict.item_id));
-    for row in sqlx::query(sqlx::AssertSqlSafe(select)).bind(ids).fetch_all(&mut *connection).await? {
+    for row in connection.query(AssertSqlSafe(select)).bind(ids).fetch_all().await? {
         let held = held(&row)?;
         judging.items.insert((id(&row, "item")?, row.try_get("item_sender")?), (held.record, row.try_get("item_version")?));
         judging.records.insert(held.record, (held, false));
@@ -96,7 +95,7 @@ impl Judging {
 }
 
 /// Writes what the verdicts changed.
-pub(super) async fn write(connection: &mut SqliteConnection, judging: &Judging) -> Result<(), StoreError> {
+pub(super) async fn write(connection: &mut Connection, judging: &Judging) -> Result<(), StoreError> {
     let changed: Vec<&Held> = judging.records.values().filter(|(_, is_changed)| *is_changed).map(|(held, _)| held).collect();
     write_held(connection, &changed).await?;
     history::write(connection, &judging.lines).await?;
@@ -104,14 +103,14 @@ pub(super) async fn write(connection: &mut SqliteConnection, judging: &Judging) 
     let is_gone = |held: &&&Held| held.status == RecordStatus::Deleted && held.is_validated();
     let gone: Vec<i64> = changed.iter().filter(is_gone).map(|held| held.record).collect();
     if !gone.is_empty() {
-        const CLEAR: &str = "UPDATE content SET bytes = x'' WHERE record IN (SELECT value FROM json_each(?))";
-        sqlx::query(CLEAR).bind(list(&gone)?).execute(connection).await?;
+        const CLEAR: &str = "UPDATE content SET bytes = ? WHERE record IN (SELECT CAST(value AS BIGINT) FROM json_each(?))";
+        connection.query(CLEAR).bind(Vec::new()).bind(list(&gone)?).execute().await?;
     }
     Ok(())
 }
 
 /// Writes what verdicts, acts and confirmed feedback change of records.
-pub(super) async fn write_held(connection: &mut SqliteConnection, records: &[&Held]) -> Result<(), StoreError> {
+pub(super) async fn write_held(connection: &mut Connection, records: &[&Held]) -> Result<(), StoreError> {
     const HEAD: &str = "WITH held (id, status, validated_version, feedback_number) AS (";
     const UPDATE: &str = ") UPDATE record SET status = held.status, validated_version = held.validated_version,
         feedback_number = held.feedback_number FROM held WHERE record.id = held.id";

@@ -1,11 +1,10 @@
-//! Arriving registrations in SQLite: what is known of a batch is read, and what it changes written, in a few statements each.
+//! Arriving registrations in SQL: what is known of a batch is read, and what it changes written, in a few statements each.
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use clock::Timestamp;
 use registration::ContentKind;
-use sqlx::{Row, SqliteConnection, sqlite::SqliteRow};
-use store::{StoreError, bulk};
+use store::{Connection, Row, StoreError, bulk};
 
 use super::{
     history::{self, Line},
@@ -20,13 +19,13 @@ use crate::{
 };
 
 /// What is known of a batch of arrivals.
-pub(super) async fn load(connection: &mut SqliteConnection, arrivals: &[Arrived]) -> Result<Known, StoreError> {
-    let last_record: i64 = sqlx::query_scalar("SELECT coalesce(max(id), 0) FROM record").fetch_one(&mut *connection).await?;
+pub(super) async fn load(connection: &mut Connection, arrivals: &[Arrived]) -> Result<Known, StoreError> {
+    let last_record: i64 = connection.query("SELECT coalesce(max(id), 0) FROM record").scalar().await?;
     let mut known = Known { last_record, ..Known::default() };
     const ITEMS: &str = "SELECT i.id, i.sender, i.content_hash, i.status_number, r.validated_version >= i.version AS is_validated
         FROM item i JOIN record r ON r.id = i.record WHERE i.id IN (SELECT unhex(value) FROM json_each(?))";
     let ids = bulk::id_list(arrivals.iter().map(|arrived| &arrived.item_id));
-    for row in sqlx::query(ITEMS).bind(ids).fetch_all(&mut *connection).await? {
+    for row in connection.query(ITEMS).bind(ids).fetch_all().await? {
         let item = KnownItem {
             content_hash: hash(&row)?,
             status_number: number(&row, "status_number")?,
@@ -38,7 +37,7 @@ pub(super) async fn load(connection: &mut SqliteConnection, arrivals: &[Arrived]
     const REGISTRATIONS: &str = "SELECT id, sender, registration_id, version, feedback_number, status FROM record
         WHERE registration_id IN (SELECT unhex(value) FROM json_each(?)) ORDER BY deleted > 0, version";
     let ids = bulk::id_list(arrivals.iter().map(|arrived| &arrived.registration_id));
-    for row in sqlx::query(REGISTRATIONS).bind(ids).fetch_all(&mut *connection).await? {
+    for row in connection.query(REGISTRATIONS).bind(ids).fetch_all().await? {
         let record = row.try_get("id")?;
         known.registrations.insert((row.try_get("sender")?, id(&row, "registration_id")?), record);
         known.records.insert(record, known_record(&row)?);
@@ -52,7 +51,7 @@ pub(super) async fn load(connection: &mut SqliteConnection, arrivals: &[Arrived]
 }
 
 async fn load_living(
-    connection: &mut SqliteConnection,
+    connection: &mut Connection,
     known: &mut Known,
     arrivals: &[Arrived],
     dcd: &str,
@@ -63,7 +62,7 @@ async fn load_living(
         CROSS JOIN record r WHERE r.dcd = ? AND r.unique_id = k.value AND r.sender = ? AND r.deleted = 0";
     let of_group = arrivals.iter().filter(|arrived| arrived.dcd == dcd && arrived.sender == sender);
     let unique_ids: Vec<&str> = of_group.map(|arrived| arrived.unique_id.as_str()).collect();
-    for row in sqlx::query(RECORDS).bind(list(&unique_ids)?).bind(dcd).bind(sender).fetch_all(&mut *connection).await? {
+    for row in connection.query(RECORDS).bind(list(&unique_ids)?).bind(dcd).bind(sender).fetch_all().await? {
         let record = row.try_get("id")?;
         known.living.insert((dcd.to_owned(), row.try_get("unique_id")?, sender.to_owned()), record);
         known.records.insert(record, known_record(&row)?);
@@ -71,7 +70,7 @@ async fn load_living(
     Ok(())
 }
 
-fn known_record(row: &SqliteRow) -> Result<KnownRecord, StoreError> {
+fn known_record(row: &Row) -> Result<KnownRecord, StoreError> {
     Ok(KnownRecord {
         registration_id: id(row, "registration_id")?,
         version: row.try_get("version")?,
@@ -80,13 +79,13 @@ fn known_record(row: &SqliteRow) -> Result<KnownRecord, StoreError> {
     })
 }
 
-fn hash(row: &SqliteRow) -> Result<[u8; 32], StoreError> {
+fn hash(row: &Row) -> Result<[u8; 32], StoreError> {
     let bytes: &[u8] = row.try_get("content_hash")?;
     bytes.try_into().map_err(|_| StoreError::Damaged { what: "hash" })
 }
 
 /// Writes what a batch changes.
-pub(super) async fn write(connection: &mut SqliteConnection, changes: &[Change<'_>], at: Timestamp) -> Result<(), StoreError> {
+pub(super) async fn write(connection: &mut Connection, changes: &[Change<'_>], at: Timestamp) -> Result<(), StoreError> {
     write_records(connection, changes, at).await?;
     const ITEM: &str = "INSERT INTO item (id, sender, record, version, status_number, content_hash)";
     bulk::insert(connection, ITEM, 6, "", changes, |row, change| {
@@ -105,7 +104,7 @@ pub(super) async fn write(connection: &mut SqliteConnection, changes: &[Change<'
         *number = change.status_number.max(*number);
     }
     let older: Vec<(i64, u64)> = older.into_iter().collect();
-    const NUMBER: &str = ") UPDATE record SET feedback_number = max(feedback_number, numbered.number) FROM numbered
+    const NUMBER: &str = ") UPDATE record SET feedback_number = CASE WHEN feedback_number > numbered.number THEN feedback_number ELSE numbered.number END FROM numbered
         WHERE record.id = numbered.id";
     bulk::insert(connection, "WITH numbered (id, number) AS (", 2, NUMBER, &older, |row, (record, number)| {
         row.bind(record).bind(stored(*number))
@@ -114,7 +113,7 @@ pub(super) async fn write(connection: &mut SqliteConnection, changes: &[Change<'
     Ok(())
 }
 
-async fn write_records(connection: &mut SqliteConnection, changes: &[Change<'_>], at: Timestamp) -> Result<(), StoreError> {
+async fn write_records(connection: &mut Connection, changes: &[Change<'_>], at: Timestamp) -> Result<(), StoreError> {
     let current = || changes.iter().filter_map(|change| change.current.map(|current| (change, current)));
     let rows: Vec<_> = current().collect();
     const RECORD: &str =
@@ -145,7 +144,7 @@ async fn write_records(connection: &mut SqliteConnection, changes: &[Change<'_>]
     })
     .await?;
     const CONTENT: &str = "INSERT INTO content (record, pseudonym, hospital, handle, bytes)";
-    const NEWER: &str = "ON CONFLICT DO UPDATE SET pseudonym = excluded.pseudonym, hospital = excluded.hospital,
+    const NEWER: &str = "ON CONFLICT (record) DO UPDATE SET pseudonym = excluded.pseudonym, hospital = excluded.hospital,
         handle = excluded.handle, bytes = excluded.bytes";
     bulk::insert(connection, CONTENT, 5, NEWER, &rows, |row, (change, _)| {
         let arrived = change.arrived;

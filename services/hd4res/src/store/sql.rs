@@ -1,16 +1,13 @@
-//! HD4RES's store in SQLite.
+//! HD4RES's store in SQL.
 
 mod arrivals;
 mod history;
 mod researcher;
 mod verdicts;
 
-use std::path::Path;
-
 use async_trait::async_trait;
 use clock::Timestamp;
-use sqlx::{Row, sqlite::SqliteRow};
-use store::{Database, Itinerary, Passage, Schema, StoreError, bulk, itinerary};
+use store::{Database, Itinerary, Location, Passage, Row, Schema, StoreError, bulk, itinerary};
 use uuid::Uuid;
 
 use super::{Arrived, Hd4resStore, Judged, PassagesOf, RecordStatus, ResearcherStore, Unvalidated};
@@ -50,42 +47,42 @@ CREATE INDEX history_by_record ON history (record);
 "],
 };
 
-/// HD4RES's store in `<folder>/hd4res.sqlite`.
+/// HD4RES's store `hd4res`, in a SQLite file or a schema of PostgreSQL.
 #[derive(Debug, Clone)]
-pub struct SqliteStore {
+pub struct SqlStore {
     database: Database,
 }
 
-impl SqliteStore {
+impl SqlStore {
     /// Opens the store.
     ///
     /// # Errors
     ///
     /// [`StoreError`].
-    pub async fn open(folder: &Path) -> Result<Self, StoreError> {
-        Ok(Self { database: Database::open(folder, crate::SERVICE, SCHEMA).await? })
+    pub async fn open(location: impl Into<Location>) -> Result<Self, StoreError> {
+        Ok(Self { database: Database::open(location, crate::SERVICE, SCHEMA).await? })
     }
 
-    /// The file below, for what all stores have.
+    /// The database below, for what all stores have.
     #[must_use]
     pub fn database(&self) -> &Database {
         &self.database
     }
 }
 
-fn id(row: &SqliteRow, column: &str) -> Result<Uuid, StoreError> {
+fn id(row: &Row, column: &str) -> Result<Uuid, StoreError> {
     Uuid::from_slice(row.try_get(column)?).map_err(|_| StoreError::Damaged { what: "id" })
 }
 
-fn number(row: &SqliteRow, column: &str) -> Result<u64, StoreError> {
-    u64::try_from(row.try_get::<i64, _>(column)?).map_err(|_| StoreError::Damaged { what: "number" })
+fn number(row: &Row, column: &str) -> Result<u64, StoreError> {
+    u64::try_from(row.try_get::<i64>(column)?).map_err(|_| StoreError::Damaged { what: "number" })
 }
 
-fn status(row: &SqliteRow) -> Result<RecordStatus, StoreError> {
-    row.try_get::<&str, _>("status")?.parse().map_err(|_| StoreError::Damaged { what: "status" })
+fn status(row: &Row) -> Result<RecordStatus, StoreError> {
+    row.try_get::<&str>("status")?.parse().map_err(|_| StoreError::Damaged { what: "status" })
 }
 
-fn moment(row: &SqliteRow, column: &str) -> Result<Timestamp, StoreError> {
+fn moment(row: &Row, column: &str) -> Result<Timestamp, StoreError> {
     Ok(Timestamp::from_micros(row.try_get(column)?))
 }
 
@@ -99,7 +96,7 @@ fn list(values: &impl serde::Serialize) -> Result<String, StoreError> {
 }
 
 #[async_trait]
-impl Itinerary for SqliteStore {
+impl Itinerary for SqlStore {
     async fn record(&self, passages: &[Passage]) -> Result<(), StoreError> {
         let mut transaction = self.database.write().await?;
         itinerary::insert(&mut transaction, passages).await?;
@@ -117,7 +114,7 @@ impl Itinerary for SqliteStore {
 }
 
 #[async_trait]
-impl Hd4resStore for SqliteStore {
+impl Hd4resStore for SqlStore {
     async fn receive(&self, arrivals: &[Arrived], at: Timestamp, passages: PassagesOf<'_>) -> Result<Vec<Reception>, StoreError> {
         let mut transaction = self.database.write().await?;
         let mut known = arrivals::load(&mut transaction, arrivals).await?;
@@ -152,7 +149,7 @@ impl Hd4resStore for SqliteStore {
         const SELECT: &str =
             "SELECT r.id, r.item_id, r.sender, c.pseudonym, c.bytes FROM record r JOIN content c ON c.record = r.id
             WHERE r.id > ? AND r.validated_version < r.version ORDER BY r.id LIMIT ?";
-        let rows = sqlx::query(SELECT).bind(after).bind(limit).fetch_all(self.database.readers()).await?;
+        let rows = self.database.query(SELECT).bind(after).bind(limit).fetch_all().await?;
         rows.iter()
             .map(|row| {
                 Ok(Unvalidated {
@@ -169,25 +166,25 @@ impl Hd4resStore for SqliteStore {
     async fn validated(&self, items: &[Uuid]) -> Result<u64, StoreError> {
         const COUNT: &str = "SELECT count(*) FROM item i JOIN record r ON r.id = i.record AND r.validated_version >= i.version
             WHERE i.id IN (SELECT unhex(value) FROM json_each(?))";
-        let count: i64 = sqlx::query_scalar(COUNT).bind(bulk::id_list(items)).fetch_one(self.database.readers()).await?;
+        let count: i64 = self.database.query(COUNT).bind(bulk::id_list(items)).scalar().await?;
         Ok(u64::try_from(count).unwrap_or(0))
     }
 
     async fn held(&self, items: &[Uuid]) -> Result<u64, StoreError> {
         const COUNT: &str = "SELECT count(DISTINCT id) FROM item WHERE id IN (SELECT unhex(value) FROM json_each(?))";
-        let count: i64 = sqlx::query_scalar(COUNT).bind(bulk::id_list(items)).fetch_one(self.database.readers()).await?;
+        let count: i64 = self.database.query(COUNT).bind(bulk::id_list(items)).scalar().await?;
         Ok(u64::try_from(count).unwrap_or(0))
     }
 
     async fn records(&self) -> Result<u64, StoreError> {
-        let count: i64 = sqlx::query_scalar("SELECT count(*) FROM record").fetch_one(self.database.readers()).await?;
+        let count: i64 = self.database.query("SELECT count(*) FROM record").scalar().await?;
         Ok(u64::try_from(count).unwrap_or(0))
     }
 
     async fn status(&self, sender: &str, dcd: &str, unique_id: &str) -> Result<Option<RecordStatus>, StoreError> {
         const SELECT: &str = "SELECT status FROM record WHERE dcd = ? AND unique_id = ? AND sender = ?
             ORDER BY deleted = 0 DESC, id DESC LIMIT 1";
-        let row = sqlx::query(SELECT).bind(dcd).bind(unique_id).bind(sender).fetch_optional(self.database.readers()).await?;
+        let row = self.database.query(SELECT).bind(dcd).bind(unique_id).bind(sender).fetch_optional().await?;
         row.as_ref().map(self::status).transpose()
     }
 

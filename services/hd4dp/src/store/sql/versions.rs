@@ -2,8 +2,7 @@
 
 use clock::Timestamp;
 use registration::{Attachment, ContentKind, Place};
-use sqlx::{Row, SqliteConnection, sqlite::SqliteRow};
-use store::{StoreError, bulk};
+use store::{Connection, Row, StoreError, bulk};
 use uuid::Uuid;
 
 use super::drafts::drop_drafts;
@@ -18,7 +17,7 @@ pub(super) const DRAFT: u32 = 0;
 
 /// Writes versions down. Each takes the outbox row of the one before it, and ends what was kept or asked for before it.
 pub(super) async fn insert_versions(
-    connection: &mut SqliteConnection,
+    connection: &mut Connection,
     upload: UploadId,
     versions: &[NewVersion],
     at: Timestamp,
@@ -58,7 +57,7 @@ pub(super) async fn insert_versions(
         .collect();
     insert_attachments(connection, &attachments).await?;
     // A first version may end a draft too, though few uploads find any.
-    let any: Option<i64> = sqlx::query_scalar("SELECT 1 FROM draft LIMIT 1").fetch_optional(&mut *connection).await?;
+    let any: Option<i64> = connection.query("SELECT 1 FROM draft LIMIT 1").scalar_optional().await?;
     if any.is_none() {
         return Ok(());
     }
@@ -68,7 +67,7 @@ pub(super) async fn insert_versions(
 
 /// Writes files down, each with its registration and version.
 pub(super) async fn insert_attachments(
-    connection: &mut SqliteConnection,
+    connection: &mut Connection,
     attachments: &[(Uuid, u32, &Attachment)],
 ) -> Result<(), StoreError> {
     const ATTACHMENT: &str = "INSERT INTO attachment (registration_id, version, field, item, name, bytes)";
@@ -85,11 +84,7 @@ pub(super) async fn insert_attachments(
 }
 
 /// Notes that versions were answered and wait no more. Returns how many were waiting.
-pub(super) async fn settle(
-    connection: &mut SqliteConnection,
-    versions: &[(Uuid, u32)],
-    at: Timestamp,
-) -> Result<u64, StoreError> {
+pub(super) async fn settle(connection: &mut Connection, versions: &[(Uuid, u32)], at: Timestamp) -> Result<u64, StoreError> {
     const HEAD: &str = "WITH answered (id, version, at) AS (";
     // An earlier version is settled with a later one, which replaces it at healthdata.
     const CONFIRM: &str = ") UPDATE version SET confirmed_at = answered.at FROM answered
@@ -114,7 +109,7 @@ fn kind_number(kind: ContentKind) -> i64 {
 }
 
 /// Items are stored plus one, 0 for a place outside a list.
-pub(super) fn attachment(row: &SqliteRow) -> Result<Attachment, StoreError> {
+pub(super) fn attachment(row: &Row) -> Result<Attachment, StoreError> {
     let (field, item): (u16, u32) = (row.try_get("field")?, row.try_get("item")?);
     let item = item.checked_sub(1).and_then(|item| u16::try_from(item).ok());
     let place = item.map_or(Place::of(field), |item| Place::in_item(field, item));

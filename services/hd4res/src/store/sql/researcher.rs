@@ -1,15 +1,14 @@
-//! The researcher's side of the store in SQLite.
+//! The researcher's side of the store in SQL.
 
 use std::collections::BTreeMap;
 
 use async_trait::async_trait;
 use clock::Timestamp;
-use sqlx::{AssertSqlSafe, Row, SqliteConnection, sqlite::SqliteRow};
-use store::{Passage, StoreError, bulk, itinerary};
+use store::{AssertSqlSafe, Connection, Passage, Row, StoreError, bulk, itinerary};
 use uuid::Uuid;
 
 use super::{
-    SqliteStore,
+    SqlStore,
     history::{self, Line, NewFeedback},
     id, list, moment, number, status, stored,
     verdicts::{HELD, held, write_held},
@@ -24,7 +23,7 @@ use crate::{
 const ROW: &str = "r.id AS record, r.sender, r.dcd, r.dcd_version, r.unique_id, r.status, r.registration_id, r.version,
     r.validated_version >= r.version AS is_validated";
 
-fn record_row(row: &SqliteRow) -> Result<RecordRow, StoreError> {
+fn record_row(row: &Row) -> Result<RecordRow, StoreError> {
     Ok(RecordRow {
         record: row.try_get("record")?,
         sender: row.try_get("sender")?,
@@ -38,7 +37,7 @@ fn record_row(row: &SqliteRow) -> Result<RecordRow, StoreError> {
     })
 }
 
-async fn keep_comments(connection: &mut SqliteConnection, record: i64, comments: &[KeptComment]) -> Result<(), StoreError> {
+async fn keep_comments(connection: &mut Connection, record: i64, comments: &[KeptComment]) -> Result<(), StoreError> {
     const COMMENT: &str = "INSERT INTO comment (record, version, number, place, text, author, at)";
     bulk::insert(connection, COMMENT, 7, "", comments, |row, comment| {
         row.bind(record)
@@ -53,10 +52,10 @@ async fn keep_comments(connection: &mut SqliteConnection, record: i64, comments:
     Ok(())
 }
 
-async fn comments(connection: &mut SqliteConnection, record: i64) -> Result<Vec<KeptComment>, StoreError> {
+async fn comments(connection: &mut Connection, record: i64) -> Result<Vec<KeptComment>, StoreError> {
     const SELECT: &str = "SELECT version, number, place, text, author, at FROM comment WHERE record = ? ORDER BY id";
-    let rows = sqlx::query(SELECT).bind(record).fetch_all(connection).await?;
-    let read = |row: &SqliteRow| {
+    let rows = connection.query(SELECT).bind(record).fetch_all().await?;
+    let read = |row: &Row| {
         Ok(KeptComment {
             number: number(row, "number")?,
             version: row.try_get("version")?,
@@ -69,11 +68,11 @@ async fn comments(connection: &mut SqliteConnection, record: i64) -> Result<Vec<
     rows.iter().map(read).collect()
 }
 
-async fn history(connection: &mut SqliteConnection, record: i64) -> Result<Vec<HistoryEntry>, StoreError> {
+async fn history(connection: &mut Connection, record: i64) -> Result<Vec<HistoryEntry>, StoreError> {
     const SELECT: &str = "SELECT at, author, event, version, status FROM history WHERE record = ? ORDER BY id";
-    let rows = sqlx::query(SELECT).bind(record).fetch_all(connection).await?;
-    let read = |row: &SqliteRow| {
-        let event: Event = row.try_get::<&str, _>("event")?.parse().map_err(|_| StoreError::Damaged { what: "event" })?;
+    let rows = connection.query(SELECT).bind(record).fetch_all().await?;
+    let read = |row: &Row| {
+        let event: Event = row.try_get::<&str>("event")?.parse().map_err(|_| StoreError::Damaged { what: "event" })?;
         let note = Note { event, version: row.try_get("version")?, status: status(row)? };
         Ok(HistoryEntry { at: moment(row, "at")?, author: row.try_get("author")?, note })
     };
@@ -81,8 +80,8 @@ async fn history(connection: &mut SqliteConnection, record: i64) -> Result<Vec<H
 }
 
 /// The first arrival, which is in the record's row. What was deleted before it arrived has no unique id, and its deletion came first.
-fn first_arrival(row: &SqliteRow) -> Result<HistoryEntry, StoreError> {
-    let was_tombstone = row.try_get::<Option<&str>, _>("unique_id")?.is_none();
+fn first_arrival(row: &Row) -> Result<HistoryEntry, StoreError> {
+    let was_tombstone = row.try_get::<Option<&str>>("unique_id")?.is_none();
     let (event, status) =
         if was_tombstone { (Event::Deleted, RecordStatus::Deleted) } else { (Event::Arrived, RecordStatus::New) };
     let note = Note { event, version: row.try_get("first_version")?, status };
@@ -90,12 +89,12 @@ fn first_arrival(row: &SqliteRow) -> Result<HistoryEntry, StoreError> {
 }
 
 /// Takes the confirmation of feedbacks: the records that they changed, and what for.
-async fn take_over(connection: &mut SqliteConnection, feedbacks: &str, at: Timestamp) -> Result<(), StoreError> {
+async fn take_over(connection: &mut Connection, feedbacks: &str, at: Timestamp) -> Result<(), StoreError> {
     let select = format!(
         "SELECT f.kind, f.answers, {HELD} FROM feedback f JOIN record r ON r.id = f.record
-        WHERE f.id IN (SELECT value FROM json_each(?)) ORDER BY f.id"
+        WHERE f.id IN (SELECT CAST(value AS BIGINT) FROM json_each(?)) ORDER BY f.id"
     );
-    let rows = sqlx::query(AssertSqlSafe(select)).bind(feedbacks).fetch_all(&mut *connection).await?;
+    let rows = connection.query(AssertSqlSafe(select)).bind(feedbacks).fetch_all().await?;
     let (mut records, mut lines): (BTreeMap<i64, Held>, Vec<Line<'_>>) = (BTreeMap::new(), Vec::new());
     for row in &rows {
         let found = held(row)?;
@@ -109,7 +108,7 @@ async fn take_over(connection: &mut SqliteConnection, feedbacks: &str, at: Times
 }
 
 #[async_trait]
-impl ResearcherStore for SqliteStore {
+impl ResearcherStore for SqlStore {
     async fn act(
         &self,
         record: i64,
@@ -120,7 +119,7 @@ impl ResearcherStore for SqliteStore {
     ) -> Result<Result<Acted, ActRefusal>, StoreError> {
         let mut transaction = self.database.write().await?;
         let select = format!("SELECT {HELD}, r.dcd, r.dcd_version FROM record r WHERE r.id = ?");
-        let row = sqlx::query(AssertSqlSafe(select)).bind(record).fetch_optional(&mut *transaction).await?;
+        let row = transaction.query(AssertSqlSafe(select)).bind(record).fetch_optional().await?;
         let Some(row) = row else { return Ok(Err(ActRefusal::UnknownRecord)) };
         let (dcd, dcd_version): (&str, u32) = (row.try_get("dcd")?, row.try_get("dcd_version")?);
         let columns = match columns(action, |place| column(dcd, dcd_version, place)) {
@@ -154,8 +153,8 @@ impl ResearcherStore for SqliteStore {
     async fn unsent(&self, limit: u32) -> Result<Vec<UnsentFeedback>, StoreError> {
         const SELECT: &str =
             "SELECT id, item_id, handle, hospital, bytes FROM feedback WHERE sent_at IS NULL ORDER BY id LIMIT ?";
-        let rows = sqlx::query(SELECT).bind(limit).fetch_all(self.database.readers()).await?;
-        let read = |row: &SqliteRow| {
+        let rows = self.database.query(SELECT).bind(limit).fetch_all().await?;
+        let read = |row: &Row| {
             let hospital: &[u8] = row.try_get("hospital")?;
             Ok(UnsentFeedback {
                 feedback: row.try_get("id")?,
@@ -172,8 +171,8 @@ impl ResearcherStore for SqliteStore {
         let mut transaction = self.database.write().await?;
         let feedbacks = list(&feedbacks)?;
         take_over(&mut transaction, &feedbacks, at).await?;
-        const SENT: &str = "UPDATE feedback SET sent_at = ? WHERE id IN (SELECT value FROM json_each(?))";
-        sqlx::query(SENT).bind(at.as_micros()).bind(&feedbacks).execute(&mut *transaction).await?;
+        const SENT: &str = "UPDATE feedback SET sent_at = ? WHERE id IN (SELECT CAST(value AS BIGINT) FROM json_each(?))";
+        transaction.query(SENT).bind(at.as_micros()).bind(&feedbacks).execute().await?;
         itinerary::insert(&mut transaction, passages).await?;
         transaction.commit().await?;
         Ok(())
@@ -184,7 +183,7 @@ impl ResearcherStore for SqliteStore {
         const AGAIN: &str = "UPDATE feedback SET sent_at = NULL FROM record r
             WHERE r.id = feedback.record AND r.item_id = feedback.answers AND r.deleted = 0 AND feedback.sent_at IS NOT NULL
             AND feedback.number = (SELECT max(f.number) FROM feedback f WHERE f.record = feedback.record)";
-        let again = sqlx::query(AGAIN).execute(&mut *transaction).await?.rows_affected();
+        let again = transaction.query(AGAIN).execute().await?;
         transaction.commit().await?;
         Ok(again)
     }
@@ -192,24 +191,22 @@ impl ResearcherStore for SqliteStore {
     async fn find(&self, sender: Option<&str>, dcd: &str, unique_id: &str) -> Result<Vec<i64>, StoreError> {
         const SELECT: &str =
             "SELECT id FROM record WHERE dcd = ?1 AND unique_id = ?2 AND (?3 IS NULL OR sender = ?3) ORDER BY id";
-        let records = sqlx::query_scalar(SELECT).bind(dcd).bind(unique_id).bind(sender);
-        Ok(records.fetch_all(self.database.readers()).await?)
+        self.database.query(SELECT).bind(dcd).bind(unique_id).bind(sender).scalars().await
     }
 
     async fn of_registration(&self, registration_id: Uuid) -> Result<Option<i64>, StoreError> {
         const SELECT: &str =
             "SELECT id FROM record WHERE registration_id = ? ORDER BY deleted = 0 DESC, version DESC, id DESC LIMIT 1";
-        let record = sqlx::query_scalar(SELECT).bind(registration_id.as_bytes().to_vec());
-        Ok(record.fetch_optional(self.database.readers()).await?)
+        self.database.query(SELECT).bind(registration_id.as_bytes().to_vec()).scalar_optional().await
     }
 
     async fn view(&self, record: i64) -> Result<Option<RecordView>, StoreError> {
         // A transaction, so that comments and history are of one moment with the record.
-        let mut transaction = self.database.readers().begin().await?;
+        let mut transaction = self.database.read_one_moment().await?;
         let select = format!(
             "SELECT {ROW}, r.arrived_at, r.first_version, c.pseudonym FROM record r JOIN content c ON c.record = r.id WHERE r.id = ?"
         );
-        let row = sqlx::query(AssertSqlSafe(select)).bind(record).fetch_optional(&mut *transaction).await?;
+        let row = transaction.query(AssertSqlSafe(select)).bind(record).fetch_optional().await?;
         let Some(row) = row else { return Ok(None) };
         let mut lines = vec![first_arrival(&row)?];
         lines.extend(history(&mut transaction, record).await?);
@@ -222,12 +219,14 @@ impl ResearcherStore for SqliteStore {
             "SELECT {ROW} FROM record r WHERE r.id > ?1 AND (?2 IS NULL OR r.dcd = ?2) AND (?3 IS NULL OR r.status = ?3)
             ORDER BY r.id LIMIT ?4"
         );
-        let rows = sqlx::query(AssertSqlSafe(select))
+        let rows = self
+            .database
+            .query(AssertSqlSafe(select))
             .bind(after.unwrap_or(0))
             .bind(&filter.dcd)
             .bind(filter.status.map(RecordStatus::as_str))
             .bind(limit)
-            .fetch_all(self.database.readers())
+            .fetch_all()
             .await?;
         rows.iter().map(record_row).collect()
     }

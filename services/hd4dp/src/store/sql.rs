@@ -1,16 +1,15 @@
-//! HD4DP's store in SQLite.
+//! HD4DP's store in SQL.
 
 mod drafts;
 mod life;
 mod versions;
 
-use std::{collections::BTreeMap, path::Path};
+use std::collections::BTreeMap;
 
 use async_trait::async_trait;
 use clock::Timestamp;
 use registration::{Attachment, ContentKind};
-use sqlx::{Row, SqliteConnection, sqlite::SqliteRow};
-use store::{Database, Itinerary, Passage, Schema, StoreError, bulk, itinerary};
+use store::{AssertSqlSafe, Connection, Database, Itinerary, Location, Passage, Row, Schema, StoreError, bulk, itinerary};
 use uuid::Uuid;
 
 use self::{
@@ -66,35 +65,34 @@ ALTER TABLE draft ADD COLUMN is_valid INTEGER NOT NULL DEFAULT 1;
     ],
 };
 
-/// HD4DP's store in `<folder>/hd4dp-<nihdi>.sqlite`.
+/// HD4DP's store `hd4dp-<nihdi>`, in a SQLite file or a schema of PostgreSQL.
 #[derive(Debug, Clone)]
-pub struct SqliteStore {
+pub struct SqlStore {
     database: Database,
 }
 
-impl SqliteStore {
+impl SqlStore {
     /// Opens the store of the hospital `nihdi`.
     ///
     /// # Errors
     ///
     /// [`StoreError`].
-    pub async fn open(folder: &Path, nihdi: &str) -> Result<Self, StoreError> {
-        Ok(Self { database: Database::open(folder, &format!("hd4dp-{nihdi}"), SCHEMA).await? })
+    pub async fn open(location: impl Into<Location>, nihdi: &str) -> Result<Self, StoreError> {
+        Ok(Self { database: Database::open(location, &format!("hd4dp-{nihdi}"), SCHEMA).await? })
     }
 
-    /// The file below, for what all stores have.
+    /// The database below, for what all stores have.
     #[must_use]
     pub fn database(&self) -> &Database {
         &self.database
     }
 
     async fn attach(&self, mut outgoing: Vec<Outgoing>) -> Result<Vec<Outgoing>, StoreError> {
-        let any: Option<i64> =
-            sqlx::query_scalar("SELECT 1 FROM attachment LIMIT 1").fetch_optional(self.database.readers()).await?;
+        let any: Option<i64> = self.database.query("SELECT 1 FROM attachment LIMIT 1").scalar_optional().await?;
         if any.is_none() {
             return Ok(outgoing);
         }
-        let mut connection = self.database.readers().acquire().await?;
+        let mut connection = self.database.read().await?;
         for version in &mut outgoing {
             version.attachments = attachments(&mut connection, version.registration_id, version.version).await?;
         }
@@ -103,36 +101,32 @@ impl SqliteStore {
 }
 
 /// The files of a version; those of a draft stand under [`versions::DRAFT`].
-async fn attachments(
-    connection: &mut SqliteConnection,
-    registration_id: Uuid,
-    version: u32,
-) -> Result<Vec<Attachment>, StoreError> {
+async fn attachments(connection: &mut Connection, registration_id: Uuid, version: u32) -> Result<Vec<Attachment>, StoreError> {
     const SELECT: &str = "SELECT field, item, name, bytes FROM attachment WHERE registration_id = ? AND version = ?";
-    let rows = sqlx::query(SELECT).bind(&registration_id.as_bytes()[..]).bind(version).fetch_all(connection).await?;
+    let rows = connection.query(SELECT).bind(&registration_id.as_bytes()[..]).bind(version).fetch_all().await?;
     rows.iter().map(versions::attachment).collect()
 }
 
-fn id(row: &SqliteRow, column: &str) -> Result<Uuid, StoreError> {
+fn id(row: &Row, column: &str) -> Result<Uuid, StoreError> {
     Uuid::from_slice(row.try_get(column)?).map_err(|_| StoreError::Damaged { what: "id" })
 }
 
-fn hash<const N: usize>(row: &SqliteRow, column: &str) -> Result<[u8; N], StoreError> {
+fn hash<const N: usize>(row: &Row, column: &str) -> Result<[u8; N], StoreError> {
     let bytes: &[u8] = row.try_get(column)?;
     bytes.try_into().map_err(|_| StoreError::Damaged { what: "hash" })
 }
 
-fn moment(row: &SqliteRow, column: &str) -> Result<Option<Timestamp>, StoreError> {
-    Ok(row.try_get::<Option<i64>, _>(column)?.map(Timestamp::from_micros))
+fn moment(row: &Row, column: &str) -> Result<Option<Timestamp>, StoreError> {
+    Ok(row.try_get::<Option<i64>>(column)?.map(Timestamp::from_micros))
 }
 
 /// A status that a person brought about; none for what is derived.
-fn status(row: &SqliteRow) -> Result<Option<Status>, StoreError> {
+fn status(row: &Row) -> Result<Option<Status>, StoreError> {
     let code: Option<&str> = row.try_get("status")?;
     code.map(|code| Status::from_code(code).ok_or(StoreError::Damaged { what: "status" })).transpose()
 }
 
-fn kind(row: &SqliteRow) -> Result<ContentKind, StoreError> {
+fn kind(row: &Row) -> Result<ContentKind, StoreError> {
     match row.try_get("kind")? {
         versions::REGISTRATION => Ok(ContentKind::Registration),
         versions::DELETION => Ok(ContentKind::Deletion),
@@ -140,7 +134,7 @@ fn kind(row: &SqliteRow) -> Result<ContentKind, StoreError> {
     }
 }
 
-fn outgoing(row: &SqliteRow) -> Result<Outgoing, StoreError> {
+fn outgoing(row: &Row) -> Result<Outgoing, StoreError> {
     Ok(Outgoing {
         registration_id: id(row, "registration_id")?,
         version: row.try_get("version")?,
@@ -158,7 +152,7 @@ const OUTGOING: &str = "SELECT o.registration_id, o.version, o.first_sent_at, v.
     FROM outbox o JOIN version v ON v.registration_id = o.registration_id AND v.version = o.version
     JOIN registration r ON r.id = o.registration_id";
 
-fn uploaded_item(row: &SqliteRow) -> Result<UploadedItem, StoreError> {
+fn uploaded_item(row: &Row) -> Result<UploadedItem, StoreError> {
     Ok(UploadedItem {
         registration_id: id(row, "registration_id")?,
         version: row.try_get("version")?,
@@ -167,7 +161,7 @@ fn uploaded_item(row: &SqliteRow) -> Result<UploadedItem, StoreError> {
 }
 
 #[async_trait]
-impl Itinerary for SqliteStore {
+impl Itinerary for SqlStore {
     async fn record(&self, passages: &[Passage]) -> Result<(), StoreError> {
         let mut transaction = self.database.write().await?;
         itinerary::insert(&mut transaction, passages).await?;
@@ -185,14 +179,15 @@ impl Itinerary for SqliteStore {
 }
 
 #[async_trait]
-impl Hd4dpStore for SqliteStore {
+impl Hd4dpStore for SqlStore {
     async fn begin_upload(&self, file: &str, dcd: &str, at: Timestamp) -> Result<UploadId, StoreError> {
         let mut transaction = self.database.write().await?;
-        let id = sqlx::query_scalar("INSERT INTO upload (file, dcd, at) VALUES (?, ?, ?) RETURNING id")
+        let id = transaction
+            .query("INSERT INTO upload (file, dcd, at) VALUES (?, ?, ?) RETURNING id")
             .bind(file)
             .bind(dcd)
             .bind(at.as_micros())
-            .fetch_one(&mut *transaction)
+            .scalar()
             .await?;
         transaction.commit().await?;
         Ok(UploadId(id))
@@ -204,7 +199,7 @@ impl Hd4dpStore for SqliteStore {
             LEFT JOIN version v ON v.registration_id = r.id AND v.version = r.version
             WHERE r.dcd = ? AND r.unique_key = k.value";
         let keys = serde_json::to_string(unique_keys).map_err(|_| StoreError::Damaged { what: "unique id" })?;
-        let rows = sqlx::query(SELECT).bind(keys).bind(dcd).fetch_all(&mut *self.database.warm().await?).await?;
+        let rows = self.database.warm().await?.query(SELECT).bind(keys).bind(dcd).fetch_all().await?;
         let mut found = BTreeMap::new();
         for row in &rows {
             let version = row.try_get("version")?;
@@ -215,7 +210,7 @@ impl Hd4dpStore for SqliteStore {
                 confirmed: version == 0 || moment(row, "confirmed_at")?.is_some(),
                 status: status(row)?,
             };
-            found.insert(row.try_get::<String, _>("unique_key")?, known);
+            found.insert(row.try_get::<String>("unique_key")?, known);
         }
         Ok(unique_keys.iter().map(|key| found.get(key).cloned()).collect())
     }
@@ -223,12 +218,13 @@ impl Hd4dpStore for SqliteStore {
     async fn submit(&self, upload: UploadId, intake: &Intake, at: Timestamp) -> Result<(), StoreError> {
         let count = |rows: u64| i64::try_from(rows).unwrap_or(i64::MAX);
         let mut transaction = self.database.write().await?;
-        sqlx::query("UPDATE upload SET attempted = attempted + ?, rejected = rejected + ?, kept = kept + ? WHERE id = ?")
+        transaction
+            .query("UPDATE upload SET attempted = attempted + ?, rejected = rejected + ?, kept = kept + ? WHERE id = ?")
             .bind(count(intake.attempted))
             .bind(count(intake.rejected))
             .bind(count(intake.kept.len() as u64))
             .bind(upload.0)
-            .execute(&mut *transaction)
+            .execute()
             .await?;
         keep(&mut transaction, &intake.kept, at).await?;
         insert_versions(&mut transaction, upload, &intake.versions, at).await?;
@@ -241,12 +237,12 @@ impl Hd4dpStore for SqliteStore {
         // A file may hold one row many times; the repetitions count as rows, not as registrations.
         let again = (intake.unchanged.len() as u64).saturating_sub(noted);
         if again > 0 {
-            sqlx::query(
-                "INSERT INTO unchanged_again (upload, rows) VALUES (?, ?) ON CONFLICT DO UPDATE SET rows = rows + excluded.rows",
+            transaction.query(
+                "INSERT INTO unchanged_again (upload, rows) VALUES (?, ?) ON CONFLICT (upload) DO UPDATE SET rows = unchanged_again.rows + excluded.rows",
             )
             .bind(upload.0)
             .bind(count(again))
-            .execute(&mut *transaction)
+            .execute()
             .await?;
         }
         transaction.commit().await?;
@@ -272,27 +268,20 @@ impl Hd4dpStore for SqliteStore {
 
     async fn unanswered(&self, after: Uuid, all: bool, limit: u32) -> Result<Vec<Outgoing>, StoreError> {
         let sql = format!(
-            "{OUTGOING} WHERE o.registration_id > ? AND (? OR o.first_sent_at IS NULL) AND o.stopped = 0 ORDER BY o.registration_id LIMIT ?"
+            "{OUTGOING} WHERE o.registration_id > ? AND (? = 1 OR o.first_sent_at IS NULL) AND o.stopped = 0 ORDER BY o.registration_id LIMIT ?"
         );
-        let rows = sqlx::query(sqlx::AssertSqlSafe(sql))
-            .bind(&after.as_bytes()[..])
-            .bind(all)
-            .bind(limit)
-            .fetch_all(self.database.readers())
-            .await?;
+        let rows = self.database.query(AssertSqlSafe(sql)).bind(&after.as_bytes()[..]).bind(all).bind(limit).fetch_all().await?;
         self.attach(rows.iter().map(outgoing).collect::<Result<_, _>>()?).await
     }
 
     async fn due(&self, now: Timestamp, limit: u32) -> Result<Vec<Outgoing>, StoreError> {
         let sql = format!("{OUTGOING} WHERE o.next_send_at <= ? ORDER BY o.next_send_at, o.registration_id LIMIT ?");
-        let rows =
-            sqlx::query(sqlx::AssertSqlSafe(sql)).bind(now.as_micros()).bind(limit).fetch_all(self.database.readers()).await?;
+        let rows = self.database.query(AssertSqlSafe(sql)).bind(now.as_micros()).bind(limit).fetch_all().await?;
         self.attach(rows.iter().map(outgoing).collect::<Result<_, _>>()?).await
     }
 
     async fn next_due(&self) -> Result<Option<Timestamp>, StoreError> {
-        let due: Option<i64> =
-            sqlx::query_scalar("SELECT min(next_send_at) FROM outbox").fetch_one(self.database.readers()).await?;
+        let due: Option<i64> = self.database.query("SELECT min(next_send_at) FROM outbox").scalar().await?;
         Ok(due.map(Timestamp::from_micros))
     }
 
@@ -300,7 +289,7 @@ impl Hd4dpStore for SqliteStore {
         const SELECT: &str = "SELECT registration_id, version, item_id, patient_tag, content_hash FROM version
             WHERE registration_id IN (SELECT unhex(value) FROM json_each(?))";
         let ids = bulk::id_list(versions.iter().map(|(id, _)| id));
-        let rows = sqlx::query(SELECT).bind(ids).fetch_all(&mut *self.database.warm().await?).await?;
+        let rows = self.database.warm().await?.query(SELECT).bind(ids).fetch_all().await?;
         let mut found = BTreeMap::new();
         for row in &rows {
             let version: u32 = row.try_get("version")?;
@@ -323,7 +312,7 @@ impl Hd4dpStore for SqliteStore {
     }
 
     async fn waiting(&self) -> Result<u64, StoreError> {
-        let waiting: i64 = sqlx::query_scalar("SELECT count(*) FROM outbox").fetch_one(self.database.readers()).await?;
+        let waiting: i64 = self.database.query("SELECT count(*) FROM outbox").scalar().await?;
         Ok(u64::try_from(waiting).unwrap_or(0))
     }
 
@@ -331,7 +320,7 @@ impl Hd4dpStore for SqliteStore {
         const SELECT: &str = "SELECT v.confirmed_at, o.first_sent_at FROM registration r
             JOIN version v ON v.registration_id = r.id AND v.version = r.version
             LEFT JOIN outbox o ON o.registration_id = r.id WHERE r.id = ?";
-        let row = sqlx::query(SELECT).bind(&registration_id.as_bytes()[..]).fetch_optional(self.database.readers()).await?;
+        let row = self.database.query(SELECT).bind(&registration_id.as_bytes()[..]).fetch_optional().await?;
         let Some(row) = row else { return Ok(None) };
         let confirmed = moment(&row, "confirmed_at")?.is_some();
         Ok(Some(super::sending(confirmed, moment(&row, "first_sent_at")?, now)))
@@ -347,8 +336,8 @@ impl Hd4dpStore for SqliteStore {
             + (SELECT count(*) FROM outbox o JOIN unchanged n ON n.upload = u.id AND n.registration_id = o.registration_id
                 AND n.version <= o.version) AS waiting
             FROM upload u WHERE id = ?";
-        let row = sqlx::query(SELECT).bind(upload.0).fetch_one(self.database.readers()).await?;
-        let figure = |column| Ok::<u64, StoreError>(u64::try_from(row.try_get::<i64, _>(column)?).unwrap_or(0));
+        let row = self.database.query(SELECT).bind(upload.0).fetch_one().await?;
+        let figure = |column| Ok::<u64, StoreError>(u64::try_from(row.try_get::<i64>(column)?).unwrap_or(0));
         let (unchanged, versions, kept) = (figure("unchanged")?, figure("versions")?, figure("kept")?);
         Ok(Tally {
             attempted: figure("attempted")?,
@@ -368,20 +357,15 @@ impl Hd4dpStore for SqliteStore {
                 WHERE n.upload = ?1 AND (n.registration_id, n.version) > (?2, ?3)
             ORDER BY 1, 2 LIMIT ?4";
         let (id, version) = after.map_or((Uuid::nil(), 0), |item| (item.registration_id, item.version));
-        let rows = sqlx::query(SELECT)
-            .bind(upload.0)
-            .bind(&id.as_bytes()[..])
-            .bind(version)
-            .bind(limit)
-            .fetch_all(self.database.readers())
-            .await?;
+        let rows =
+            self.database.query(SELECT).bind(upload.0).bind(&id.as_bytes()[..]).bind(version).bind(limit).fetch_all().await?;
         rows.iter().map(uploaded_item).collect()
     }
 
     async fn is_confirmed(&self, item_id: Uuid) -> Result<Option<bool>, StoreError> {
         const SELECT: &str = "SELECT confirmed_at IS NOT NULL FROM version INDEXED BY version_by_upload
             WHERE upload >= 0 AND item_id = ?";
-        Ok(sqlx::query_scalar(SELECT).bind(&item_id.as_bytes()[..]).fetch_optional(self.database.readers()).await?)
+        Ok(self.database.query(SELECT).bind(&item_id.as_bytes()[..]).scalar_optional().await?)
     }
 
     async fn is_new_incarnation(&self, incarnation: Uuid) -> Result<bool, StoreError> {

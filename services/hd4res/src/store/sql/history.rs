@@ -1,8 +1,7 @@
-//! Lines of history and feedback in SQLite: what every change of a record may leave behind.
+//! Lines of history and feedback in SQL: what every change of a record may leave behind.
 
 use clock::Timestamp;
-use sqlx::SqliteConnection;
-use store::{StoreError, bulk};
+use store::{Connection, StoreError, bulk};
 
 use super::stored;
 use crate::record::{Issued, Note};
@@ -16,7 +15,7 @@ pub(super) struct Line<'a> {
 }
 
 /// Writes lines of history.
-pub(super) async fn write(connection: &mut SqliteConnection, lines: &[Line<'_>]) -> Result<(), StoreError> {
+pub(super) async fn write(connection: &mut Connection, lines: &[Line<'_>]) -> Result<(), StoreError> {
     const HISTORY: &str = "INSERT INTO history (record, at, author, event, version, status)";
     bulk::insert(connection, HISTORY, 6, "", lines, |row, line| {
         row.bind(line.record)
@@ -39,7 +38,7 @@ pub(super) struct NewFeedback<'a> {
 }
 
 /// Keeps feedback, with what its way back needs, which came with the record's current version.
-pub(super) async fn issue(connection: &mut SqliteConnection, feedbacks: &[NewFeedback<'_>]) -> Result<(), StoreError> {
+pub(super) async fn issue(connection: &mut Connection, feedbacks: &[NewFeedback<'_>]) -> Result<(), StoreError> {
     const HEAD: &str = "WITH issued (item_id, record, kind, number, version, answers, bytes, author, at) AS (";
     const FEEDBACK: &str =
         ") INSERT INTO feedback (item_id, record, kind, number, version, answers, bytes, handle, hospital, author, at)

@@ -1,0 +1,125 @@
+//! A connection to a store's database, and the transaction of its one writer.
+
+use std::{
+    fmt,
+    ops::{Deref, DerefMut},
+    sync::Arc,
+};
+
+use sqlx::{PgConnection, Postgres, SqlSafeStr, Sqlite, SqliteConnection, Transaction, pool::PoolConnection};
+
+use crate::{
+    StoreError,
+    dialect::{self, Translations},
+    statement::{Statement, Target},
+    values::Arguments,
+};
+
+/// A connection to a store's database; one in a transaction sees one moment.
+pub struct Connection(pub(crate) Opened);
+
+pub(crate) enum Opened {
+    Sqlite(PoolConnection<Sqlite>),
+    SqliteTransaction(Transaction<'static, Sqlite>),
+    Postgres(PoolConnection<Postgres>, Arc<Translations>),
+    PostgresTransaction(Transaction<'static, Postgres>, Arc<Translations>),
+}
+
+/// The driver's own connection.
+pub(crate) enum Driver<'c> {
+    Sqlite(&'c mut SqliteConnection),
+    Postgres(&'c mut PgConnection),
+}
+
+impl Connection {
+    /// A statement that is going to run on this connection. Parameters are `?`, or `?1`, `?2`, … where one is needed twice.
+    pub fn query(&mut self, text: impl SqlSafeStr) -> Statement<'_> {
+        let text = text.into_sql_str();
+        let (text, arguments) = match &self.0 {
+            Opened::Sqlite(_) | Opened::SqliteTransaction(_) => (text, Arguments::sqlite()),
+            Opened::Postgres(_, translations) | Opened::PostgresTransaction(_, translations) => {
+                (translations.of(&text), Arguments::postgres())
+            }
+        };
+        Statement::new(text, arguments, Target::Connection(self))
+    }
+
+    /// Runs statements that make or change tables.
+    ///
+    /// # Errors
+    ///
+    /// [`StoreError::Database`].
+    pub async fn define(&mut self, statements: &str) -> Result<(), StoreError> {
+        match self.driver() {
+            Driver::Sqlite(connection) => {
+                sqlx::raw_sql(sqlx::AssertSqlSafe(statements)).execute(connection).await?;
+            }
+            Driver::Postgres(connection) => {
+                sqlx::raw_sql(sqlx::AssertSqlSafe(dialect::definition(statements))).execute(connection).await?;
+            }
+        }
+        Ok(())
+    }
+
+    /// The names of a table's columns. The table's name is not quoted.
+    ///
+    /// # Errors
+    ///
+    /// [`StoreError::Database`].
+    pub async fn columns(&mut self, table: &str) -> Result<Vec<String>, StoreError> {
+        const SQLITE: &str = "SELECT name FROM pragma_table_info(?)";
+        const POSTGRES: &str = "SELECT CAST(attname AS TEXT) FROM pg_attribute
+            WHERE attrelid = to_regclass(quote_ident(?)) AND attnum > 0 AND NOT attisdropped";
+        let select = if matches!(self.driver(), Driver::Sqlite(_)) { SQLITE } else { POSTGRES };
+        self.query(select).bind(table).scalars().await
+    }
+
+    pub(crate) fn driver(&mut self) -> Driver<'_> {
+        match &mut self.0 {
+            Opened::Sqlite(connection) => Driver::Sqlite(connection),
+            Opened::SqliteTransaction(transaction) => Driver::Sqlite(transaction),
+            Opened::Postgres(connection, _) => Driver::Postgres(connection),
+            Opened::PostgresTransaction(transaction, _) => Driver::Postgres(transaction),
+        }
+    }
+}
+
+impl fmt::Debug for Connection {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Connection").finish_non_exhaustive()
+    }
+}
+
+/// A transaction that holds the store's one writer; dropped without [`WriteTransaction::commit`], it leaves nothing behind.
+#[derive(Debug)]
+pub struct WriteTransaction(pub(crate) Connection);
+
+impl WriteTransaction {
+    /// Makes what was written last.
+    ///
+    /// # Errors
+    ///
+    /// [`StoreError::Database`]; whether it was written is unknown then.
+    pub async fn commit(self) -> Result<(), StoreError> {
+        match self.0.0 {
+            Opened::SqliteTransaction(transaction) => transaction.commit().await?,
+            Opened::PostgresTransaction(transaction, _) => transaction.commit().await?,
+            Opened::Sqlite(_) | Opened::Postgres(..) => {}
+        }
+        Ok(())
+    }
+}
+
+impl Deref for WriteTransaction {
+    type Target = Connection;
+
+    fn deref(&self) -> &Connection {
+        &self.0
+    }
+}
+
+impl DerefMut for WriteTransaction {
+    fn deref_mut(&mut self) -> &mut Connection {
+        &mut self.0
+    }
+}

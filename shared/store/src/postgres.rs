@@ -1,0 +1,97 @@
+//! A store in PostgreSQL: a schema, with one writer over all processes.
+
+use std::{sync::Arc, time::Duration};
+
+use sqlx::{
+    AssertSqlSafe, PgPool,
+    migrate::Migrator,
+    postgres::{PgConnectOptions, PgPoolOptions},
+};
+
+use crate::{
+    StoreError,
+    connection::{Connection, Opened, WriteTransaction},
+    dialect::{FUNCTIONS, Translations},
+};
+
+/// A schema that is open.
+#[derive(Debug, Clone)]
+pub(crate) struct Schema {
+    writer: PgPool,
+    readers: PgPool,
+    translations: Arc<Translations>,
+    /// Begins a transaction and waits until no other holds the schema's writer, on this connection or another, in this process or another.
+    begin: Arc<str>,
+}
+
+impl Schema {
+    /// Opens the schema, and makes it when it does not exist and the role may.
+    pub(crate) async fn open(options: &PgConnectOptions, name: &str) -> Result<Self, StoreError> {
+        let schema = schema_name(name);
+        let options =
+            options.clone().application_name(name).options([("search_path", schema.as_str())]).statement_cache_capacity(400);
+        let begin = format!("BEGIN; SELECT pg_advisory_xact_lock(hashtextextended('writer of {schema}', 0))");
+        let pool = |connections| PgPoolOptions::new().max_connections(connections).acquire_timeout(Duration::from_secs(30));
+        let writer = pool(1).connect_with(options.clone()).await?;
+        let readers = pool(2).min_connections(0).connect_lazy_with(options);
+        let opened = Self { writer, readers, translations: Arc::default(), begin: begin.into() };
+        opened.make(&schema).await?;
+        Ok(opened)
+    }
+
+    async fn make(&self, schema: &str) -> Result<(), StoreError> {
+        let mut transaction = self.write().await?;
+        let there: Option<i64> =
+            transaction.query("SELECT 1 FROM pg_namespace WHERE nspname = ?").bind(schema).scalar_optional().await?;
+        if there.is_none() {
+            transaction.define(&format!("CREATE SCHEMA {schema}")).await?;
+        }
+        // A role of the party finds its schema made, and nothing in it.
+        let has_functions: Option<i64> = transaction
+            .query("SELECT 1 FROM pg_proc p JOIN pg_namespace n ON n.oid = p.pronamespace WHERE n.nspname = ? AND p.proname = 'unhex'")
+            .bind(schema)
+            .scalar_optional()
+            .await?;
+        if has_functions.is_none() {
+            transaction.define(FUNCTIONS).await?;
+        }
+        transaction.commit().await
+    }
+
+    pub(crate) fn translations(&self) -> &Translations {
+        &self.translations
+    }
+
+    pub(crate) async fn migrate(&self, migrator: &Migrator) -> Result<(), sqlx::migrate::MigrateError> {
+        migrator.run(&self.writer).await
+    }
+
+    pub(crate) async fn write(&self) -> Result<WriteTransaction, StoreError> {
+        let transaction = self.writer.begin_with(AssertSqlSafe(Arc::clone(&self.begin))).await?;
+        Ok(WriteTransaction(Connection(Opened::PostgresTransaction(transaction, Arc::clone(&self.translations)))))
+    }
+
+    pub(crate) async fn warm(&self) -> Result<Connection, StoreError> {
+        Ok(Connection(Opened::Postgres(self.writer.acquire().await?, Arc::clone(&self.translations))))
+    }
+
+    pub(crate) async fn read(&self) -> Result<Connection, StoreError> {
+        Ok(Connection(Opened::Postgres(self.readers.acquire().await?, Arc::clone(&self.translations))))
+    }
+
+    pub(crate) async fn read_one_moment(&self) -> Result<Connection, StoreError> {
+        let transaction = self.readers.begin_with("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY").await?;
+        Ok(Connection(Opened::PostgresTransaction(transaction, Arc::clone(&self.translations))))
+    }
+
+    pub(crate) async fn close(&self) {
+        self.readers.close().await;
+        self.writer.close().await;
+    }
+}
+
+/// A store's schema, and the role of its party: `hd4dp_00000196` for the store `hd4dp-00000196`.
+#[must_use]
+pub fn schema_name(store: &str) -> String {
+    store.chars().map(|sign| if sign.is_ascii_alphanumeric() { sign.to_ascii_lowercase() } else { '_' }).collect()
+}
