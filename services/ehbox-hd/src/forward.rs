@@ -10,7 +10,7 @@ use envelope::{
 use hd_messages::{Arrival, ArrivalItem};
 use host::{BadItem, Passed, Refusal, Transform, Trouble};
 use pseudonymised::PseudonymPart;
-use registration::Content;
+use registration::Submitted;
 use sealing::{KeyId, Opener, Part, keys::Party};
 use topology::{Arrow, Nihdi};
 
@@ -64,12 +64,12 @@ impl Forward {
             return Err(ItemError::Swapped);
         }
         let bytes = openers.content.open(item.id.as_bytes(), &item.content)?;
-        let content = Content::decode(&bytes).map_err(|_| ItemError::Content)?;
-        self.inspection.inspect(&content, openers.hospital.as_str())?;
+        let submitted = Submitted::decode(&bytes).map_err(|_| ItemError::Content)?;
+        self.inspection.inspect(&submitted, openers.hospital.as_str())?;
         let binding = Binding {
             sender: part.sender.to_string(),
             hospital: openers.hospital,
-            tag: content.head().patient_tag,
+            tag: submitted.patient_tag(),
             pseudonym: part.pseudonym.to_string(),
         };
         let arrival = ArrivalItem {

@@ -1,7 +1,7 @@
 //! Whether a content may enter healthdata. Pure.
 
 use dcd::{Definition, Definitions};
-use registration::{Content, Policy};
+use registration::{Content, Policy, Submitted};
 use std::{collections::BTreeMap, sync::Arc};
 
 use crate::error::ItemError;
@@ -33,19 +33,24 @@ impl Inspection {
         Self { registers: definitions.iter().map(register).collect() }
     }
 
-    /// Refuses a content that healthdata may not have, though a hospital sealed it: a `never` column, an unreduced value, a national
-    /// number in a text, another organisation than the one whose key sealed it.
+    /// Refuses what healthdata may not have, though a hospital sealed it: another organisation than the one whose key sealed it; and in a
+    /// content a `never` column, an unreduced value, a national number in a text.
     ///
     /// # Errors
     ///
     /// [`ItemError`].
-    pub fn inspect(&self, content: &Content, organisation: &str) -> Result<(), ItemError> {
+    pub fn inspect(&self, submitted: &Submitted, organisation: &str) -> Result<(), ItemError> {
+        match submitted {
+            _ if submitted.organisation() != organisation => Err(ItemError::ForeignOrganisation),
+            Submitted::Receipt(_) => Ok(()),
+            Submitted::Content(content) => self.inspect_content(content, organisation),
+        }
+    }
+
+    fn inspect_content(&self, content: &Content, organisation: &str) -> Result<(), ItemError> {
         let head = content.head();
         let register = self.registers.get(&(head.dcd.clone(), head.dcd_version)).ok_or(ItemError::UnknownDefinition)?;
         content.check(&register.policies).map_err(|_| ItemError::Policy)?;
-        if head.organisation != organisation {
-            return Err(ItemError::ForeignOrganisation);
-        }
         let own_field = register.definition.field_no(ORGANISATION);
         for cell in content.cells() {
             if Some(cell.place.field) == own_field && cell.value != organisation {

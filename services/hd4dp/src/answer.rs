@@ -101,7 +101,7 @@ impl Answers {
         let parts = &self.service.parts;
         let now = parts.context.clock.now();
         let queue = Arrow::ToHd4dp.queue(Some(&parts.nihdi)).to_string();
-        let (mut confirmed, mut received, mut passages) = (Vec::new(), Vec::new(), Vec::new());
+        let (mut confirmed, mut received, mut receipts, mut passages) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
         for publication in &publications {
             let passage = |outcome, items| Passage {
                 publication: publication.id.uuid(),
@@ -116,6 +116,7 @@ impl Answers {
                 match judged.map_err(|error| error.disposition()) {
                     Ok(read) => {
                         let version = read.version();
+                        receipts.extend(read.receipt(parts.nihdi.as_str()));
                         match read.received() {
                             Some(feedback) => received.push(feedback),
                             None => confirmed.push(version),
@@ -139,6 +140,7 @@ impl Answers {
         parts.context.reach(SERVICE, Point::BeforeCommit).await;
         self.act(&confirmed, &received, &passages).await?;
         parts.context.reach(SERVICE, Point::AfterCommit).await;
+        self.service.receipts.note(receipts);
         Ok(())
     }
 }

@@ -1,9 +1,10 @@
 //! Step 3 back: what an arriving feedback means for its registration.
 
 use dcd::Definition;
-use hco_messages::DeliveredItem;
-use identifying::{TagKey, patient_tag};
-use registration::{Feedback, Place};
+use envelope::ItemId;
+use hco_messages::{DeliveredItem, SubmissionItem};
+use identifying::{Identity, TagKey, patient_tag};
+use registration::{Feedback, Place, Receipt};
 use uuid::Uuid;
 
 use crate::{
@@ -14,9 +15,13 @@ use crate::{
 /// A feedback that was read and not yet held against what was sent.
 #[derive(Debug)]
 pub struct Read {
+    /// The item that brought it.
+    pub item: ItemId,
+    /// The patient whose identity the TTP returned.
+    pub identity: Identity,
     /// What healthdata says.
     pub feedback: Feedback,
-    /// The tag of the patient whose identity the TTP returned.
+    /// The patient's tag.
     pub patient_tag: [u8; 16],
 }
 
@@ -32,6 +37,18 @@ impl Read {
     #[must_use]
     pub fn has_places(&self) -> bool {
         self.feedback.comments().iter().any(|comment| comment.place.is_some())
+    }
+
+    /// The receipt for a researcher's feedback, ready to be handed over; `None` for a STATUS, which is an answer itself.
+    #[must_use]
+    pub fn receipt(&self, organisation: &str) -> Option<SubmissionItem> {
+        if matches!(self.feedback, Feedback::Status { .. }) {
+            return None;
+        }
+        let (registration_id, version) = self.version();
+        let organisation = organisation.to_owned();
+        let receipt = Receipt { registration_id, version, organisation, patient_tag: self.patient_tag };
+        Some(SubmissionItem::new(self.item.derived(Receipt::DERIVATION), &self.identity, receipt.encode()))
     }
 
     /// The researcher's feedback; `None` for a STATUS, which only confirms.
@@ -56,7 +73,7 @@ impl Read {
 pub fn read(item: &DeliveredItem, tag: &TagKey) -> Result<Read, ItemError> {
     let feedback = item.feedback().map_err(|_| ItemError::Feedback)?;
     let identity = item.identity.parse().map_err(|_| ItemError::Identity)?;
-    Ok(Read { feedback, patient_tag: patient_tag(tag, &identity) })
+    Ok(Read { item: item.id, feedback, patient_tag: patient_tag(tag, &identity), identity })
 }
 
 /// Whether a feedback is about the version that it names: item, patient and, of a STATUS, content must all be what this hospital sent.
@@ -94,7 +111,12 @@ mod tests {
 
     fn status() -> Read {
         let head = FeedbackHead { registration_id: Uuid::from_u128(1), version: 2, item_id: Uuid::from_u128(3), number: 1 };
-        Read { feedback: Feedback::Status { head, content_hash: [4; 32] }, patient_tag: [5; 16] }
+        read(Feedback::Status { head, content_hash: [4; 32] })
+    }
+
+    fn read(feedback: Feedback) -> Read {
+        let identity = Identity::from_parts(identifying::IdentityKind::Ssin, "64031299906").unwrap();
+        Read { item: ItemId::from_uuid(Uuid::from_u128(8)), identity, feedback, patient_tag: [5; 16] }
     }
 
     fn expected() -> Expected {
@@ -116,7 +138,7 @@ mod tests {
     fn request(place: Option<Place>) -> Read {
         let head = *status().feedback.head();
         let comments = vec![Comment { place, text: "please look".to_owned() }];
-        Read { feedback: Feedback::CorrectionRequest { head, comments }, patient_tag: [5; 16] }
+        read(Feedback::CorrectionRequest { head, comments })
     }
 
     /// A request says nothing of the content.
@@ -144,7 +166,10 @@ mod tests {
 
     #[test]
     fn only_a_status_is_not_received() {
-        assert!(status().received().is_none());
+        assert!(status().received().is_none() && status().receipt("00000196").is_none());
+        let receipt = request(None).receipt("00000196").unwrap();
+        assert_eq!(receipt.id, request(None).item.derived("RECEIPT"), "the same for the same feedback");
+        assert!(!format!("{:?}", request(None)).contains("64031299906"));
         let received = request(None).received().unwrap();
         assert_eq!((received.version, received.number, received.kind), (2, 1, FeedbackKind::CorrectionRequest));
     }

@@ -2,7 +2,7 @@
 //!
 //! In reading order: [`status`] is the life of a registration as one table. [`upload`] takes in a CSV file as its [`options`] say, `submit`
 //! decides what a row is and `conflict` merges it with what is stored, [`prepare`] splits it into who it is about and what healthdata may have, [`intake`] writes it down, [`service`] hands it over,
-//! [`resend`] says when it is sent again, [`feedback`] and [`answer`] take what comes back, [`life`] does what a person asks for,
+//! [`host::resend`] says when it is sent again, [`feedback`] and [`answer`] take what comes back, `receipts` answers a researcher's feedback, [`life`] does what a person asks for,
 //! [`download`] gives a register back as a file.
 //! [`store`] remembers. [`config`], [`opening`] and [`at_start`] serve the process that runs it alone.
 
@@ -19,8 +19,8 @@ pub mod opening;
 pub mod options;
 pub mod patient;
 pub mod prepare;
+mod receipts;
 mod reports;
-pub mod resend;
 pub mod row;
 pub mod service;
 mod sheet;

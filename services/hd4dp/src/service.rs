@@ -11,7 +11,7 @@ use clock::Timestamp;
 use dcd::{Definition, Definitions};
 use envelope::{Capacity, IdBatch, ItemId, Publication, Source};
 use hco_messages::{Submission, SubmissionItem};
-use host::{Backoff, Context, Station, Work, station::reasons};
+use host::{Backoff, Context, Station, Work, resend, station::reasons};
 use identifying::Identity;
 use registration::{Attachment, Cell, ContentKind, Policy};
 use store::{Outcome, Passage, StoreError};
@@ -23,7 +23,8 @@ use crate::{
     answer::Answers,
     error::ItemError,
     prepare::{self, Naming, Secrets},
-    resend, row,
+    receipts::Receipts,
+    row,
     store::{Hd4dpStore, Outgoing, Sent},
 };
 
@@ -78,6 +79,7 @@ type PoliciesByVersion = BTreeMap<(String, u32), Arc<[Policy]>>;
 pub struct Hd4dp {
     pub(crate) parts: Parts,
     pub(crate) waiting: watch::Sender<u64>,
+    pub(crate) receipts: Receipts,
     ids: Mutex<IdBatch>,
     policies: Mutex<PoliciesByVersion>,
     /// Held from the look at a registration's status to the write that follows from it. What only confirms goes without.
@@ -104,6 +106,7 @@ impl Hd4dp {
             ids: Mutex::new(IdBatch::new(parts.context.chance.bytes())),
             policies: Mutex::default(),
             waiting: watch::Sender::new(waiting),
+            receipts: Receipts::default(),
             deciding: AsyncMutex::new(()),
             outgoing,
             dispatched: AsyncMutex::new(dispatched),
@@ -113,7 +116,7 @@ impl Hd4dp {
 
     /// What runs as long as the service does: handing over, sending again, taking answers.
     pub fn works(self: &Arc<Self>) -> Vec<Work> {
-        let (dispatcher, resender) = (Arc::clone(self), Arc::clone(self));
+        let (dispatcher, resender, answerer) = (Arc::clone(self), Arc::clone(self), Arc::clone(self));
         let answers = Arc::new(Answers::new(Arc::clone(self)));
         let queue = Arrow::ToHd4dp.queue(Some(&self.parts.nihdi));
         let station = Station::new(SERVICE, queue, Arc::clone(&self.parts.broker), self.parts.context.clone());
@@ -125,6 +128,10 @@ impl Hd4dp {
             Work::new("hd4dp sending again", move || {
                 let service = Arc::clone(&resender);
                 Box::pin(async move { service.send_again().await })
+            }),
+            Work::new("hd4dp answering feedback", move || {
+                let service = Arc::clone(&answerer);
+                Box::pin(async move { service.answer_feedback().await })
             }),
             station.work(answers),
         ]
@@ -158,6 +165,12 @@ impl Hd4dp {
     #[must_use]
     pub fn waiting(&self) -> u64 {
         *self.waiting.borrow()
+    }
+
+    /// How many receipts for a researcher's feedback are not handed over yet.
+    #[must_use]
+    pub fn receipts_waiting(&self) -> u64 {
+        self.receipts.waiting()
     }
 
     /// Waits until nothing waits for an answer.
@@ -303,23 +316,11 @@ impl Hd4dp {
     }
 
     async fn publish(&self, batch: &[Ready], outcome: &Outcome) {
-        let clock = &self.parts.context.clock;
-        let route = Arrow::HandOver.route(Some(&self.parts.nihdi));
         let items = batch
             .iter()
             .map(|ready| SubmissionItem::new(ItemId::from_uuid(ready.item_id), &ready.identity, ready.content.clone()));
-        let id = envelope::PublicationId::from_uuid(self.next_id());
-        let publication = Publication::new(id, self.parts.source.clone(), clock.now(), Submission { items: items.collect() });
-        let payload = match publication.encode() {
-            Ok(payload) => payload,
-            Err(error) => {
-                let items = batch.len();
-                tracing::error!(items, %error, "registrations do not fit into a publication; they stay in the outbox");
-                return;
-            }
-        };
-        self.keep_trying(|| self.parts.broker.publish(&route, payload.clone())).await;
-        let now = clock.now();
+        let Some(passage) = self.give_to_client(items.collect(), outcome).await else { return };
+        let now = passage.at;
         let sent: Vec<Sent> = batch
             .iter()
             .map(|ready| Sent {
@@ -328,15 +329,28 @@ impl Hd4dp {
                 next_send_at: resend::next_send(ready.first_sent_at.unwrap_or(now), now),
             })
             .collect();
-        let passage = Passage {
-            publication: id.uuid(),
-            step: Arrow::HandOver.step(),
-            queue: route.routing_key.clone(),
-            at: now,
-            outcome: outcome.clone(),
-            items: batch.iter().map(|ready| ready.item_id).collect(),
-        };
         self.keep_trying(|| self.parts.store.sent(&sent, now, std::slice::from_ref(&passage))).await;
+    }
+
+    /// Gives one publication to the messaging client, and tries until the broker confirms it. Returns the passage to be noted; none for
+    /// items that do not fit into a publication.
+    pub(crate) async fn give_to_client(&self, items: Vec<SubmissionItem>, outcome: &Outcome) -> Option<Passage> {
+        let clock = &self.parts.context.clock;
+        let route = Arrow::HandOver.route(Some(&self.parts.nihdi));
+        let ids: Vec<Uuid> = items.iter().map(|item| item.id.uuid()).collect();
+        let id = envelope::PublicationId::from_uuid(self.next_id());
+        let publication = Publication::new(id, self.parts.source.clone(), clock.now(), Submission { items });
+        let payload = match publication.encode() {
+            Ok(payload) => payload,
+            Err(error) => {
+                let items = ids.len();
+                tracing::error!(items, %error, "items do not fit into a publication; they are not sent now");
+                return None;
+            }
+        };
+        self.keep_trying(|| self.parts.broker.publish(&route, payload.clone())).await;
+        let (at, outcome, queue) = (clock.now(), outcome.clone(), route.routing_key);
+        Some(Passage { publication: id.uuid(), step: Arrow::HandOver.step(), queue, at, outcome, items: ids })
     }
 
     /// Does `work` until it succeeds, with a pause after each failure.

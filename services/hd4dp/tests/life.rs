@@ -18,7 +18,7 @@ use hd4dp::{
 use host::{Chance, Context, NoProbe};
 use identifying::{SharedHospitalKey, TagKey};
 use population::Order;
-use registration::{CodeKey, Comment, Content, ContentKind, Feedback, FeedbackHead, Place};
+use registration::{CodeKey, Comment, Content, ContentKind, Feedback, FeedbackHead, Place, Receipt, Submitted};
 use topology::{Arrow, Nihdi, QueueName, Topology};
 use uuid::Uuid;
 
@@ -97,9 +97,25 @@ impl Hospital {
             let delivery = consumer.next().await.unwrap();
             let publication = Publication::<Submission>::decode(&delivery.payload).unwrap();
             delivery.ack().unwrap();
-            let found = publication.data.items.into_iter().map(|item| (item.content().unwrap(), item));
+            // Receipts are no content.
+            let found = publication.data.items.into_iter().filter_map(|item| Some((item.content().ok()?, item)));
             if let Some((content, item)) = found.into_iter().find(|(content, _)| content.head().version == version) {
                 return (item, content);
+            }
+        }
+    }
+
+    /// The next receipt that was handed over, with its item.
+    async fn receipt(&self) -> (SubmissionItem, Receipt) {
+        let mut consumer = self.broker.consume(&Arrow::HandOver.queue(Some(&nihdi())), 1).await.unwrap();
+        loop {
+            let delivery = consumer.next().await.unwrap();
+            let publication = Publication::<Submission>::decode(&delivery.payload).unwrap();
+            delivery.ack().unwrap();
+            for item in publication.data.items {
+                if let Submitted::Receipt(receipt) = Submitted::decode(&item.content).unwrap() {
+                    return (item, receipt);
+                }
             }
         }
     }
@@ -190,6 +206,27 @@ async fn corrections_are_asked_for_made_and_sent() {
     let view = hospital.view(id).await;
     assert_eq!((view.state, view.comments.len(), view.versions.len()), (OK, 0, 2));
     assert_eq!((hospital.hd4dp.waiting(), hospital.dead_letters().await), (0, 0));
+}
+
+/// A word that comes again has no new effect, and HD4RES has to hear again that it came.
+#[tokio::test]
+async fn a_researchers_word_is_answered_each_time_that_it_comes() {
+    let hospital = Hospital::new().await;
+    let (_, item, content) = hospital.confirmed().await;
+    let approval = Feedback::Approval { head: head(&item, &content, 2) };
+    for delivery in 0..2 {
+        let word = ItemId::from_uuid(Uuid::from_u128(hospital.publications.get()));
+        hospital.answer(&item, &approval).await;
+        let (answer, receipt) = hospital.receipt().await;
+        assert_eq!((answer.id, &answer.identity), (word.derived(Receipt::DERIVATION), &item.identity), "{delivery}");
+        let of = (receipt.registration_id, receipt.version, receipt.organisation.as_str(), receipt.patient_tag);
+        assert_eq!(of, (content.head().registration_id, 1, HOSPITAL, content.head().patient_tag));
+    }
+    while hospital.hd4dp.receipts_waiting() > 0 {
+        tokio::task::yield_now().await;
+    }
+    let view = hospital.view(content.head().registration_id).await;
+    assert_eq!((view.state, view.history.len()), (State::Approved, 1));
 }
 
 #[tokio::test]

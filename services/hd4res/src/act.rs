@@ -2,7 +2,7 @@
 
 use envelope::{B64, ItemId, KeyIdHex};
 use hd_messages::{OutgoingFeedback, OutgoingItem};
-use host::Point;
+use host::{Point, resend};
 use registration::Place;
 use store::{Outcome, Passage, StoreError};
 use topology::Arrow;
@@ -10,7 +10,7 @@ use topology::Arrow;
 use crate::{
     record::{ActRefusal, Action},
     service::{Hd4res, PAGE, SERVICE, fitting},
-    store::{Acted, UnsentFeedback},
+    store::{Acted, DueFeedback, Sent},
 };
 
 impl Hd4res {
@@ -30,33 +30,44 @@ impl Hd4res {
         Ok(acted)
     }
 
-    /// Sends what is unsent, at the start and whenever there may be more.
+    /// Sends what is due, at the start, whenever there may be more, and again what has no receipt when its time comes.
     pub(crate) async fn send_feedback(&self) {
+        let clock = &*self.context.clock;
         loop {
-            self.send_unsent().await;
-            self.feedback_waits.notified().await;
+            self.send_due().await;
+            let now = clock.now();
+            // Whatever is sent from now on is not due again before 48 hours have passed.
+            let horizon = now.plus(resend::NOK_AFTER);
+            let next = self.keep_trying(|| self.outbox().next_due()).await.map_or(horizon, |due| due.min(horizon));
+            // Woken or not: there may be something to send.
+            let _ = clock::timeout(clock, next.since(now), self.feedback_waits.notified()).await;
         }
     }
 
-    async fn send_unsent(&self) {
+    async fn send_due(&self) {
         loop {
-            let page = self.keep_trying(|| self.store().unsent(PAGE)).await;
+            let now = self.context.clock.now();
+            let page = self.keep_trying(|| self.outbox().due(now, PAGE)).await;
             if page.is_empty() {
                 return;
             }
-            let mut rest = page.as_slice();
-            while !rest.is_empty() {
-                // The handle travels with the feedback.
-                let (now, later) = rest.split_at(fitting(rest.iter().map(|one| one.handle.len() + one.bytes.len())));
-                self.send(now).await;
-                rest = later;
+            let (first, again): (Vec<DueFeedback>, Vec<DueFeedback>) =
+                page.into_iter().partition(|one| one.first_sent_at.is_none());
+            for (feedbacks, outcome) in [(first, Outcome::Sent), (again, Outcome::Resent)] {
+                let mut rest = feedbacks.as_slice();
+                while !rest.is_empty() {
+                    // The handle travels with the feedback.
+                    let (now, later) = rest.split_at(fitting(rest.iter().map(|one| one.handle.len() + one.bytes.len())));
+                    self.send(now, &outcome).await;
+                    rest = later;
+                }
             }
         }
     }
 
     /// Publishes feedback and notes that the broker confirmed it. A crash in between sends it twice, and the hospital ignores the second,
     /// whose number is not higher.
-    async fn send(&self, feedbacks: &[UnsentFeedback]) {
+    async fn send(&self, feedbacks: &[DueFeedback], outcome: &Outcome) {
         let id = self.new_publication();
         let outgoing = || OutgoingFeedback { items: feedbacks.iter().map(item).collect() };
         self.keep_trying(|| self.publish(Arrow::FeedbackOut, id, outgoing())).await;
@@ -66,22 +77,24 @@ impl Hd4res {
             step: Arrow::FeedbackOut.step(),
             queue: Arrow::FeedbackOut.queue(None).to_string(),
             at,
-            outcome: Outcome::Sent,
+            outcome: outcome.clone(),
             items: feedbacks.iter().map(|one| one.item_id).collect(),
         };
-        let numbers: Vec<i64> = feedbacks.iter().map(|one| one.feedback).collect();
+        let next_send_at = |one: &DueFeedback| resend::next_send(one.first_sent_at.unwrap_or(at), at);
+        let sent = feedbacks.iter().map(|one| Sent { feedback: one.feedback, next_send_at: next_send_at(one) });
+        let sent: Vec<Sent> = sent.collect();
         self.context.reach(SERVICE, Point::BeforeCommit).await;
-        self.keep_trying(|| self.store().feedback_sent(&numbers, at, std::slice::from_ref(&passage))).await;
+        self.keep_trying(|| self.outbox().sent(&sent, at, std::slice::from_ref(&passage))).await;
         self.context.reach(SERVICE, Point::AfterCommit).await;
     }
 }
 
-fn item(unsent: &UnsentFeedback) -> OutgoingItem {
+fn item(due: &DueFeedback) -> OutgoingItem {
     OutgoingItem {
-        id: ItemId::from_uuid(unsent.item_id),
-        handle: B64(unsent.handle.clone()),
-        hospital: KeyIdHex(unsent.hospital),
-        feedback: B64(unsent.bytes.clone()),
+        id: ItemId::from_uuid(due.item_id),
+        handle: B64(due.handle.clone()),
+        hospital: KeyIdHex(due.hospital),
+        feedback: B64(due.bytes.clone()),
     }
 }
 

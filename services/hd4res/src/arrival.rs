@@ -1,4 +1,4 @@
-//! Step 6 at work: takes registrations in, answers each, and hands the new ones to the data warehouse.
+//! Step 6 at work: takes registrations in, answers each, and hands the new ones to the data warehouse; and notes receipts.
 
 use std::sync::Arc;
 
@@ -9,7 +9,7 @@ use envelope::{B64, ItemId, KeyIdHex, Publication, Text, content_hash};
 use hd_messages::{Arrival, ArrivalItem, OutgoingFeedback, OutgoingItem, Validation, ValidationItem};
 use host::{DeadLetter, Handle, Point, Trouble, Verdict, station};
 use pseudonymised::{Pseudonym, SenderCode};
-use registration::{Content, ContentKind, Feedback, FeedbackHead};
+use registration::{Content, ContentKind, Feedback, FeedbackHead, Receipt, Submitted};
 use store::{Outcome, Passage};
 use topology::Arrow;
 
@@ -17,7 +17,7 @@ use crate::{
     error::ItemError,
     receive::Reception,
     service::{Hd4res, SERVICE},
-    store::Arrived,
+    store::{Arrived, Heard},
 };
 
 /// Takes registrations in.
@@ -38,7 +38,14 @@ struct Sorted {
 /// The items of a publication that could be read, each with its place in it, and the others.
 struct Read {
     arrived: Vec<(usize, Arrived)>,
+    heard: Vec<Heard>,
     bad: Vec<(usize, ItemError)>,
+}
+
+/// An item that could be read.
+enum Item {
+    Arrived(Box<Arrived>),
+    Heard(Heard),
 }
 
 impl Arrivals {
@@ -47,23 +54,29 @@ impl Arrivals {
     }
 
     fn read(&self, items: &mut [ArrivalItem]) -> Read {
-        let mut read = Read { arrived: Vec::with_capacity(items.len()), bad: Vec::new() };
+        let mut read = Read { arrived: Vec::with_capacity(items.len()), heard: Vec::new(), bad: Vec::new() };
         for (place, item) in items.iter_mut().enumerate() {
             match self.read_item(item) {
-                Ok(arrived) => read.arrived.push((place, arrived)),
+                Ok(Item::Arrived(arrived)) => read.arrived.push((place, *arrived)),
+                Ok(Item::Heard(heard)) => read.heard.push(heard),
                 Err(error) => read.bad.push((place, error)),
             }
         }
         read
     }
 
-    fn read_item(&self, item: &ArrivalItem) -> Result<Arrived, ItemError> {
+    fn read_item(&self, item: &ArrivalItem) -> Result<Item, ItemError> {
         let pseudonym: Pseudonym = item.pseudonym.parse().map_err(|_| ItemError::Pseudonym)?;
         let sender: SenderCode = item.sender.parse().map_err(|_| ItemError::Pseudonym)?;
-        let content = item.content().map_err(|_| ItemError::Content)?;
+        let content = match item.submitted().map_err(|_| ItemError::Content)? {
+            Submitted::Content(content) => content,
+            Submitted::Receipt(Receipt { registration_id, .. }) => {
+                return Ok(Item::Heard(Heard { receipt: item.id, sender: sender.to_string(), registration_id }));
+            }
+        };
         let head = content.head();
         let definition = self.service.definitions.exact(&head.dcd, head.dcd_version).ok_or(ItemError::UnknownDefinition)?;
-        Ok(Arrived {
+        Ok(Item::Arrived(Box::new(Arrived {
             item_id: item.id.uuid(),
             sender: sender.to_string(),
             pseudonym: pseudonym.to_string(),
@@ -78,7 +91,7 @@ impl Arrivals {
             unique_id: unique_id(&definition, &content, &pseudonym),
             content: item.content.0.clone(),
             content_hash: content_hash(&item.content),
-        })
+        })))
     }
 
     fn sort(read: &Read, receptions: &[Reception]) -> Sorted {
@@ -142,6 +155,7 @@ impl Arrivals {
         let read = self.read(&mut publication.data.items);
         let arrived: Vec<Arrived> = read.arrived.iter().map(|(_, arrived)| arrived.clone()).collect();
         context.reach(SERVICE, Point::BeforeCommit).await;
+        self.note_receipts(&publication, &read.heard).await?;
         let passages = |receptions: &[Reception]| self.passages(&publication, &Self::sort(&read, receptions));
         let receptions = service.store.receive(&arrived, context.clock.now(), &passages).await?;
         context.reach(SERVICE, Point::AfterCommit).await;
@@ -158,6 +172,22 @@ impl Arrivals {
             let id = publication.id.derived("validation");
             service.publish(Arrow::ToDhw, id, Validation { items: sorted.hand_over }).await?;
         }
+        Ok(())
+    }
+
+    async fn note_receipts(&self, publication: &Publication<Arrival>, heard: &[Heard]) -> Result<(), Trouble> {
+        if heard.is_empty() {
+            return Ok(());
+        }
+        let passage = Passage {
+            publication: publication.id.uuid(),
+            step: Arrow::ToHd4res.step(),
+            queue: Arrow::ToHd4res.queue(None).to_string(),
+            at: self.service.context.clock.now(),
+            outcome: Outcome::Receipt,
+            items: heard.iter().map(|one| one.receipt.uuid()).collect(),
+        };
+        self.service.outbox().heard(heard, passage.at, std::slice::from_ref(&passage)).await?;
         Ok(())
     }
 

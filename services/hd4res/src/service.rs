@@ -12,7 +12,7 @@ use topology::Arrow;
 
 use crate::{
     arrival::Arrivals,
-    store::{Hd4resStore, ResearcherStore, Unvalidated},
+    store::{FeedbackOutbox, Hd4resStore, ResearcherStore, Unvalidated},
     verdict::Verdicts,
 };
 
@@ -73,6 +73,12 @@ impl Hd4res {
         self.store.researcher()
     }
 
+    /// The feedback that waits to be sent, or for its receipt.
+    #[must_use]
+    pub fn outbox(&self) -> &dyn FeedbackOutbox {
+        self.store.outbox()
+    }
+
     /// The registers' definitions.
     #[must_use]
     pub fn definitions(&self) -> &Definitions {
@@ -105,12 +111,13 @@ impl Hd4res {
 
     /// Hands over what has no verdict: at once on another broker incarnation, since what was on its way is gone, and otherwise once a
     /// day. The hospital's resends cannot bring back what got lost behind HD4RES: it has its STATUS, and sends no more. Feedback that the
-    /// old incarnation confirmed may be lost as well, and is sent again.
+    /// old incarnation confirmed and that has no receipt may be lost as well, and is sent again.
     async fn hand_over_again(&self) {
         let (store, incarnation) = (&self.store, self.broker.incarnation());
         if self.keep_trying(|| store.is_new_incarnation(incarnation)).await {
             self.hand_over_unvalidated().await;
-            self.keep_trying(|| self.store().feedback_again()).await;
+            let now = self.context.clock.now();
+            self.keep_trying(|| self.outbox().again(now)).await;
             self.feedback_waits.notify_one();
             self.keep_trying(|| store.remember_incarnation(incarnation)).await;
         }

@@ -102,11 +102,12 @@ impl Watch {
         let mut sight = Sight::default();
         for hd4dp in self.hd4dp.values() {
             sight.unsent += u64::from(!hd4dp.store().unanswered(Uuid::nil(), false, 1).await?.is_empty());
+            sight.unsent += hd4dp.receipts_waiting();
         }
         let feedback_out = Arrow::FeedbackOut.queue(None);
         for (queue, broker) in &self.queues {
             if *queue == feedback_out {
-                sight.unsent += self.hd4res.store().unsent(1).await?.len() as u64;
+                sight.unsent += self.hd4res.outbox().due(self.clock.now(), 1).await?.len() as u64;
             }
             match broker.depth(queue).await {
                 Ok(depth) => sight.publications.push(depth.ready + depth.unacked),

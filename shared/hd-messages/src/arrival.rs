@@ -2,7 +2,7 @@
 
 use envelope::{B64, ItemId, KeyIdHex, Message, Text, items};
 use pseudonymised::{Pseudonym, SenderCode};
-use registration::{Content, ContentError};
+use registration::{ContentError, Submitted};
 use serde::{Deserialize, Serialize};
 
 /// Registrations that arrived, clear and under pseudonyms.
@@ -28,18 +28,18 @@ pub struct ArrivalItem {
     pub hospital: KeyIdHex,
     /// What the TTP needs to answer; opaque.
     pub handle: B64,
-    /// The encoded content.
+    /// The encoded content or receipt.
     pub content: B64,
 }
 
 impl ArrivalItem {
-    /// The content.
+    /// What the hospital submitted.
     ///
     /// # Errors
     ///
-    /// What the content's reader has against its bytes.
-    pub fn content(&self) -> Result<Content, ContentError> {
-        Content::decode(&self.content)
+    /// What the reader has against its bytes.
+    pub fn submitted(&self) -> Result<Submitted, ContentError> {
+        Submitted::decode(&self.content)
     }
 }
 

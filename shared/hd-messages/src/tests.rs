@@ -136,7 +136,7 @@ fn a_bad_item_does_not_cost_its_publication() {
     assert_eq!(read("", "").sender.parse(), Ok(sender()));
     assert_eq!(read("XYZ4", "XYZ5").pseudonym.parse(), Err(PseudonymisedError::CheckCharacter));
     assert_eq!(read("SABC", "TABC").sender.parse(), Err(PseudonymisedError::SenderCode));
-    assert!(read("", "").content() == Err(ContentError::Truncated));
+    assert!(read("", "").submitted() == Err(ContentError::Truncated));
 }
 
 /// What was given room at step 3 has room at step 6.

@@ -6,6 +6,7 @@
 //! - [`station`]: the delivery loop: receive, handle, acknowledge; retry in place.
 //! - [`relay`]: a station that passes on what it reads, transformed: all that messaging clients and TTP do.
 //! - [`disposition`]: what becomes of an item that could not be handled.
+//! - [`resend`]: when something is sent again that has no answer.
 //! - [`probe`]: the points where a simulation can crash a service.
 //! - [`chance`]: randomness for ids and shuffling, seeded in simulations.
 //! - [`stand_alone`]: a service as a process of its own.
@@ -20,6 +21,7 @@ pub mod logging;
 pub mod probe;
 pub mod process;
 pub mod relay;
+pub mod resend;
 pub mod stand_alone;
 pub mod station;
 

@@ -17,7 +17,7 @@
 //! | --- | --- |
 //! | 16 | registration id (UUID) |
 //! | number | version of the registration |
-//! | 1 | kind: 1 registration, 2 deletion |
+//! | 1 | kind: 1 registration, 2 deletion; 3 is a [receipt](crate::receipt), whose body goes on differently |
 //! | text | technical name of the definition |
 //! | number | version of the definition |
 //! | text | NIHDI number of the organisation, digits |
@@ -82,8 +82,7 @@ impl ContentHead {
         if self.dcd.is_empty() || self.dcd.len() > 100 || !self.dcd.bytes().all(is_name) {
             return Err(ContentError::Malformed { what: "definition name" });
         }
-        if self.organisation.is_empty() || self.organisation.len() > 11 || !self.organisation.bytes().all(|b| b.is_ascii_digit())
-        {
+        if !is_organisation(&self.organisation) {
             return Err(ContentError::Malformed { what: "organisation" });
         }
         Ok(())
@@ -310,6 +309,11 @@ impl fmt::Debug for Content {
             .field("attachments", &self.attachments.len())
             .finish_non_exhaustive()
     }
+}
+
+/// Whether this is the number of an organisation: 1 to 11 digits.
+pub(crate) fn is_organisation(text: &str) -> bool {
+    (1..=11).contains(&text.len()) && text.bytes().all(|byte| byte.is_ascii_digit())
 }
 
 fn check_order(places: impl Iterator<Item = Place>) -> Result<(), ContentError> {

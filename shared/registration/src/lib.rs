@@ -4,18 +4,20 @@
 //! [`Content::reduce`], which applies the definition's [`Policy`] to every field, and [`Content::decode`], which reads what another party
 //! reduced and which the receiving side checks with [`Content::check`]. The crate knows nothing of definitions: a field is a number.
 //!
-//! [`content`] and [`feedback`] describe their bytes one by one; both are what is sealed between a hospital and healthdata.
+//! [`content`], [`feedback`] and [`receipt`] describe their bytes one by one; they are what is sealed between a hospital and healthdata.
 
 pub mod content;
 pub mod feedback;
 mod place;
 mod policy;
+pub mod receipt;
 mod wire;
 
 pub use content::{Attachment, Content, ContentHead, ContentKind, PADDING_STEP, PolicyViolation};
 pub use feedback::{Comment, FEEDBACK_PADDING_STEP, Feedback, FeedbackHead};
 pub use place::{Cell, Place};
 pub use policy::{CodeKey, Policy, UnknownPolicy};
+pub use receipt::{Receipt, Submitted};
 
 /// Why a content or a feedback could not be built or read. No variant repeats a value.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]

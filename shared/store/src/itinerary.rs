@@ -27,6 +27,8 @@ pub enum Outcome {
     Arrived,
     /// Had arrived before; answered again, no new effect.
     Known,
+    /// Arrived at HD4RES and ended there: the hospital has a researcher's feedback.
+    Receipt,
     /// Checked by the data warehouse.
     Validated,
     /// Put into a dead-letter queue, with the reason's code.
@@ -43,6 +45,7 @@ impl fmt::Display for Outcome {
             Self::Forwarded => f.write_str("forwarded"),
             Self::Arrived => f.write_str("arrived"),
             Self::Known => f.write_str("known"),
+            Self::Receipt => f.write_str("receipt"),
             Self::Validated => f.write_str("validated"),
             Self::DeadLettered(code) => write!(f, "dead-lettered:{code}"),
             Self::Ignored(code) => write!(f, "ignored:{code}"),
@@ -58,6 +61,7 @@ impl Outcome {
             "forwarded" => Self::Forwarded,
             "arrived" => Self::Arrived,
             "known" => Self::Known,
+            "receipt" => Self::Receipt,
             "validated" => Self::Validated,
             other => match other.split_once(':')? {
                 ("dead-lettered", code) => Self::DeadLettered(code.to_owned()),
@@ -285,7 +289,9 @@ mod tests {
     #[test]
     fn every_outcome_is_read_back() {
         use Outcome::*;
-        for outcome in [Sent, Resent, Forwarded, Arrived, Known, Validated, DeadLettered("A".into()), Ignored("B".into())] {
+        for outcome in
+            [Sent, Resent, Forwarded, Arrived, Known, Receipt, Validated, DeadLettered("A".into()), Ignored("B".into())]
+        {
             assert_eq!(Outcome::parse(&outcome.to_string()), Some(outcome));
         }
         assert_eq!(Outcome::parse("lost"), None);

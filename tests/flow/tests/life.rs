@@ -128,7 +128,7 @@ fn a_request_settles_a_version_whose_status_was_lost() -> Result<(), Violation> 
         stands(&world, State::CorrectionsNeeded, RecordStatus::CorrectionsRequested)?;
         world.apply(Minutes(72 * HOUR))?;
         let handed_over = world.published().into_iter().filter(|one| one.arrow == Arrow::HandOver).count();
-        assert_eq!(handed_over, 1, "it is sent no more");
+        assert_eq!(handed_over, 2, "the registration and the receipt, and neither again");
         Ok(world)
     })
 }
@@ -161,23 +161,53 @@ fn deeds_that_cross_come_to_an_agreement_wherever_a_service_dies() -> Result<(),
     Ok(())
 }
 
-/// What is so, not what should be: HD4RES sends a word again only when the broker that confirmed it has ended.
+/// Like a registration without its STATUS: after two days, and then every day.
 #[test]
-fn a_word_that_a_living_broker_lost_stays_unheard() -> Result<(), Violation> {
+fn a_word_that_a_living_broker_lost_is_said_again() -> Result<(), Violation> {
+    for arrow in [Arrow::FeedbackOut, Arrow::ToTtpBack, Arrow::ToHco, Arrow::ToHd4dp] {
+        on_each_seed(|mut world| {
+            world.run([ROW.submit(), Minutes(1), Once { arrow, fault: Lose }, Once { arrow, fault: Lose }, APPROVE])?;
+            world.apply(Minutes(71 * HOUR))?;
+            stands(&world, OK, RecordStatus::Approved)?;
+            world.apply(Minutes(2 * HOUR))?;
+            stands(&world, State::Approved, RecordStatus::Approved)?;
+            Ok(world)
+        })?;
+    }
+    Ok(())
+}
+
+/// Whoever has said a word ten days long and got no receipt gives up; both sides know where they stand.
+#[test]
+fn a_word_that_never_arrives_is_given_up() -> Result<(), Violation> {
     on_each_seed(|mut world| {
-        world.run([
-            ROW.submit(),
-            Minutes(1),
-            Once { arrow: Arrow::FeedbackOut, fault: Lose },
-            APPROVE,
-            Minutes(30 * 24 * HOUR),
-        ])?;
-        stands(&world, OK, RecordStatus::Approved)?;
+        world.run([ROW.submit(), Minutes(1), Op::Keep { arrow: Arrow::ToHco, fault: Lose }, APPROVE, Minutes(30 * 24 * HOUR)])?;
+        let said = world.published().into_iter().filter(|one| one.arrow == Arrow::FeedbackOut).count();
+        assert_eq!(said, 1 + 10, "the STATUS, and ten times the approval");
+        world.apply(Op::Calm)?;
         world.come_to_rest()?;
-        world.run([LoseBroker, Minutes(1)])?;
-        stands(&world, State::Approved, RecordStatus::Approved)?;
+        stands(&world, OK, RecordStatus::Approved)?;
+        // Another word brings both together again.
+        world.run([ASK_MORE, Minutes(1)])?;
+        stands(&world, State::FollowUpNeeded, RecordStatus::FollowUpNeeded)?;
         Ok(world)
     })
+}
+
+/// A receipt that gets lost costs a sending, and changes nothing.
+#[test]
+fn a_lost_receipt_makes_the_word_come_twice() -> Result<(), Violation> {
+    for arrow in [Arrow::HandOver, Arrow::ToTtp, Arrow::ToHd, Arrow::ToHd4res] {
+        on_each_seed(|mut world| {
+            world.run([ROW.submit(), Minutes(1), Once { arrow, fault: Lose }, ASK, Minutes(72 * HOUR)])?;
+            stands(&world, State::CorrectionsNeeded, RecordStatus::CorrectionsRequested)?;
+            let said = world.published().into_iter().filter(|one| one.arrow == Arrow::FeedbackOut).count();
+            assert_eq!(said, 1 + 2, "the STATUS, and twice the request");
+            assert_eq!(world.comments_shown(ROW)?, 2, "once");
+            Ok(world)
+        })?;
+    }
+    Ok(())
 }
 
 /// What is so, not what should be: the comments of a request that comes behind a later one are not shown.

@@ -254,7 +254,7 @@ pub(crate) fn sending(confirmed: bool, first_sent_at: Option<Timestamp>, now: Ti
     match first_sent_at {
         _ if confirmed => Sending::Ok,
         None => Sending::Sending,
-        Some(first) if now >= first.plus(crate::resend::NOK_AFTER) => Sending::Nok,
+        Some(first) if now >= first.plus(host::resend::NOK_AFTER) => Sending::Nok,
         Some(_) => Sending::Pending,
     }
 }

@@ -1,5 +1,6 @@
 //! HD4RES's store in memory, for simulations and tests.
 
+mod outbox;
 mod researcher;
 
 use std::{
@@ -13,7 +14,8 @@ use store::{Itinerary, MemoryItinerary, Passage, StoreError};
 use uuid::Uuid;
 
 use super::{
-    Arrived, Hd4resStore, HistoryEntry, Judged, KeptComment, PassagesOf, RecordStatus, ResearcherStore, Unvalidated, author,
+    Arrived, FeedbackOutbox, Hd4resStore, HistoryEntry, Judged, KeptComment, PassagesOf, RecordStatus, ResearcherStore,
+    Unvalidated, author,
     known::{Change, ItemKey, Known},
 };
 use crate::{
@@ -56,7 +58,9 @@ struct KeptFeedback {
     issued: Issued,
     handle: Vec<u8>,
     hospital: [u8; 8],
-    sent_at: Option<Timestamp>,
+    first_sent_at: Option<Timestamp>,
+    next_send_at: Option<Timestamp>,
+    is_heard: bool,
 }
 
 impl Record {
@@ -144,7 +148,9 @@ impl State {
             issued: deed.feedback,
             handle: record.arrived.handle.clone(),
             hospital: record.arrived.hospital,
-            sent_at: None,
+            first_sent_at: None,
+            next_send_at: Some(Timestamp::EPOCH),
+            is_heard: false,
         });
     }
 
@@ -241,6 +247,10 @@ impl Hd4resStore for MemoryStore {
     }
 
     fn researcher(&self) -> &dyn ResearcherStore {
+        self
+    }
+
+    fn outbox(&self) -> &dyn FeedbackOutbox {
         self
     }
 }

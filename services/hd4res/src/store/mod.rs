@@ -4,6 +4,7 @@
 mod contract;
 mod known;
 mod memory;
+mod outbox;
 mod researcher;
 mod sql;
 
@@ -17,9 +18,8 @@ use crate::receive::Reception;
 
 pub use crate::status::RecordStatus;
 pub use memory::MemoryStore;
-pub use researcher::{
-    Acted, ColumnOf, Filter, HistoryEntry, KeptComment, RecordRow, RecordView, ResearcherStore, UnsentFeedback, author,
-};
+pub use outbox::{DueFeedback, FeedbackOutbox, Heard, Sent};
+pub use researcher::{Acted, ColumnOf, Filter, HistoryEntry, KeptComment, RecordRow, RecordView, ResearcherStore, author};
 pub use sql::SqlStore;
 
 /// A registration that arrived, read and ready to be kept.
@@ -120,4 +120,7 @@ pub trait Hd4resStore: Itinerary {
 
     /// The researcher's side.
     fn researcher(&self) -> &dyn ResearcherStore;
+
+    /// The feedback that waits to be sent, or for its receipt.
+    fn outbox(&self) -> &dyn FeedbackOutbox;
 }

@@ -1,11 +1,11 @@
-//! The researcher's side of the store: acts, feedback, and looking at records.
+//! The researcher's side of the store: acts, and looking at records.
 
 use std::fmt;
 
 use async_trait::async_trait;
 use clock::Timestamp;
 use registration::Place;
-use store::{Passage, StoreError};
+use store::StoreError;
 use uuid::Uuid;
 
 use crate::{
@@ -37,21 +37,6 @@ pub struct Acted {
     pub number: u64,
     /// The item id under which the feedback travels.
     pub item_id: Uuid,
-}
-
-/// A feedback that the broker has not confirmed.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct UnsentFeedback {
-    /// Its number in the store. An item id is one sender's, and so may come twice.
-    pub feedback: i64,
-    /// The item id under which it travels.
-    pub item_id: Uuid,
-    /// What the TTP needs to pass it back; opaque.
-    pub handle: Vec<u8>,
-    /// The id of the hospital's key.
-    pub hospital: [u8; 8],
-    /// The encoded feedback.
-    pub bytes: Vec<u8>,
 }
 
 /// A researcher's remark, as it is kept.
@@ -146,16 +131,6 @@ pub trait ResearcherStore: Send + Sync {
         author: &str,
         at: Timestamp,
     ) -> Result<Result<Acted, ActRefusal>, StoreError>;
-
-    /// Up to `limit` feedbacks that the broker has not confirmed, oldest first.
-    async fn unsent(&self, limit: u32) -> Result<Vec<UnsentFeedback>, StoreError>;
-
-    /// Notes that the broker confirmed feedbacks, by their numbers in the store.
-    async fn feedback_sent(&self, feedbacks: &[i64], at: Timestamp, passages: &[Passage]) -> Result<(), StoreError>;
-
-    /// Makes the last feedback of each living record unsent again, unless a later version answered it: a broker that ended may have lost it
-    /// on its way. Says how many.
-    async fn feedback_again(&self) -> Result<u64, StoreError>;
 
     /// The records of a unique id, of one sender or of all, oldest first.
     async fn find(&self, sender: Option<&str>, dcd: &str, unique_id: &str) -> Result<Vec<i64>, StoreError>;

@@ -2,6 +2,7 @@
 
 mod arrivals;
 mod history;
+mod outbox;
 mod researcher;
 mod verdicts;
 
@@ -10,7 +11,7 @@ use clock::Timestamp;
 use store::{Database, Itinerary, Location, Passage, Row, Schema, StoreError, bulk, itinerary};
 use uuid::Uuid;
 
-use super::{Arrived, Hd4resStore, Judged, PassagesOf, RecordStatus, ResearcherStore, Unvalidated};
+use super::{Arrived, FeedbackOutbox, Hd4resStore, Judged, PassagesOf, RecordStatus, ResearcherStore, Unvalidated};
 use crate::receive::Reception;
 
 // A verdict rewrites its record's row, so the row is kept narrow, no index holds what a verdict changes, and what is large stands beside it.
@@ -33,9 +34,9 @@ CREATE TABLE item (
 CREATE TABLE feedback (
     id INTEGER PRIMARY KEY, item_id BLOB NOT NULL, record INTEGER NOT NULL, kind TEXT NOT NULL, number INTEGER NOT NULL,
     version INTEGER NOT NULL, answers BLOB NOT NULL, bytes BLOB NOT NULL, handle BLOB NOT NULL, hospital BLOB NOT NULL,
-    author TEXT NOT NULL, at INTEGER NOT NULL, sent_at INTEGER);
+    author TEXT NOT NULL, at INTEGER NOT NULL, first_sent_at INTEGER, next_send_at INTEGER, heard_at INTEGER);
 CREATE UNIQUE INDEX feedback_by_record ON feedback (record, number);
-CREATE INDEX feedback_unsent ON feedback (id) WHERE sent_at IS NULL;
+CREATE INDEX feedback_due ON feedback (next_send_at, id) WHERE next_send_at IS NOT NULL;
 CREATE TABLE comment (
     id INTEGER PRIMARY KEY, record INTEGER NOT NULL, version INTEGER NOT NULL, number INTEGER NOT NULL, place TEXT,
     text TEXT NOT NULL, author TEXT NOT NULL, at INTEGER NOT NULL);
@@ -197,6 +198,10 @@ impl Hd4resStore for SqlStore {
     }
 
     fn researcher(&self) -> &dyn ResearcherStore {
+        self
+    }
+
+    fn outbox(&self) -> &dyn FeedbackOutbox {
         self
     }
 }

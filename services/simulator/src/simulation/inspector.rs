@@ -17,7 +17,6 @@ use super::{
     Violation,
     laboratory::{CANARY_OF_CONTENT, CANARY_OF_IDENTITY},
     op::Service,
-    weather::Weather,
 };
 
 /// A publication as it was handed to the broker.
@@ -104,14 +103,11 @@ impl Inspector {
         }
     }
 
-    /// Returns the items of the publication.
-    fn inspect(&self, at: Timestamp, by: Service, route: &Route, payload: &[u8]) -> Vec<Uuid> {
+    fn inspect(&self, at: Timestamp, by: Service, route: &Route, payload: &[u8]) {
         let mut state = self.lock();
         if let Err(violation) = state.inspect(at, by, route, payload) {
             state.complaint.get_or_insert(violation);
-            return Vec::new();
         }
-        state.published.last().map_or_else(Vec::new, |published| published.items.clone())
     }
 }
 
@@ -219,15 +215,12 @@ pub(super) struct Line {
     pub(super) broker: Arc<EmbeddedBroker>,
     pub(super) inspector: Arc<Inspector>,
     pub(super) clock: SimulatedClock,
-    pub(super) weather: Weather,
 }
 
 #[async_trait]
 impl Broker for Line {
     async fn publish(&self, route: &Route, payload: Payload) -> Result<(), PublishError> {
-        let items = self.inspector.inspect(self.clock.now(), self.service, route, &payload);
-        // What becomes of it is decided before the broker makes anybody wait.
-        self.weather.announce(items);
+        self.inspector.inspect(self.clock.now(), self.service, route, &payload);
         self.broker.publish(route, payload).await
     }
 

@@ -9,10 +9,10 @@ use std::{
 use broker::Broker;
 use futures_util::FutureExt;
 use hd4dp::{
-    resend,
     status::{State, Status},
     store::{Known, Sending, UploadId},
 };
+use host::resend;
 use store::{Outcome, Passage, StoreError};
 use topology::Arrow;
 use uuid::Uuid;
@@ -292,7 +292,7 @@ impl World {
                 unfinished.push(format!("a deed at {service:?}"));
             }
         }
-        unfinished.extend(self.feedback_on_the_way(given_up)?);
+        unfinished.extend(self.feedback_on_the_way()?);
         let unvalidated = at_once(self.stores.hd4res.unvalidated(0, PAGE))?.len();
         if unvalidated > 0 {
             unfinished.push(format!("{unvalidated} records without a verdict"));

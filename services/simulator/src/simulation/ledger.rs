@@ -9,7 +9,7 @@ use async_trait::async_trait;
 use clock::Timestamp;
 use hd4res::{
     receive::Reception,
-    store::{Arrived, Hd4resStore, Judged, MemoryStore, PassagesOf, RecordStatus, ResearcherStore, Unvalidated},
+    store::{Arrived, FeedbackOutbox, Hd4resStore, Judged, MemoryStore, PassagesOf, RecordStatus, ResearcherStore, Unvalidated},
 };
 use registration::ContentKind;
 use store::{Itinerary, Passage, StoreError};
@@ -149,6 +149,10 @@ impl Hd4resStore for Ledger {
 
     fn researcher(&self) -> &dyn ResearcherStore {
         self.store.researcher()
+    }
+
+    fn outbox(&self) -> &dyn FeedbackOutbox {
+        self.store.outbox()
     }
 
     async fn is_new_incarnation(&self, incarnation: Uuid) -> Result<bool, StoreError> {

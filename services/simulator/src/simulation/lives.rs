@@ -1,6 +1,6 @@
 //! The life of each registration: no way outside the tables of statuses, no version back, and both sides agree at rest.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use clock::Timestamp;
 use envelope::ItemId;
@@ -12,6 +12,7 @@ use hd4res::{
     status::{self as there, RecordStatus},
     store::{RecordView, ResearcherStore},
 };
+use host::resend;
 use registration::ContentKind;
 use topology::Arrow;
 use uuid::Uuid;
@@ -33,17 +34,6 @@ struct Life {
     row: RowName,
     at_hospital: View,
     record: Option<RecordView>,
-}
-
-/// What became of the researcher's last word on the version that both sides hold.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum LastWord {
-    /// There is none, or the hospital has it.
-    Heard,
-    /// It is on its way.
-    OnTheWay,
-    /// A publication with it was lost, confirmed as it was, and the broker has not ended since.
-    Lost,
 }
 
 impl Life {
@@ -113,30 +103,20 @@ impl World {
         Ok(())
     }
 
-    /// Feedback that is not yet sent, or on its way.
-    pub(super) fn feedback_on_the_way(&self, given_up: &BTreeSet<RowName>) -> Result<Vec<String>, Violation> {
-        let mut on_the_way = Vec::new();
-        let unsent = at_once(self.stores.hd4res.researcher().unsent(u32::MAX))?.len();
-        if unsent > 0 {
-            on_the_way.push(format!("{unsent} feedbacks unsent"));
-        }
-        let published = self.published_feedback();
-        for life in self.lives()?.into_iter().filter(|life| !given_up.contains(&life.row)) {
-            if self.last_word(&life, &published)? == LastWord::OnTheWay {
-                on_the_way.push(format!("feedback on row {}", life.row));
-            }
-        }
-        Ok(on_the_way)
+    /// What the researcher said and no receipt has answered.
+    pub(super) fn feedback_on_the_way(&self) -> Result<Vec<String>, Violation> {
+        let next_due = at_once(self.stores.hd4res.outbox().next_due())?;
+        Ok(next_due.map(|due| format!("feedback that is due again at {due}")).into_iter().collect())
     }
 
     /// At rest both sides say the same.
     pub(super) fn check_agreement(&self, given_up: &BTreeSet<RowName>) -> Result<(), Violation> {
-        let published = self.published_feedback();
+        let unheard = self.unheard_for_good();
         for life in self.lives()?.into_iter().filter(|life| !given_up.contains(&life.row)) {
             let (row, state) = (life.row, life.at_hospital.state);
             let status = life.record.as_ref().map(|record| record.row.status);
             let agrees = match life.current()? {
-                Some(record) => agree(state, record, self.last_word(&life, &published)?),
+                Some(record) => agree(state, record, is_a_word_unheard(&life, &unheard)?),
                 // Reopened before it arrived: it is sent no more, and may be lost.
                 None => state == State::Open && !self.is_confirmed(&life)? && status != Some(RecordStatus::Deleted),
             };
@@ -166,29 +146,31 @@ impl World {
         Ok(Some((revision, life.at_hospital.state != State::Open || self.is_confirmed(&life)?)))
     }
 
-    fn published_feedback(&self) -> BTreeSet<Uuid> {
-        let published = self.inspector.published().into_iter();
-        let of_hd4res = published.filter(|one| one.by == Service::Hd4res && one.arrow == Arrow::FeedbackOut && !one.is_dead);
-        of_hd4res.flat_map(|one| one.items).collect()
-    }
-
-    fn last_word(&self, life: &Life, published: &BTreeSet<Uuid>) -> Result<LastWord, Violation> {
-        if life.current()?.is_none() {
-            return Ok(LastWord::Heard);
+    /// Items of feedback that the hospital never got and that is sent no more: ten days have passed.
+    fn unheard_for_good(&self) -> BTreeSet<Uuid> {
+        let mut first: BTreeMap<Uuid, Timestamp> = BTreeMap::new();
+        for one in self.inspector.published() {
+            if one.by == Service::Hd4res && one.arrow == Arrow::FeedbackOut && !one.is_dead {
+                for item in one.items {
+                    first.entry(item).or_insert(one.at);
+                }
+            }
         }
-        let item = ItemId::from_uuid(life.latest()?.item_id);
-        let ids = (1..=FEEDBACKS_MAX).rev().flat_map(|number| KINDS.map(|kind| item.derived(&format!("{kind} {number}")).uuid()));
-        Ok(match ids.into_iter().find(|id| published.contains(id)) {
-            None => LastWord::Heard,
-            Some(id) if self.model.heard.contains(&id) => LastWord::Heard,
-            Some(id) if self.weather.has_lost(id) => LastWord::Lost,
-            Some(_) => LastWord::OnTheWay,
-        })
+        let is_over = |at: Timestamp| self.now().since(at) >= resend::RESEND_UNTIL;
+        let over = first.into_iter().filter(|(item, at)| is_over(*at) && !self.model.heard.contains(item));
+        over.map(|(item, _)| item).collect()
     }
 }
 
+/// Whether a feedback on the version that both sides hold never reached its hospital, and never will.
+fn is_a_word_unheard(life: &Life, unheard: &BTreeSet<Uuid>) -> Result<bool, Violation> {
+    let item = ItemId::from_uuid(life.latest()?.item_id);
+    let ids = (1..=FEEDBACKS_MAX).flat_map(|number| KINDS.map(|kind| item.derived(&format!("{kind} {number}")).uuid()));
+    Ok(ids.into_iter().any(|id| unheard.contains(&id)))
+}
+
 /// Whether both sides may stand like this at rest, when they hold the same version.
-fn agree(state: State, record: &RecordView, last_word: LastWord) -> bool {
+fn agree(state: State, record: &RecordView, is_unheard: bool) -> bool {
     use RecordStatus as R;
     let status = record.row.status;
     let asked_for_corrections = || {
@@ -220,7 +202,7 @@ fn agree(state: State, record: &RecordView, last_word: LastWord) -> bool {
         (
             State::Submitted(Confirmation::Ok) | State::CorrectionsNeeded | State::Approved | State::FollowUpNeeded,
             R::CorrectionsRequested | R::Approved | R::FollowUpNeeded,
-        ) => last_word == LastWord::Lost,
+        ) => is_unheard,
         _ => false,
     }
 }

@@ -1,14 +1,13 @@
 //! The faults of a world's broker, as its list says.
 
 use std::{
-    collections::{BTreeMap, BTreeSet, VecDeque},
+    collections::{BTreeMap, VecDeque},
     sync::{Arc, Mutex, MutexGuard, PoisonError},
     time::Duration,
 };
 
 use broker::{Fate, Faults};
 use topology::{Arrow, Route};
-use uuid::Uuid;
 
 use super::op::Fault;
 
@@ -22,10 +21,6 @@ pub(super) struct Weather {
 struct State {
     once: BTreeMap<&'static str, VecDeque<Fault>>,
     keep: BTreeMap<&'static str, Fault>,
-    /// The items of the publication that is handed to the broker now.
-    announced: Vec<Uuid>,
-    /// The items of publications that were lost, once or more often.
-    lost: BTreeSet<Uuid>,
 }
 
 impl Weather {
@@ -41,21 +36,6 @@ impl Weather {
         self.lock().keep.insert(arrow.exchange(), fault);
     }
 
-    /// Says what the next publication holds.
-    pub(super) fn announce(&self, items: Vec<Uuid>) {
-        self.lock().announced = items;
-    }
-
-    /// Whether a publication with this item was lost, on the present broker.
-    pub(super) fn has_lost(&self, item: Uuid) -> bool {
-        self.lock().lost.contains(&item)
-    }
-
-    /// The broker ended: whoever sends again what it held does so for what was lost before, too.
-    pub(super) fn begin_anew(&self) {
-        self.lock().lost.clear();
-    }
-
     pub(super) fn calm(&self) {
         let mut state = self.lock();
         state.once.clear();
@@ -68,10 +48,6 @@ impl Faults for Weather {
         let mut state = self.lock();
         let once = state.once.get_mut(route.exchange.as_str()).and_then(VecDeque::pop_front);
         let fault = once.or_else(|| state.keep.get(route.exchange.as_str()).copied());
-        let announced = std::mem::take(&mut state.announced);
-        if fault == Some(Fault::Lose) {
-            state.lost.extend(announced);
-        }
         match fault {
             None => Fate::Deliver,
             Some(Fault::Lose) => Fate::Lose,

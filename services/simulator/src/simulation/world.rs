@@ -274,7 +274,6 @@ impl World {
             broker: Arc::clone(&self.broker),
             inspector: Arc::clone(&self.inspector),
             clock: self.clock.clone(),
-            weather: self.weather.clone(),
         });
         let plan = Plan {
             hospitals: &hospitals,
@@ -336,7 +335,6 @@ impl World {
         let running: Vec<Service> = self.running.keys().copied().collect();
         running.iter().for_each(|service| self.stop(*service));
         self.brokers += 1;
-        self.weather.begin_anew();
         let hospitals: Vec<Nihdi> = self.laboratory.hospitals.values().copied().collect();
         self.broker = new_broker(&self.clock, &hospitals, &self.weather, self.brokers);
         running.into_iter().try_for_each(|service| self.start(service))

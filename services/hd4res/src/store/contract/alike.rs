@@ -1,7 +1,8 @@
 //! The two stores held against each other: whatever happens, they answer alike.
 
+use envelope::ItemId;
 use proptest::prelude::*;
-use registration::Comment;
+use registration::{Comment, Receipt};
 
 use super::*;
 use crate::record::Action;
@@ -21,6 +22,7 @@ enum Step {
     Judge(Vec<(Sent, bool)>),
     Act(i64, u8),
     SendFirst(u32),
+    Hear(Sent, u64),
     Again,
 }
 
@@ -60,6 +62,7 @@ fn step() -> impl Strategy<Value = Step> {
         3 => prop::collection::vec((sent(), any::<bool>()), 1..12).prop_map(Step::Judge),
         4 => (1..9_i64, 0..4_u8).prop_map(|(record, act)| Step::Act(record, act)),
         2 => (1..4_u32).prop_map(Step::SendFirst),
+        2 => (sent(), 1..9_u64).prop_map(|(sent, number)| Step::Hear(sent, number)),
         1 => Just(Step::Again),
     ]
 }
@@ -87,19 +90,29 @@ async fn take(store: &dyn Hd4resStore, step: &Step) -> String {
             format!("{:?}", researcher.act(*record, &action, &column, "researcher", at(1)).await.unwrap())
         }
         Step::SendFirst(limit) => {
-            let unsent = researcher.unsent(*limit).await.unwrap();
-            let numbers: Vec<i64> = unsent.iter().map(|one| one.feedback).collect();
-            researcher.feedback_sent(&numbers, at(2), &[]).await.unwrap();
-            format!("{unsent:?}")
+            let due = store.outbox().due(at(2), *limit).await.unwrap();
+            let sent = due.iter().map(|one| crate::store::Sent { feedback: one.feedback, next_send_at: Some(at(3)) });
+            store.outbox().sent(&sent.collect::<Vec<_>>(), at(2), &[]).await.unwrap();
+            format!("{due:?}")
         }
-        Step::Again => format!("{}", researcher.feedback_again().await.unwrap()),
+        Step::Hear(sent, number) => {
+            let item = ItemId::from_uuid(Uuid::from_u128(sent.item()));
+            let heard = ["APPROVAL", "CORRECTION_REQUEST", "FOLLOW_UP_REQUEST"].map(|kind| Heard {
+                receipt: item.derived(&format!("{kind} {number}")).derived(Receipt::DERIVATION),
+                sender: sent.sender(),
+                registration_id: sent.arrived().registration_id,
+            });
+            store.outbox().heard(&heard, at(2), &[]).await.unwrap();
+            String::new()
+        }
+        Step::Again => format!("{}", store.outbox().again(at(2)).await.unwrap()),
     }
 }
 
 /// All that a store shows.
 async fn sight(store: &dyn Hd4resStore) -> String {
     let researcher = store.researcher();
-    let mut seen = format!("{:?} {:?}", store.unvalidated(0, 99).await.unwrap(), researcher.unsent(99).await.unwrap());
+    let mut seen = format!("{:?} {:?}", store.unvalidated(0, 99).await.unwrap(), store.outbox().due(at(9), 99).await.unwrap());
     for row in researcher.list(&Filter::default(), None, 99).await.unwrap() {
         seen.push_str(&format!("{:?}", researcher.view(row.record).await.unwrap()));
     }

@@ -31,14 +31,20 @@ async fn act(store: &dyn Hd4resStore, record: i64, action: &Action) -> Acted {
     try_act(store, record, action).await.unwrap()
 }
 
-async fn unsent(store: &dyn Hd4resStore) -> Vec<UnsentFeedback> {
-    store.researcher().unsent(100).await.unwrap()
+/// What is due at second 150, before anything was sent.
+async fn unsent(store: &dyn Hd4resStore) -> Vec<DueFeedback> {
+    store.outbox().due(at(150), 100).await.unwrap()
 }
 
+fn sent(due: &[DueFeedback]) -> Vec<Sent> {
+    due.iter().map(|one| Sent { feedback: one.feedback, next_send_at: Some(at(300)) }).collect()
+}
+
+/// Sends at second 200 what is due; it is due again at second 300.
 async fn send_all(store: &dyn Hd4resStore) -> usize {
-    let numbers: Vec<i64> = unsent(store).await.iter().map(|one| one.feedback).collect();
-    store.researcher().feedback_sent(&numbers, at(200), &[]).await.unwrap();
-    numbers.len()
+    let due = store.outbox().due(at(200), 100).await.unwrap();
+    store.outbox().sent(&sent(&due), at(200), &[]).await.unwrap();
+    due.len()
 }
 
 async fn view(store: &dyn Hd4resStore, record: i64) -> RecordView {
@@ -69,7 +75,7 @@ async fn a_correction_goes_its_way_and_leaves_its_traces(store: &dyn Hd4resStore
         outcome: Outcome::Sent,
         items: vec![feedback.item_id],
     };
-    store.researcher().feedback_sent(&[feedback.feedback], at(200), std::slice::from_ref(&passage)).await.unwrap();
+    store.outbox().sent(&sent(&waiting), at(200), std::slice::from_ref(&passage)).await.unwrap();
     assert_eq!(store.passages(0, 9).await.unwrap().last().unwrap().1, passage);
     assert!(unsent(store).await.is_empty());
     assert_eq!(receive(store, &[arrived(2, "U1", 2)]).await, [Reception::New { status_number: 3 }]);
@@ -158,26 +164,86 @@ async fn a_clean_verdict_approves_where_the_definition_says_so(store: &dyn Hd4re
     assert_eq!(receive(store, &[automatic(5, "A", 2)]).await, [Reception::New { status_number: 3 }]);
 }
 
-async fn the_last_feedback_goes_again_unless_a_later_version_answered_it(store: &dyn Hd4resStore) {
-    let of = |record: u128, item, version| Arrived {
-        registration_id: Uuid::from_u128(record),
-        ..arrived(item, &record.to_string(), version)
-    };
+/// Registrations that are told apart by their number.
+fn of(record: u128, item: u128, version: u32) -> Arrived {
+    Arrived { registration_id: Uuid::from_u128(record), ..arrived(item, &record.to_string(), version) }
+}
+
+fn deletion_of(record: u128, item: u128, version: u32) -> Arrived {
+    Arrived { kind: ContentKind::Deletion, unique_id: String::new(), ..of(record, item, version) }
+}
+
+fn receipt(record: u128, acted: &Acted, sender: &str) -> Heard {
+    let receipt = envelope::ItemId::from_uuid(acted.item_id).derived(registration::Receipt::DERIVATION);
+    Heard { receipt, sender: sender.to_owned(), registration_id: Uuid::from_u128(record) }
+}
+
+/// The numbers of the feedbacks that are due, in their order.
+async fn due_at(store: &dyn Hd4resStore, second: i64) -> Vec<u64> {
+    let due = store.outbox().due(at(second), 100).await.unwrap();
+    due.iter().map(|one| Feedback::decode(&one.bytes).unwrap().head().number).collect()
+}
+
+async fn feedback_goes_again_until_it_is_heard_or_answered(store: &dyn Hd4resStore) {
     receive(store, &[of(1, 1, 1), of(2, 2, 1), of(3, 3, 1)]).await;
+    let mut acted = Vec::new();
     for record in [1, 1, 2, 3] {
-        act(store, record, &corrections()).await;
+        acted.push(act(store, record, &corrections()).await);
     }
-    assert_eq!(store.researcher().feedback_again().await.unwrap(), 0, "all wait already");
+    assert_eq!(store.outbox().again(at(120)).await.unwrap(), 0, "all wait for their first sending");
     assert_eq!(send_all(store).await, 4);
-    receive(store, &[of(2, 4, 2)]).await;
-    let deletion = Arrived { kind: ContentKind::Deletion, unique_id: String::new(), ..of(3, 5, 2) };
-    receive(store, &[deletion]).await;
-    assert_eq!(store.researcher().feedback_again().await.unwrap(), 1);
-    let again = unsent(store).await;
-    let numbers: Vec<u64> = again.iter().map(|one| Feedback::decode(&one.bytes).unwrap().head().number).collect();
-    assert_eq!(numbers, [3], "the last of record 1");
-    send_all(store).await;
+    assert_eq!((due_at(store, 299).await, store.outbox().next_due().await.unwrap()), (vec![], Some(at(300))));
+    assert_eq!(due_at(store, 300).await, [2, 3, 2, 2]);
+    // Of another hospital, about another registration, and right.
+    let heard = [receipt(1, &acted[0], "SB"), receipt(2, &acted[0], "SA"), receipt(1, &acted[1], "SA")];
+    let passage = Passage {
+        publication: Uuid::from_u128(78),
+        step: "6",
+        queue: "hd4res.in".to_owned(),
+        at: at(210),
+        outcome: Outcome::Receipt,
+        items: heard.iter().map(|one| one.receipt.uuid()).collect(),
+    };
+    for _ in 0..2 {
+        store.outbox().heard(&heard, at(210), std::slice::from_ref(&passage)).await.unwrap();
+    }
+    assert_eq!(store.passages(0, 99).await.unwrap().last().unwrap().1, passage);
+    assert_eq!(due_at(store, 300).await, [2, 2, 2], "the second of record 1 is heard");
+    receive(store, &[of(2, 4, 2), deletion_of(3, 5, 2)]).await;
+    let due = store.outbox().due(at(300), 1).await.unwrap();
+    assert_eq!((due.len(), due[0].item_id, due[0].first_sent_at), (1, acted[0].item_id, Some(at(200))));
+    assert_eq!(store.outbox().again(at(250)).await.unwrap(), 1, "a later version and a deletion answer, too");
+    assert_eq!(due_at(store, 250).await, [2]);
+    let last = Sent { feedback: due[0].feedback, next_send_at: None };
+    store.outbox().sent(&[last], at(260), &[]).await.unwrap();
+    assert!(due_at(store, 299).await.is_empty(), "given up");
+    // What else was due shows itself as answered when its time comes.
+    assert_eq!((due_at(store, 300).await, store.outbox().next_due().await.unwrap()), (vec![], None));
     assert_eq!(status(store, 1).await, RecordStatus::CorrectionsRequested);
+}
+
+/// The process may die between the broker's confirm and its note.
+async fn a_receipt_says_that_the_feedback_was_taken_over(store: &dyn Hd4resStore) {
+    receive(store, &[of(1, 1, 1), of(2, 2, 1)]).await;
+    let acted = act(store, 1, &corrections()).await;
+    act(store, 2, &corrections()).await;
+    store.outbox().heard(&[receipt(1, &acted, "SA")], at(140), &[]).await.unwrap();
+    assert_eq!(status(store, 1).await, RecordStatus::CorrectionsRequested);
+    assert_eq!(status(store, 2).await, RecordStatus::SendingComments);
+    let due = unsent(store).await;
+    assert_eq!(due.len(), 1);
+    // Noted late, it does not come back.
+    store.outbox().sent(&[Sent { feedback: 1, next_send_at: Some(at(300)) }], at(160), &[]).await.unwrap();
+    assert_eq!(store.outbox().due(at(400), 9).await.unwrap(), due);
+}
+
+/// A word that was never sent is sent once, whatever came since: the hospital keeps it in its history.
+async fn what_was_answered_before_it_was_sent_is_sent_once(store: &dyn Hd4resStore) {
+    receive(store, &[of(1, 1, 1)]).await;
+    act(store, 1, &corrections()).await;
+    receive(store, &[of(1, 2, 2)]).await;
+    assert_eq!(send_all(store).await, 1);
+    assert_eq!((due_at(store, 300).await, status(store, 1).await), (vec![], RecordStatus::NewCorrection));
 }
 
 /// An item id belongs to a sender, so two feedbacks may travel under one id.
@@ -186,11 +252,11 @@ async fn feedback_under_one_item_id_is_told_apart(store: &dyn Hd4resStore) {
     let (one, other) = (act(store, 1, &corrections()).await, act(store, 2, &corrections()).await);
     assert_eq!(one.item_id, other.item_id);
     let first = unsent(store).await[0].feedback;
-    store.researcher().feedback_sent(&[first], at(200), &[]).await.unwrap();
+    store.outbox().sent(&[Sent { feedback: first, next_send_at: None }], at(200), &[]).await.unwrap();
     assert_eq!(unsent(store).await.len(), 1);
     assert_eq!(status(store, 1).await, RecordStatus::CorrectionsRequested);
     assert_eq!(status(store, 2).await, RecordStatus::SendingComments);
-    assert_eq!(store.researcher().unsent(0).await.unwrap(), []);
+    assert_eq!(store.outbox().due(at(400), 0).await.unwrap(), []);
 }
 
 async fn records_are_found_and_listed(store: &dyn Hd4resStore) {
@@ -241,7 +307,9 @@ contract!(
     a_refused_act_leaves_nothing,
     an_approved_version_may_be_asked_about_and_replaced,
     a_clean_verdict_approves_where_the_definition_says_so,
-    the_last_feedback_goes_again_unless_a_later_version_answered_it,
+    feedback_goes_again_until_it_is_heard_or_answered,
+    a_receipt_says_that_the_feedback_was_taken_over,
+    what_was_answered_before_it_was_sent_is_sent_once,
     feedback_under_one_item_id_is_told_apart,
     records_are_found_and_listed,
 );

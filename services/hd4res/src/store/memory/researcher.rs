@@ -1,17 +1,15 @@
 //! The researcher's side of the store in memory.
 
-use std::collections::BTreeSet;
-
 use async_trait::async_trait;
 use clock::Timestamp;
-use store::{Passage, StoreError};
+use store::StoreError;
 use uuid::Uuid;
 
 use super::{MemoryStore, Record, State};
 use crate::{
     record::{ActRefusal, Action, columns},
     status::RecordStatus,
-    store::{Acted, ColumnOf, Filter, KeptComment, RecordRow, RecordView, ResearcherStore, UnsentFeedback, author},
+    store::{Acted, ColumnOf, Filter, KeptComment, RecordRow, RecordView, ResearcherStore},
 };
 
 fn row(record: &Record) -> RecordRow {
@@ -56,31 +54,6 @@ impl State {
         self.know(number);
         Ok(acted)
     }
-
-    fn sent(&mut self, feedback: i64, at: Timestamp) {
-        let kept = usize::try_from(feedback - 1).ok().and_then(|index| self.feedback.get_mut(index));
-        let Some(kept) = kept else { return };
-        kept.sent_at = Some(at);
-        let number = kept.record;
-        if let Some(record) = self.records.get_mut(&number)
-            && let Some(note) = record.held.taken_over(kept.issued.kind, kept.issued.answers)
-        {
-            record.note(note, author::HD4RES, at);
-        }
-        self.know(number);
-    }
-
-    fn again(&mut self) -> u64 {
-        let (mut again, mut seen) = (0, BTreeSet::new());
-        for kept in self.feedback.iter_mut().rev() {
-            let Some(record) = self.records.get(&kept.record).filter(|_| seen.insert(kept.record)) else { continue };
-            let held = &record.held;
-            if held.status != RecordStatus::Deleted && held.item_id == kept.issued.answers && kept.sent_at.take().is_some() {
-                again += 1;
-            }
-        }
-        again
-    }
 }
 
 #[async_trait]
@@ -94,30 +67,6 @@ impl ResearcherStore for MemoryStore {
         at: Timestamp,
     ) -> Result<Result<Acted, ActRefusal>, StoreError> {
         Ok(self.lock().act(record, action, columns, author, at))
-    }
-
-    async fn unsent(&self, limit: u32) -> Result<Vec<UnsentFeedback>, StoreError> {
-        let state = self.lock();
-        let unsent = (1..).zip(&state.feedback).filter(|(_, kept)| kept.sent_at.is_none());
-        let unsent = unsent.take(limit as usize).map(|(feedback, kept)| UnsentFeedback {
-            feedback,
-            item_id: kept.issued.item_id,
-            handle: kept.handle.clone(),
-            hospital: kept.hospital,
-            bytes: kept.issued.bytes.clone(),
-        });
-        Ok(unsent.collect())
-    }
-
-    async fn feedback_sent(&self, feedbacks: &[i64], at: Timestamp, passages: &[Passage]) -> Result<(), StoreError> {
-        let mut state = self.lock();
-        feedbacks.iter().for_each(|feedback| state.sent(*feedback, at));
-        self.itinerary.append(passages);
-        Ok(())
-    }
-
-    async fn feedback_again(&self) -> Result<u64, StoreError> {
-        Ok(self.lock().again())
     }
 
     async fn find(&self, sender: Option<&str>, dcd: &str, unique_id: &str) -> Result<Vec<i64>, StoreError> {

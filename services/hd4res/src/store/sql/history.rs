@@ -41,8 +41,8 @@ pub(super) struct NewFeedback<'a> {
 pub(super) async fn issue(connection: &mut Connection, feedbacks: &[NewFeedback<'_>]) -> Result<(), StoreError> {
     const HEAD: &str = "WITH issued (item_id, record, kind, number, version, answers, bytes, author, at) AS (";
     const FEEDBACK: &str =
-        ") INSERT INTO feedback (item_id, record, kind, number, version, answers, bytes, handle, hospital, author, at)
-        SELECT i.item_id, i.record, i.kind, i.number, i.version, i.answers, i.bytes, c.handle, c.hospital, i.author, i.at
+        ") INSERT INTO feedback (item_id, record, kind, number, version, answers, bytes, handle, hospital, author, at, next_send_at)
+        SELECT i.item_id, i.record, i.kind, i.number, i.version, i.answers, i.bytes, c.handle, c.hospital, i.author, i.at, 0
         FROM issued i CROSS JOIN content c WHERE c.record = i.record";
     bulk::insert(connection, HEAD, 9, FEEDBACK, feedbacks, |row, feedback| {
         let issued = &feedback.issued;

@@ -1,22 +1,20 @@
 //! The researcher's side of the store in SQL.
 
-use std::collections::BTreeMap;
-
 use async_trait::async_trait;
 use clock::Timestamp;
-use store::{AssertSqlSafe, Connection, Passage, Row, StoreError, bulk, itinerary};
+use store::{AssertSqlSafe, Connection, Row, StoreError, bulk};
 use uuid::Uuid;
 
 use super::{
     SqlStore,
     history::{self, Line, NewFeedback},
-    id, list, moment, number, status, stored,
+    id, moment, number, status, stored,
     verdicts::{HELD, held, write_held},
 };
 use crate::{
-    record::{ActRefusal, Action, Held, Note, columns},
+    record::{ActRefusal, Action, Note, columns},
     status::{Event, RecordStatus},
-    store::{Acted, ColumnOf, Filter, HistoryEntry, KeptComment, RecordRow, RecordView, ResearcherStore, UnsentFeedback, author},
+    store::{Acted, ColumnOf, Filter, HistoryEntry, KeptComment, RecordRow, RecordView, ResearcherStore, author},
 };
 
 /// The columns of a record that [`record_row`] reads.
@@ -88,25 +86,6 @@ fn first_arrival(row: &Row) -> Result<HistoryEntry, StoreError> {
     Ok(HistoryEntry { at: moment(row, "arrived_at")?, author: author::HOSPITAL.to_owned(), note })
 }
 
-/// Takes the confirmation of feedbacks: the records that they changed, and what for.
-async fn take_over(connection: &mut Connection, feedbacks: &str, at: Timestamp) -> Result<(), StoreError> {
-    let select = format!(
-        "SELECT f.kind, f.answers, {HELD} FROM feedback f JOIN record r ON r.id = f.record
-        WHERE f.id IN (SELECT CAST(value AS BIGINT) FROM json_each(?)) ORDER BY f.id"
-    );
-    let rows = connection.query(AssertSqlSafe(select)).bind(feedbacks).fetch_all().await?;
-    let (mut records, mut lines): (BTreeMap<i64, Held>, Vec<Line<'_>>) = (BTreeMap::new(), Vec::new());
-    for row in &rows {
-        let found = held(row)?;
-        let record = found.record;
-        let note = records.entry(record).or_insert(found).taken_over(row.try_get("kind")?, id(row, "answers")?);
-        lines.extend(note.map(|note| Line { record, at, author: author::HD4RES, note }));
-    }
-    let changed: Vec<&Held> = lines.iter().filter_map(|line| records.get(&line.record)).collect();
-    write_held(connection, &changed).await?;
-    history::write(connection, &lines).await
-}
-
 #[async_trait]
 impl ResearcherStore for SqlStore {
     async fn act(
@@ -148,44 +127,6 @@ impl ResearcherStore for SqlStore {
         history::write(&mut transaction, &[Line { record, at, author, note }]).await?;
         transaction.commit().await?;
         Ok(Ok(acted))
-    }
-
-    async fn unsent(&self, limit: u32) -> Result<Vec<UnsentFeedback>, StoreError> {
-        const SELECT: &str =
-            "SELECT id, item_id, handle, hospital, bytes FROM feedback WHERE sent_at IS NULL ORDER BY id LIMIT ?";
-        let rows = self.database.query(SELECT).bind(limit).fetch_all().await?;
-        let read = |row: &Row| {
-            let hospital: &[u8] = row.try_get("hospital")?;
-            Ok(UnsentFeedback {
-                feedback: row.try_get("id")?,
-                item_id: id(row, "item_id")?,
-                handle: row.try_get("handle")?,
-                hospital: hospital.try_into().map_err(|_| StoreError::Damaged { what: "key id" })?,
-                bytes: row.try_get("bytes")?,
-            })
-        };
-        rows.iter().map(read).collect()
-    }
-
-    async fn feedback_sent(&self, feedbacks: &[i64], at: Timestamp, passages: &[Passage]) -> Result<(), StoreError> {
-        let mut transaction = self.database.write().await?;
-        let feedbacks = list(&feedbacks)?;
-        take_over(&mut transaction, &feedbacks, at).await?;
-        const SENT: &str = "UPDATE feedback SET sent_at = ? WHERE id IN (SELECT CAST(value AS BIGINT) FROM json_each(?))";
-        transaction.query(SENT).bind(at.as_micros()).bind(&feedbacks).execute().await?;
-        itinerary::insert(&mut transaction, passages).await?;
-        transaction.commit().await?;
-        Ok(())
-    }
-
-    async fn feedback_again(&self) -> Result<u64, StoreError> {
-        let mut transaction = self.database.write().await?;
-        const AGAIN: &str = "UPDATE feedback SET sent_at = NULL FROM record r
-            WHERE r.id = feedback.record AND r.item_id = feedback.answers AND r.deleted = 0 AND feedback.sent_at IS NOT NULL
-            AND feedback.number = (SELECT max(f.number) FROM feedback f WHERE f.record = feedback.record)";
-        let again = transaction.query(AGAIN).execute().await?;
-        transaction.commit().await?;
-        Ok(again)
     }
 
     async fn find(&self, sender: Option<&str>, dcd: &str, unique_id: &str) -> Result<Vec<i64>, StoreError> {

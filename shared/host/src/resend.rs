@@ -1,7 +1,7 @@
-//! When a registration is sent again.
+//! When something is sent again that has no answer: a registration without its STATUS, a researcher's feedback without its receipt.
 //!
-//! The published rule: no status message within 48 hours makes the confirmation NOK, and the registration is sent again until ten
-//! days after its first sending. The spacing is not published; every 24 hours is our decision.
+//! The published rule is about registrations: no status message within 48 hours makes the confirmation NOK, and the registration is sent
+//! again until ten days after its first sending. The spacing is not published; every 24 hours is our decision, and so is the same for feedback.
 
 use std::time::Duration;
 
@@ -11,12 +11,12 @@ const HOUR: Duration = Duration::from_secs(3600);
 
 /// From the first sending until the confirmation turns NOK.
 pub const NOK_AFTER: Duration = Duration::from_secs(48 * 3600);
-/// Between two sendings of a registration whose confirmation is NOK.
+/// Between two sendings from then on.
 pub const RESEND_EVERY: Duration = Duration::from_secs(24 * 3600);
 /// From the first sending until it is sent no more.
 pub const RESEND_UNTIL: Duration = Duration::from_secs(240 * 3600);
 
-/// When a registration that was first sent at `first` and is unanswered at `now` is due again: at 48 hours, then every 24 hours, for
+/// When what was first sent at `first` and is unanswered at `now` is due again: at 48 hours, then every 24 hours, for
 /// the last time at ten days. `None` when it is sent no more.
 #[must_use]
 pub fn next_send(first: Timestamp, now: Timestamp) -> Option<Timestamp> {
