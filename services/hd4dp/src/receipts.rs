@@ -3,7 +3,10 @@
 //! A receipt is not written down here. HD4RES sends a feedback again that has none, and whatever comes again is answered again; so a receipt
 //! that is lost costs a sending, and nothing else.
 
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::{
+    sync::atomic::{AtomicU64, Ordering},
+    time::Duration,
+};
 
 use envelope::Capacity;
 use hco_messages::SubmissionItem;
@@ -14,6 +17,9 @@ use crate::service::Hd4dp;
 
 /// Receipts that may wait to be handed over. Taking feedback never waits for the way forward: what is above this is left to the next time.
 const RECEIPTS_MAX: usize = 20_000;
+
+/// Between two hand-overs, for the receipts of many small publications to go in few.
+const GATHERING: Duration = Duration::from_millis(25);
 
 /// Receipts between the taking of feedback and the hand-over.
 pub(crate) struct Receipts {
@@ -86,6 +92,8 @@ impl Hd4dp {
                     self.keep_trying(|| self.store().record(std::slice::from_ref(&passage))).await;
                 }
             }
+            drop(taken);
+            clock::sleep(&*self.context().clock, GATHERING).await;
         }
     }
 }

@@ -1,5 +1,7 @@
 //! Step 6 back at work: what the researcher does to a record, and the sending of the feedback that it makes.
 
+use std::time::Duration;
+
 use envelope::{B64, ItemId, KeyIdHex};
 use hd_messages::{OutgoingFeedback, OutgoingItem};
 use host::{Point, resend};
@@ -12,6 +14,9 @@ use crate::{
     service::{Hd4res, PAGE, SERVICE, fitting},
     store::{Acted, DueFeedback, Sent},
 };
+
+/// Between two sendings, for what a researcher does to many records to go in few publications. The first one goes at once.
+const GATHERING: Duration = Duration::from_millis(25);
 
 impl Hd4res {
     /// Acts on a record in the name of the role `author`, for instance `researcher`; never of a person or a patient. The feedback is
@@ -34,23 +39,29 @@ impl Hd4res {
     pub(crate) async fn send_feedback(&self) {
         let clock = &*self.context.clock;
         loop {
-            self.send_due().await;
+            let has_sent = self.send_due().await;
             let now = clock.now();
             // Whatever is sent from now on is not due again before 48 hours have passed.
             let horizon = now.plus(resend::NOK_AFTER);
             let next = self.keep_trying(|| self.outbox().next_due()).await.map_or(horizon, |due| due.min(horizon));
             // Woken or not: there may be something to send.
             let _ = clock::timeout(clock, next.since(now), self.feedback_waits.notified()).await;
+            if has_sent {
+                clock.sleep_until(now.plus(GATHERING)).await;
+            }
         }
     }
 
-    async fn send_due(&self) {
+    /// Whether there was anything.
+    async fn send_due(&self) -> bool {
+        let mut has_sent = false;
         loop {
             let now = self.context.clock.now();
             let page = self.keep_trying(|| self.outbox().due(now, PAGE)).await;
             if page.is_empty() {
-                return;
+                return has_sent;
             }
+            has_sent = true;
             let (first, again): (Vec<DueFeedback>, Vec<DueFeedback>) =
                 page.into_iter().partition(|one| one.first_sent_at.is_none());
             for (feedbacks, outcome) in [(first, Outcome::Sent), (again, Outcome::Resent)] {

@@ -1,5 +1,7 @@
 //! `precision bench`: measures the flow on generated registrations.
 
+mod corrections;
+
 use std::{fs::File, io::BufWriter, path::Path, sync::Arc, time::Duration};
 
 use anyhow::Context as _;
@@ -13,6 +15,7 @@ use population::Order;
 use serde::Serialize;
 use topology::Nihdi;
 
+use self::corrections::Corrections;
 use super::{
     find,
     run::lines,
@@ -36,18 +39,23 @@ pub struct BenchArgs {
     /// Registrations
     #[arg(long, value_name = "N", default_value_t = 50_000)]
     pub count: u64,
+    /// Correct every registration afterwards, there and back
+    #[arg(long)]
+    pub corrections: bool,
     /// Print the figures as one JSON object and nothing else
     #[arg(long)]
     pub json: bool,
 }
 
-/// What `--json` prints: the summary of the run and two figures more.
+/// What `--json` prints: the summary of the run and some figures more.
 #[derive(Debug, Serialize)]
 struct Figures {
     #[serde(flatten)]
     summary: Summary,
     peak_memory_bytes: u64,
     latency_ms: Latency,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    corrections: Option<Corrections>,
 }
 
 /// How long a single registration takes from its submission until its confirmation is OK, on an idle installation.
@@ -100,10 +108,15 @@ pub async fn bench(args: BenchArgs, definitions: Definitions) -> anyhow::Result<
     let uploads = [(hospital, id)];
     let items = tally::items(&stores, &uploads).await?;
     let summary = tally::summary(&stores, &uploads, &items, &marks, elapsed).await?;
+    // Before the single registrations, which are not corrected.
+    let corrections = match args.corrections {
+        true => Some(Corrections::measure(&session, hospital, &definition, &many).await?),
+        false => None,
+    };
     let latency_ms = latency(hd4dp, &definition, &single, &session).await?;
     let has_failed = summary.has_failed();
     session.close(true).await;
-    print(&args, Figures { summary, peak_memory_bytes: peak_memory_bytes(), latency_ms })?;
+    print(&args, Figures { summary, peak_memory_bytes: peak_memory_bytes(), latency_ms, corrections })?;
     Ok(if has_failed { Ended::Failed } else { Ended::Well })
 }
 
@@ -162,5 +175,6 @@ fn print(args: &BenchArgs, figures: Figures) -> anyhow::Result<()> {
         "one registration, submit to OK: p50 {:.1} ms, p95 {:.1} ms, p99 {:.1} ms",
         latency.p50, latency.p95, latency.p99
     ));
+    figures.corrections.iter().for_each(|corrections| output::say(corrections.line()));
     Ok(())
 }
