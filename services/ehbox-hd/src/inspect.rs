@@ -1,7 +1,7 @@
 //! Whether a content may enter healthdata. Pure.
 
 use dcd::{Definition, Definitions};
-use registration::{Content, Policy, Submitted};
+use registration::{Answer, Content, Place, Policy, Submitted};
 use std::{collections::BTreeMap, sync::Arc};
 
 use crate::error::ItemError;
@@ -57,6 +57,15 @@ impl Inspection {
                 return Err(ItemError::ForeignOrganisation);
             }
             if national_number::contains_number(&cell.value) {
+                return Err(ItemError::NationalNumber);
+            }
+        }
+        for Answer { comment, .. } in content.answers() {
+            let is_known = |place: Place| register.definition.column_at(place).is_some();
+            if !comment.place.is_none_or(is_known) {
+                return Err(ItemError::Policy);
+            }
+            if national_number::contains_number(&comment.text) {
                 return Err(ItemError::NationalNumber);
             }
         }

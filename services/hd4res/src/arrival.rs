@@ -4,12 +4,13 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use broker::Delivery;
+use clock::Timestamp;
 use dcd::{Approval, Definition};
 use envelope::{B64, ItemId, KeyIdHex, Publication, Text, content_hash};
 use hd_messages::{Arrival, ArrivalItem, OutgoingFeedback, OutgoingItem, Validation, ValidationItem};
 use host::{DeadLetter, Handle, Point, Trouble, Verdict, station};
 use pseudonymised::{Pseudonym, SenderCode};
-use registration::{Content, ContentKind, Feedback, FeedbackHead, Receipt, Submitted};
+use registration::{Answer, Content, ContentKind, Feedback, FeedbackHead, Receipt, Submitted};
 use store::{Outcome, Passage};
 use topology::Arrow;
 
@@ -17,7 +18,7 @@ use crate::{
     error::ItemError,
     receive::Reception,
     service::{Hd4res, SERVICE},
-    store::{Arrived, Heard},
+    store::{Arrived, Heard, KeptComment, author},
 };
 
 /// Takes registrations in.
@@ -68,6 +69,7 @@ impl Arrivals {
     fn read_item(&self, item: &ArrivalItem) -> Result<Item, ItemError> {
         let pseudonym: Pseudonym = item.pseudonym.parse().map_err(|_| ItemError::Pseudonym)?;
         let sender: SenderCode = item.sender.parse().map_err(|_| ItemError::Pseudonym)?;
+        let now = self.service.context.clock.now();
         let content = match item.submitted().map_err(|_| ItemError::Content)? {
             Submitted::Content(content) => content,
             Submitted::Receipt(Receipt { registration_id, .. }) => {
@@ -89,6 +91,7 @@ impl Arrivals {
             dcd_version: head.dcd_version,
             is_approved_automatically: definition.approval() == Approval::Automatic,
             unique_id: unique_id(&definition, &content, &pseudonym),
+            answers: content.answers().iter().map(|answer| kept(&definition, head.version, answer, now)).collect(),
             content: item.content.0.clone(),
             content_hash: content_hash(&item.content),
         })))
@@ -216,6 +219,18 @@ fn unique_id(definition: &Definition, content: &Content, pseudonym: &Pseudonym) 
         }
     });
     values.collect::<Vec<_>>().join("|")
+}
+
+/// A hospital's answer, as it stands among the comments.
+fn kept(definition: &Definition, version: u32, answer: &Answer, at: Timestamp) -> KeptComment {
+    KeptComment {
+        number: answer.number,
+        version,
+        column: answer.comment.place.and_then(|place| definition.column_at(place)),
+        text: answer.comment.text.clone(),
+        author: author::HOSPITAL.to_owned(),
+        at,
+    }
 }
 
 /// The STATUS that turns the hospital's confirmation to OK.

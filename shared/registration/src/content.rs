@@ -24,9 +24,11 @@
 //! | 16 | patient tag |
 //! | number | count of cells, then for each: place, text (not empty) |
 //! | number | count of attachments, then for each: place, text (file name), number (size) and that many bytes |
+//! | number | count of answers, then for each: number (of the feedback), 1 byte (1 with a place, 0 without), the place, text |
 //!
 //! A *place* is a number: twice the distance of its field from the field of the cell before (from 0 at the first cell and again at the
-//! first attachment), plus 1 when it stands in a list, in which case the item follows as a number. Places rise strictly.
+//! first attachment), plus 1 when it stands in a list, in which case the item follows as a number. Places rise strictly; the place of an answer
+//! counts from field 0 each time, as answers stand in the order of the comments.
 
 use std::fmt;
 
@@ -34,7 +36,7 @@ use sha2::{Digest, Sha256};
 use uuid::Uuid;
 
 use crate::wire::{FrameReader, FrameWriter};
-use crate::{Cell, CodeKey, ContentError, Place, Policy};
+use crate::{Cell, CodeKey, Comment, ContentError, Place, Policy, feedback};
 
 /// Content is padded to a multiple of this many bytes, so that its length does not tell the register.
 pub const PADDING_STEP: usize = 1024;
@@ -106,6 +108,15 @@ impl fmt::Debug for Attachment {
     }
 }
 
+/// What a hospital says to a researcher's comment, with the version that follows it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Answer {
+    /// Number of the feedback that brought the comment.
+    pub number: u64,
+    /// The field that the comment is about, if it is about one, and the text.
+    pub comment: Comment,
+}
+
 /// A value that healthdata may not have.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("accept field {field}: healthdata may not have this value")]
@@ -120,6 +131,7 @@ pub struct Content {
     head: ContentHead,
     cells: Vec<Cell>,
     attachments: Vec<Attachment>,
+    answers: Vec<Answer>,
 }
 
 impl Content {
@@ -163,9 +175,15 @@ impl Content {
         }
         reduced.sort_by_key(|cell| cell.place);
         kept.sort_by_key(|attachment| attachment.place);
-        let content = Self { head, cells: reduced, attachments: kept };
+        let content = Self { head, cells: reduced, attachments: kept, answers: Vec::new() };
         content.check_form()?;
         Ok(content)
+    }
+
+    /// The same with answers to a researcher's comments.
+    #[must_use]
+    pub fn with_answers(self, answers: Vec<Answer>) -> Self {
+        Self { answers, ..self }
     }
 
     /// Reads what [`Content::encode`] wrote. Strict: there is one accepted form of every content.
@@ -203,8 +221,13 @@ impl Content {
                 bytes: reader.block()?.to_vec(),
             });
         }
+        let count = reader.count()?;
+        let mut answers = Vec::new();
+        for _ in 0..count {
+            answers.push(Answer { number: reader.number()?, comment: feedback::read_comment(&mut reader)? });
+        }
         reader.end()?;
-        let content = Self { head, cells, attachments };
+        let content = Self { head, cells, attachments, answers };
         content.check_form()?;
         Ok(content)
     }
@@ -233,6 +256,11 @@ impl Content {
             writer.place(attachment.place);
             writer.block(attachment.name.as_bytes());
             writer.block(&attachment.bytes);
+        }
+        writer.number(self.answers.len() as u64);
+        for answer in &self.answers {
+            writer.number(answer.number);
+            feedback::write_comment(&mut writer, &answer.comment);
         }
         writer.finish(PADDING_STEP)
     }
@@ -285,6 +313,12 @@ impl Content {
     #[must_use]
     pub fn attachments(&self) -> &[Attachment] {
         &self.attachments
+    }
+
+    /// What the hospital says to a researcher's comments.
+    #[must_use]
+    pub fn answers(&self) -> &[Answer] {
+        &self.answers
     }
 
     fn check_form(&self) -> Result<(), ContentError> {

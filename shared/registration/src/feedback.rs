@@ -142,12 +142,7 @@ impl Feedback {
             Self::CorrectionRequest { comments, .. } | Self::FollowUpRequest { comments, .. } => {
                 writer.number(comments.len() as u64);
                 for comment in comments {
-                    writer.byte(u8::from(comment.place.is_some()));
-                    if let Some(place) = comment.place {
-                        writer.restart_places();
-                        writer.place(place);
-                    }
-                    writer.block(comment.text.as_bytes());
+                    write_comment(&mut writer, comment);
                 }
             }
         }
@@ -183,17 +178,30 @@ fn read_comments(reader: &mut FrameReader<'_>) -> Result<Vec<Comment>, ContentEr
     let count = reader.count()?;
     let mut comments = Vec::new();
     for _ in 0..count {
-        let place = match reader.byte()? {
-            0 => None,
-            1 => {
-                reader.restart_places();
-                Some(reader.place()?)
-            }
-            found => return Err(ContentError::Tag { found }),
-        };
-        comments.push(Comment { place, text: reader.text()?.to_owned() });
+        comments.push(read_comment(reader)?);
     }
     Ok(comments)
+}
+
+pub(crate) fn read_comment(reader: &mut FrameReader<'_>) -> Result<Comment, ContentError> {
+    let place = match reader.byte()? {
+        0 => None,
+        1 => {
+            reader.restart_places();
+            Some(reader.place()?)
+        }
+        found => return Err(ContentError::Tag { found }),
+    };
+    Ok(Comment { place, text: reader.text()?.to_owned() })
+}
+
+pub(crate) fn write_comment(writer: &mut FrameWriter, comment: &Comment) {
+    writer.byte(u8::from(comment.place.is_some()));
+    if let Some(place) = comment.place {
+        writer.restart_places();
+        writer.place(place);
+    }
+    writer.block(comment.text.as_bytes());
 }
 
 #[cfg(test)]

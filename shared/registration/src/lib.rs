@@ -13,7 +13,7 @@ mod policy;
 pub mod receipt;
 mod wire;
 
-pub use content::{Attachment, Content, ContentHead, ContentKind, PADDING_STEP, PolicyViolation};
+pub use content::{Answer, Attachment, Content, ContentHead, ContentKind, PADDING_STEP, PolicyViolation};
 pub use feedback::{Comment, FEEDBACK_PADDING_STEP, Feedback, FeedbackHead};
 pub use place::{Cell, Place};
 pub use policy::{CodeKey, Policy, UnknownPolicy};

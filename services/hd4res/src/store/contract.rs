@@ -34,6 +34,7 @@ fn arrived(item: u128, unique_id: &str, version: u32) -> Arrived {
         dcd_version: 1,
         is_approved_automatically: false,
         unique_id: unique_id.to_owned(),
+        answers: Vec::new(),
         content: vec![item as u8; 30],
         content_hash: [item as u8; 32],
     }

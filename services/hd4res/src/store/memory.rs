@@ -115,6 +115,7 @@ impl State {
             let record = self.records.entry(change.record).or_insert_with(|| Record::first(change, status));
             let fresh = Record::first(change, status);
             (record.held, record.arrived) = (fresh.held, fresh.arrived);
+            record.comments.extend(change.arrived.answers.iter().cloned());
             record.note(current.note, author::HOSPITAL, at);
         } else if let Some(record) = self.records.get_mut(&change.record) {
             record.held.feedback_number = change.status_number;

@@ -49,6 +49,8 @@ pub struct Arrived {
     pub is_approved_automatically: bool,
     /// Its unique id in healthdata's form: the pseudonym stands for the patient. Empty for a deletion, whose content has no cells.
     pub unique_id: String,
+    /// What the hospital says to the researcher's comments.
+    pub answers: Vec<KeptComment>,
     /// The encoded content.
     pub content: Vec<u8>,
     /// Its SHA-256.

@@ -39,18 +39,18 @@ pub struct Acted {
     pub item_id: Uuid,
 }
 
-/// A researcher's remark, as it is kept.
+/// A researcher's remark, or a hospital's answer to one, as it is kept.
 #[derive(Clone, PartialEq, Eq)]
 pub struct KeptComment {
-    /// Number of the feedback that carries it.
+    /// Number of the feedback that carries it, or that it answers.
     pub number: u64,
-    /// The version that it is about.
+    /// The version that it is about; of an answer, the version that it came with.
     pub version: u32,
     /// The column that it is about; none when it is about the registration.
     pub column: Option<String>,
-    /// What the researcher wrote.
+    /// What was written.
     pub text: String,
-    /// The role of who wrote it.
+    /// The role of who wrote it; [`author::HOSPITAL`] for an answer.
     pub author: String,
     /// When.
     pub at: Timestamp,
@@ -104,7 +104,7 @@ pub struct RecordView {
     pub row: RecordRow,
     /// The patient, as the TTP calls it.
     pub pseudonym: String,
-    /// The comments, oldest first.
+    /// The comments and the answers to them, oldest first.
     pub comments: Vec<KeptComment>,
     /// What happened, oldest first. A clean verdict leaves no line: it shows in `is_validated`.
     pub history: Vec<HistoryEntry>,

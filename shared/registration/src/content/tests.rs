@@ -80,7 +80,9 @@ fn attachments_travel_as_is_or_not_at_all() {
 #[test]
 fn the_bytes_are_as_documented() {
     let content = reduce(&[(Place::of(2), "IV"), (Place::in_item(5, 1), "é")], &[Policy::AsIs; 6]).unwrap();
-    let mut expected = vec![1, 0, 0, 0, 75];
+    let answer = Answer { number: 300, comment: Comment { place: Some(Place::of(2)), text: "yes".into() } };
+    let content = content.with_answers(vec![answer]);
+    let mut expected = vec![1, 0, 0, 0, 84];
     expected.extend([1; 16]);
     expected.extend([3, 1, 19]);
     expected.extend(b"Precision_Local_MAB");
@@ -90,8 +92,9 @@ fn the_bytes_are_as_documented() {
     expected.extend([2, 4, 2]);
     expected.extend(b"IV");
     expected.extend([7, 1, 2, 0xc3, 0xa9]);
-    expected.push(0);
-    assert_eq!(expected.len(), 5 + 75);
+    expected.extend([0, 1, 0xac, 0x02, 1, 4, 3]);
+    expected.extend(b"yes");
+    assert_eq!(expected.len(), 5 + 84);
     expected.resize(PADDING_STEP, 0);
     assert_eq!(content.encode(), expected);
 }
@@ -134,6 +137,7 @@ fn bytes_behind_the_body_and_unordered_places_are_refused() {
             writer.block(b"v");
         }
         writer.number(0);
+        writer.number(0);
         if behind {
             writer.byte(0);
         }
@@ -169,11 +173,17 @@ prop_compose! {
         file in proptest::option::of(proptest::collection::vec(any::<u8>(), 0..3000)),
         version in any::<u32>(),
         deletion in any::<bool>(),
+        answers in proptest::collection::vec((0_u64..1 << 40, proptest::option::of(0_u16..300), "\\PC{0,40}"), 0..4),
     ) -> Content {
         let kind = if deletion { ContentKind::Deletion } else { ContentKind::Registration };
         let attachments = file.into_iter().map(|bytes| Attachment { place: Place::of(7), name: "f.vcf".into(), bytes }).collect();
         let cells = cells.iter().map(|((field, item), value)| (Place { field: *field, item: *item }, value.as_str()));
-        Content::reduce(ContentHead { kind, version, ..head() }, cells, attachments, &[Policy::AsIs; 300], &key()).unwrap()
+        let answer = |(number, field, text): (u64, Option<u16>, String)| {
+            Answer { number, comment: Comment { place: field.map(Place::of), text } }
+        };
+        let head = ContentHead { kind, version, ..head() };
+        let content = Content::reduce(head, cells, attachments, &[Policy::AsIs; 300], &key()).unwrap();
+        content.with_answers(answers.into_iter().map(answer).collect())
     }
 }
 

@@ -99,6 +99,25 @@ async fn a_correction_goes_its_way_and_leaves_its_traces(store: &dyn Hd4resStore
     assert!(!format!("{view:?}").contains("right"), "remarks are not printed");
 }
 
+async fn answers_stand_behind_the_comments(store: &dyn Hd4resStore) {
+    receive(store, &[arrived(1, "U1", 1)]).await;
+    act(store, 1, &corrections()).await;
+    let answer = |version, text: &str| KeptComment {
+        number: 2,
+        version,
+        column: Some("column_3".to_owned()),
+        text: text.to_owned(),
+        author: author::HOSPITAL.to_owned(),
+        at: at(120),
+    };
+    let answering = |item, version| Arrived { answers: vec![answer(version, "It is.")], ..arrived(item, "U1", version) };
+    receive(store, &[answering(3, 3), answering(2, 2)]).await;
+    let comments = view(store, 1).await.comments;
+    assert_eq!(comments.len(), 3, "an earlier version that comes late is not taken, nor what it says");
+    assert_eq!(comments[2], answer(3, "It is."));
+    assert_eq!((comments[0].author.as_str(), comments[0].version), (RESEARCHER, 1));
+}
+
 async fn a_refused_act_leaves_nothing(store: &dyn Hd4resStore) {
     receive(store, &[arrived(1, "U1", 1)]).await;
     let before = view(store, 1).await;
@@ -304,6 +323,7 @@ async fn records_are_found_and_listed(store: &dyn Hd4resStore) {
 
 contract!(
     a_correction_goes_its_way_and_leaves_its_traces,
+    answers_stand_behind_the_comments,
     a_refused_act_leaves_nothing,
     an_approved_version_may_be_asked_about_and_replaced,
     a_clean_verdict_approves_where_the_definition_says_so,

@@ -8,7 +8,9 @@ use store::{Connection, Row, StoreError, bulk};
 
 use super::{
     history::{self, Line},
-    id, list, number, status, stored,
+    id, list, number,
+    researcher::keep_comments,
+    status, stored,
 };
 use crate::{
     receive::{KnownItem, KnownRecord},
@@ -159,5 +161,9 @@ async fn write_records(connection: &mut Connection, changes: &[Change<'_>], at: 
         .filter(|(_, current)| !current.is_first)
         .map(|(change, current)| Line { record: change.record, at, author: author::HOSPITAL, note: current.note })
         .collect();
-    history::write(connection, &later).await
+    history::write(connection, &later).await?;
+    for (change, _) in rows.iter().filter(|(change, _)| !change.arrived.answers.is_empty()) {
+        keep_comments(connection, change.record, &change.arrived.answers).await?;
+    }
+    Ok(())
 }

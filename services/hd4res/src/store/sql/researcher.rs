@@ -35,7 +35,8 @@ fn record_row(row: &Row) -> Result<RecordRow, StoreError> {
     })
 }
 
-async fn keep_comments(connection: &mut Connection, record: i64, comments: &[KeptComment]) -> Result<(), StoreError> {
+/// Keeps what a researcher or a hospital wrote about a record.
+pub(super) async fn keep_comments(connection: &mut Connection, record: i64, comments: &[KeptComment]) -> Result<(), StoreError> {
     const COMMENT: &str = "INSERT INTO comment (record, version, number, place, text, author, at)";
     bulk::insert(connection, COMMENT, 7, "", comments, |row, comment| {
         row.bind(record)
