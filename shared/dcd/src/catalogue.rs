@@ -135,6 +135,24 @@ catalogue! {
     E30 File "the list may have at most {max} items"
         "de lijst mag ten hoogste {max} items hebben"
         "la liste peut compter au plus {max} éléments";
+    E31 Row "a registration with this unique id exists already with other values, and the conflict mode refuses to change it"
+        "er bestaat al een registratie met deze unieke identificatie en andere waarden, en de conflictmodus weigert ze te wijzigen"
+        "un enregistrement avec cet identifiant unique existe déjà avec d'autres valeurs, et le mode de conflit refuse de le modifier";
+    E32 Row "the registration is being sent; it can be opened again as soon as it is submitted"
+        "de registratie wordt verzonden; ze kan heropend worden zodra ze verstuurd is"
+        "l'enregistrement est en cours d'envoi ; il pourra être rouvert dès qu'il sera envoyé";
+    E33 Row "other rows of the file have errors, and nothing of it is taken in unless all rows are right"
+        "andere rijen van het bestand bevatten fouten, en er wordt niets opgenomen zolang niet alle rijen juist zijn"
+        "d'autres lignes du fichier contiennent des erreurs, et rien n'est repris tant que toutes les lignes ne sont pas correctes";
+    E34 Row "the registration was deleted; its unique id cannot be used again"
+        "de registratie is verwijderd; haar unieke identificatie kan niet opnieuw gebruikt worden"
+        "l'enregistrement a été supprimé ; son identifiant unique ne peut pas être réutilisé";
+    E35 Field "a file is expected whose content is what its extension says, one of {extensions}"
+        "een bestand wordt verwacht waarvan de inhoud is wat zijn extensie zegt, een van {extensions}"
+        "un fichier est attendu dont le contenu correspond à son extension, l'une de {extensions}";
+    E36 Field "a plain file name is expected, of at most {max} bytes: no folder, no control character, no point or space at its ends, and no name that operating systems reserve"
+        "een gewone bestandsnaam wordt verwacht, van ten hoogste {max} bytes: geen map, geen stuurteken, geen punt of spatie aan het begin of einde, en geen naam die besturingssystemen voorbehouden"
+        "un simple nom de fichier est attendu, de {max} octets au plus : sans dossier, sans caractère de contrôle, sans point ni espace au début ou à la fin, et sans nom réservé par les systèmes d'exploitation";
     V01 Field "a value is required"
         "een waarde is verplicht"
         "une valeur est obligatoire";

@@ -36,6 +36,18 @@ impl Definition {
     /// All faults of the header at once: E01 unknown column, E02 no column known at all, E08 item numbers, E14 repeated column, E16 missing
     /// required column, E30 too many items. A column's name is repeated only when it cannot be a row's data.
     pub fn layout(self: &Arc<Self>, header: &[String]) -> Result<Layout, Vec<Finding>> {
+        self.fit(header, true)
+    }
+
+    /// Fits the columns of a form: any of them may be missing, and a value that is missing then is a finding of the check.
+    ///
+    /// # Errors
+    /// As [`Definition::layout`], without E02 and E16.
+    pub fn layout_of_form(self: &Arc<Self>, columns: &[String]) -> Result<Layout, Vec<Finding>> {
+        self.fit(columns, false)
+    }
+
+    fn fit(self: &Arc<Self>, header: &[String], is_file: bool) -> Result<Layout, Vec<Finding>> {
         let mut findings = Vec::new();
         let mut seen = HashSet::new();
         let mut numbering: Vec<Numbering> = self.groups.iter().map(|_| Numbering::default()).collect();
@@ -58,7 +70,7 @@ impl Definition {
                 None => findings.push(Finding::new(Code::E01).in_column(printable(name, at))),
             }
         }
-        if columns.is_empty() {
+        if is_file && columns.is_empty() {
             return Err(vec![Finding::new(Code::E02)]);
         }
         for (group, numbering) in self.groups.iter().zip(&numbering) {
@@ -66,7 +78,9 @@ impl Definition {
         }
         let items: Vec<u16> = numbering.iter().map(Numbering::count).collect();
         let widths = numbering.iter().map(|numbering| numbering.widths.first().copied().unwrap_or(2)).collect::<Vec<_>>();
-        self.missing_columns(&columns, &items, &widths, &mut findings);
+        if is_file {
+            self.missing_columns(&columns, &items, &widths, &mut findings);
+        }
         if !findings.is_empty() {
             return Err(findings);
         }
@@ -236,6 +250,17 @@ mod tests {
         assert_eq!(with(&["variants|0|gene", "variants|1|gene", "variants|2|gene", "variants|3|gene"]), ["E30 variants"]);
         assert_eq!(with(&["variants|gene"]), ["E08 variants|gene"]);
         assert_eq!(with(&["variants|x|gene"]), ["E01 variants|x|gene"]);
+    }
+
+    #[test]
+    fn a_form_may_leave_out_any_column_and_name_no_other() {
+        let form = |columns: &[&str]| {
+            let columns: Vec<_> = columns.iter().map(|column| (*column).to_owned()).collect();
+            brief(&definition().layout_of_form(&columns).err().unwrap_or_default())
+        };
+        assert_eq!(form(&[]), Vec::<String>::new());
+        assert_eq!(form(&["case", "variants|00|kind"]), Vec::<String>::new());
+        assert_eq!(form(&["case", "nothing", "variants|01|kind"]), ["E01 nothing", "E08 variants"]);
     }
 
     /// A file without a header begins with a row: none of it may be repeated.
