@@ -67,7 +67,7 @@ impl Answers {
     async fn act(&self, confirmed: &[(Uuid, u32)], received: &[Received], passages: &[Passage]) -> Result<(), Trouble> {
         let store = self.service.store();
         let now = self.service.context().clock.now();
-        let settled = |settled: u64| self.service.waiting.send_modify(|waiting| *waiting = waiting.saturating_sub(settled));
+        let settled = |settled: u64| self.service.count_answered(settled);
         if received.is_empty() {
             settled(store.confirm(confirmed, now, passages).await?);
             return Ok(());

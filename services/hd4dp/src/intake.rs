@@ -12,6 +12,7 @@ use uuid::Uuid;
 use crate::{
     conflict,
     error::ItemError,
+    gate::Gate,
     options::{ConflictMode, How, UploadOptions, Validation},
     prepare::{self, Naming},
     row,
@@ -41,8 +42,6 @@ pub struct Decided<'a> {
     findings: Vec<(usize, Finding)>,
     refused: Vec<usize>,
     ready: Vec<Ready>,
-    /// How many more registrations wait for an answer then: a version that takes the place of an unanswered one is no further one.
-    more: u64,
     _deciding: MutexGuard<'a, ()>,
 }
 
@@ -55,7 +54,6 @@ impl<'a> Decided<'a> {
             findings: Vec::new(),
             refused: Vec::new(),
             ready: Vec::with_capacity(rows),
-            more: 0,
             _deciding: deciding,
         }
     }
@@ -134,7 +132,10 @@ impl Hd4dp {
                 (None, Some(known)) => Some(self.base(definition, known, &how.options).await?),
                 (None, None) => None,
             };
-            let judged = self.judge(definition, base.as_ref(), &identity, candidate, how);
+            let mut judged = self.judge(definition, base.as_ref(), &identity, candidate, how);
+            if let Some(finding) = self.closed(definition, base.as_ref(), judged.decision).await? {
+                (judged.decision, judged.findings) = (Decision::Refused, vec![finding]);
+            }
             decided.findings.extend(judged.findings.iter().map(|finding| (position, finding.clone())));
             if let Some(base) = self.settle(definition, base, (position, &key, identity, judged), &mut ids, how, &mut decided)? {
                 in_batch.insert(key, base);
@@ -165,6 +166,30 @@ impl Hd4dp {
             base.current = Some(row);
         }
         Ok(base)
+    }
+
+    /// Why the collection does not take on this day what was decided.
+    async fn closed(
+        &self,
+        definition: &Definition,
+        base: Option<&Base>,
+        decision: Decision,
+    ) -> Result<Option<Finding>, SubmitError> {
+        let now = self.parts.context.clock.now();
+        let pass = |gate: Gate| gate.pass(definition.collection(), now.date()).err().map(|closed| *closed.finding);
+        let sends = match decision {
+            Decision::Send { .. } => true,
+            Decision::Keep { .. } => false,
+            Decision::Unchanged | Decision::Refused => return Ok(None),
+        };
+        let Some(base) = base else {
+            return Ok(pass(Gate::Creation).or_else(|| pass(Gate::Submission).filter(|_| sends)));
+        };
+        let Some(closed) = pass(Gate::Submission) else { return Ok(None) };
+        // Few rows come that late, so only they look whether a researcher asked for them.
+        let latest = self.parts.store.latest(base.registration_id, now).await.map_err(Trouble::from)?;
+        let is_asked = latest.is_some_and(|latest| latest.is_asked);
+        Ok(if is_asked { pass(Gate::Comments) } else { Some(closed) })
     }
 
     fn judge(
@@ -258,7 +283,6 @@ impl Hd4dp {
                 let (new, ready) = self.new_version(definition, named, identity, row)?;
                 decided.versions.push(new);
                 decided.ready.push(ready);
-                decided.more += u64::from(confirmed);
                 after(version, State::Sending, false)
             }
         })
@@ -276,13 +300,13 @@ impl Hd4dp {
         attempted: u64,
         rejected: u64,
     ) -> Result<(), SubmitError> {
-        let Decided { versions, kept, unchanged, findings: _, refused: _, ready, more, _deciding: deciding } = decided;
+        let Decided { versions, kept, unchanged, findings: _, refused: _, ready, _deciding: deciding } = decided;
         let intake = Intake { versions, kept, unchanged, attempted, rejected };
         let context = &self.parts.context;
         context.reach(SERVICE, host::Point::BeforeCommit).await;
-        self.parts.store.submit(upload, &intake, context.clock.now()).await.map_err(Trouble::from)?;
+        let more = self.parts.store.submit(upload, &intake, context.clock.now()).await.map_err(Trouble::from)?;
         drop(deciding);
-        self.waiting.send_modify(|waiting| *waiting += more);
+        self.count_waiting(more);
         context.reach(SERVICE, host::Point::AfterCommit).await;
         if !ready.is_empty() {
             self.wait_for_room().await;

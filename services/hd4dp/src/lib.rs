@@ -2,17 +2,22 @@
 //!
 //! In reading order: [`status`] is the life of a registration as one table. [`upload`] takes in a CSV file as its [`options`] say, `submit`
 //! decides what a row is and `conflict` merges it with what is stored, [`prepare`] splits it into who it is about and what healthdata may have, [`intake`] writes it down, [`service`] hands it over,
-//! [`host::resend`] says when it is sent again, [`feedback`] and [`answer`] take what comes back, `receipts` answers a researcher's feedback, [`life`] does what a person asks for,
+//! [`host::resend`] says when it is sent again, [`feedback`] and [`answer`] take what comes back, `receipts` answers a researcher's feedback,
+//! [`entry`] takes in a [`form`] with its files ([`attachment`]), [`life`] does what else a person asks for, [`gate`] says on which days,
 //! [`download`] gives a register back as a file.
 //! [`store`] remembers. [`config`], [`opening`] and [`at_start`] serve the process that runs it alone.
 
 pub mod answer;
 pub mod at_start;
+pub mod attachment;
 pub mod config;
 mod conflict;
 pub mod download;
+pub mod entry;
 pub mod error;
 pub mod feedback;
+pub mod form;
+pub mod gate;
 pub mod intake;
 pub mod life;
 pub mod opening;

@@ -1,21 +1,23 @@
-//! What a person at the hospital does to a registration after it was sent: reopen, save, submit again, delete.
+//! What a person at the hospital does to a registration that is there: reopen, submit, delete; [`crate::entry`] has the values.
 
 use std::sync::Arc;
 
-use dcd::Definition;
+use dcd::{Definition, Finding};
 use host::{Point, Trouble};
-use registration::{Attachment, Cell, ContentKind};
+use registration::ContentKind;
 use store::StoreError;
 use tokio::sync::MutexGuard;
 use uuid::Uuid;
 
 use crate::{
     error::ItemError,
+    gate::{self, Closed},
     intake::{Named, kept},
     patient,
     prepare::{self, Naming},
     row,
     service::{AcceptedRow, Hd4dp, Ready, SERVICE},
+    sheet,
     status::{Event, Next, State, next},
     store::{Draft, Filter, Latest, Listed, NewVersion, Refusal, View},
 };
@@ -26,12 +28,34 @@ pub enum LifeError {
     /// It is not possible; the refusal's code says why.
     #[error(transparent)]
     Refused(#[from] Refusal),
+    /// The values have errors that keep them from it. Nothing was changed.
+    #[error("take values with errors")]
+    Invalid {
+        /// All that was found in the values; no finding repeats one.
+        findings: Vec<Finding>,
+    },
+    /// The collection is closed for it.
+    #[error(transparent)]
+    Closed(#[from] Closed),
     /// The registration cannot be made ready to be sent.
     #[error(transparent)]
     Item(#[from] ItemError),
     /// The store does not take it.
     #[error(transparent)]
     Trouble(#[from] Trouble),
+}
+
+impl LifeError {
+    /// The refusal's name in interfaces; none for what is no refusal but a fault.
+    #[must_use]
+    pub const fn code(&self) -> Option<&'static str> {
+        match self {
+            Self::Refused(refusal) => Some(refusal.code()),
+            Self::Invalid { .. } => Some("VALIDATION_ERRORS"),
+            Self::Closed(closed) => Some(closed.gate.code()),
+            Self::Item(_) | Self::Trouble(_) => None,
+        }
+    }
 }
 
 impl From<StoreError> for LifeError {
@@ -63,35 +87,15 @@ impl Hd4dp {
     ///
     /// # Errors
     ///
-    /// [`LifeError`].
+    /// [`LifeError`]; refused also when the collection takes no more versions, with which it could be submitted again.
     pub async fn reopen(&self, id: Uuid, author: &str) -> Result<State, LifeError> {
         let _deciding = self.deciding.lock().await;
-        Ok(self.parts.store.reopen(id, author, self.parts.context.clock.now()).await??)
-    }
-
-    /// Keeps values without submitting them. They are canonical and were checked by the caller, as those of an [`AcceptedRow`]; a file
-    /// that the latest version has already need not be given again.
-    ///
-    /// # Errors
-    ///
-    /// [`LifeError`].
-    pub async fn save(
-        &self,
-        id: Uuid,
-        mut cells: Vec<Cell>,
-        attachments: Vec<Attachment>,
-        author: &str,
-    ) -> Result<State, LifeError> {
-        let _deciding = self.deciding.lock().await;
-        let now = self.parts.context.clock.now();
         let latest = self.latest(id).await?;
-        // As a file's row has them, so that equal values make an equal row.
-        cells.retain(|cell| !cell.value.is_empty());
-        cells.sort_by_key(|cell| cell.place);
-        let attachments = with_known_files(attachments, &cells, &latest);
         let current = latest.current().ok_or(ItemError::DamagedRow)?;
-        let draft = Draft { dcd_version: current.dcd_version, is_valid: true, cells: row::encode(&cells), attachments };
-        Ok(self.parts.store.save(id, &draft, author, now).await??)
+        let definition = self.definition_of(&latest.dcd, current.dcd_version)?;
+        // What is opened and cannot be submitted again would be lost: it is sent no more.
+        gate::of_version(latest.is_asked).pass(definition.collection(), self.parts.context.clock.now().date())?;
+        Ok(self.parts.store.reopen(id, author, self.parts.context.clock.now()).await??)
     }
 
     /// Submits what was kept, or the latest version's values when nothing was, as the next version. Returns its number; it is durable
@@ -99,24 +103,28 @@ impl Hd4dp {
     ///
     /// # Errors
     ///
-    /// [`LifeError`]; refused also when the values have another unique id than the registration, or were kept with validation errors.
+    /// [`LifeError`]; with the findings when the values have errors, and refused also when they have another unique id than the
+    /// registration, or when the collection takes no more versions or, of a registration about which a researcher asked, no more answers.
     pub async fn submit_again(&self, id: Uuid, author: &str) -> Result<u32, LifeError> {
         let deciding = self.deciding.lock().await;
         let latest = self.latest(id).await?;
         if !latest.state.awaits_user() {
             return Err(Refusal::WrongStatus { state: latest.state }.into());
         }
-        let values = latest.draft.or(latest.values).ok_or(ItemError::DamagedRow)?;
-        if !values.is_valid {
-            return Err(Refusal::ValidationErrors.into());
-        }
+        let values = latest.current().ok_or(ItemError::DamagedRow)?;
         let definition = self.definition_of(&latest.dcd, values.dcd_version)?;
+        let today = self.parts.context.clock.now().date();
+        gate::of_version(latest.is_asked).pass(definition.collection(), today)?;
         let cells = row::decode(&values.cells).ok_or(ItemError::DamagedRow)?;
-        let identity = prepare::identity(&definition, &cells, &self.parts.secrets)?;
-        if prepare::unique_key(&definition, &identity, &cells) != latest.unique_key {
-            return Err(Refusal::OtherUniqueId.into());
+        let mut accepted = AcceptedRow { cells, attachments: values.attachments.clone() };
+        // What was kept may have had errors, and what was right on one day may be wrong on another.
+        let checked = sheet::check(&definition, &accepted, self.parts.nihdi.as_str(), today);
+        if checked.has_errors() {
+            return Err(LifeError::Invalid { findings: checked.findings });
         }
-        let accepted = AcceptedRow { cells, attachments: values.attachments };
+        accepted.cells = checked.cells;
+        self.keeps_unique_id(&definition, &accepted, &latest)?;
+        let identity = prepare::identity(&definition, &accepted.cells, &self.parts.secrets)?;
         let (cells, row_hash) = kept(&accepted);
         let version = latest.version.saturating_add(1);
         let named = Named {
@@ -189,13 +197,13 @@ impl Hd4dp {
         context.reach(SERVICE, Point::BeforeCommit).await;
         let is_more = self.parts.store.advance(&new, context.clock.now()).await??;
         drop(deciding);
-        self.waiting.send_modify(|waiting| *waiting += u64::from(is_more));
+        self.count_waiting(u64::from(is_more));
         context.reach(SERVICE, Point::AfterCommit).await;
         self.put_on_its_way(vec![ready]).await;
         Ok(())
     }
 
-    async fn latest(&self, id: Uuid) -> Result<Latest, LifeError> {
+    pub(crate) async fn latest(&self, id: Uuid) -> Result<Latest, LifeError> {
         let latest = self.parts.store.latest(id, self.parts.context.clock.now()).await?;
         Ok(latest.ok_or(Refusal::UnknownRegistration)?)
     }
@@ -212,17 +220,4 @@ struct Deleted {
     version: u32,
     unique_key: String,
     values: Draft,
-}
-
-/// The given files, and those that the registration has already under the names that the cells still hold.
-fn with_known_files(mut given: Vec<Attachment>, cells: &[Cell], latest: &Latest) -> Vec<Attachment> {
-    let kept = latest.draft.iter().chain(&latest.values).flat_map(|values| &values.attachments);
-    for file in kept {
-        let is_named = cells.iter().any(|cell| cell.place == file.place && cell.value == file.name);
-        if is_named && given.iter().all(|other| other.place != file.place) {
-            given.push(file.clone());
-        }
-    }
-    given.sort_by_key(|file| file.place);
-    given
 }

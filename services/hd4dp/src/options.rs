@@ -71,6 +71,15 @@ impl Default for UploadOptions {
 }
 
 impl UploadOptions {
+    /// The published rule of the provisioning folders: both are merged, the file's values win, and a user submits them.
+    pub const PROVISIONING: Self = Self {
+        conflict_mode: ConflictMode::Merge,
+        conflict_master: ConflictMaster::New,
+        ignore_duplicates: true,
+        autosubmit: false,
+        validation: Validation::None,
+    };
+
     /// Whether the success report says more than which rows were taken in: `line` and `warning` then stand in front, as in the error report.
     #[must_use]
     pub fn has_warnings(&self) -> bool {

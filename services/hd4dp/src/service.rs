@@ -78,7 +78,8 @@ type PoliciesByVersion = BTreeMap<(String, u32), Arc<[Policy]>>;
 /// HD4DP of one hospital.
 pub struct Hd4dp {
     pub(crate) parts: Parts,
-    pub(crate) waiting: watch::Sender<u64>,
+    /// An answer may be counted before what it answers, so it may be below 0 for a moment.
+    pub(crate) waiting: watch::Sender<i64>,
     pub(crate) receipts: Receipts,
     ids: Mutex<IdBatch>,
     policies: Mutex<PoliciesByVersion>,
@@ -105,7 +106,7 @@ impl Hd4dp {
         Ok(Arc::new(Self {
             ids: Mutex::new(IdBatch::new(parts.context.chance.bytes())),
             policies: Mutex::default(),
-            waiting: watch::Sender::new(waiting),
+            waiting: watch::Sender::new(signed(waiting)),
             receipts: Receipts::default(),
             deciding: AsyncMutex::new(()),
             outgoing,
@@ -164,7 +165,17 @@ impl Hd4dp {
     /// How many registrations wait for an answer.
     #[must_use]
     pub fn waiting(&self) -> u64 {
-        *self.waiting.borrow()
+        u64::try_from(*self.waiting.borrow()).unwrap_or(0)
+    }
+
+    /// Notes that more registrations wait for an answer; the store says how many, since answers come at any time.
+    pub(crate) fn count_waiting(&self, more: u64) {
+        self.waiting.send_modify(|waiting| *waiting = waiting.saturating_add(signed(more)));
+    }
+
+    /// Notes that registrations wait no more.
+    pub(crate) fn count_answered(&self, answered: u64) {
+        self.waiting.send_modify(|waiting| *waiting = waiting.saturating_sub(signed(answered)));
     }
 
     /// How many receipts for a researcher's feedback are not handed over yet.
@@ -176,7 +187,7 @@ impl Hd4dp {
     /// Waits until nothing waits for an answer.
     pub async fn answered(&self) {
         // The sender lives in `self`, so the wait cannot fail.
-        let _ = self.waiting.subscribe().wait_for(|waiting| *waiting == 0).await;
+        let _ = self.waiting.subscribe().wait_for(|waiting| *waiting <= 0).await;
     }
 
     /// Items of a publication at most.
@@ -200,7 +211,7 @@ impl Hd4dp {
     pub(crate) async fn wait_for_room(&self) {
         let mut waiting = self.waiting.subscribe();
         let clock = &*self.parts.context.clock;
-        while *waiting.borrow_and_update() > self.parts.window {
+        while *waiting.borrow_and_update() > signed(self.parts.window) {
             match clock::timeout(clock, PATIENCE, waiting.changed()).await {
                 Ok(Ok(())) => {}
                 Ok(Err(_)) | Err(clock::Elapsed) => return,
@@ -377,6 +388,10 @@ impl Hd4dp {
             }
         }
     }
+}
+
+fn signed(count: u64) -> i64 {
+    i64::try_from(count).unwrap_or(i64::MAX)
 }
 
 fn page_size(publication_size: usize) -> u32 {

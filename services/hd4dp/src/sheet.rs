@@ -107,7 +107,7 @@ pub(crate) fn translated(from: &Definition, to: &Definition, row: AcceptedRow) -
 }
 
 /// The files of a registration by their names.
-struct Files<'a>(&'a [Attachment]);
+pub(crate) struct Files<'a>(pub(crate) &'a [Attachment]);
 
 impl AttachmentSource for Files<'_> {
     fn size(&self, name: &str) -> Option<u64> {

@@ -1,8 +1,6 @@
 //! Whether a row is sent, kept, nothing new, or not possible.
 
-use std::sync::Arc;
-
-use dcd::{Code, Finding, LocalText};
+use dcd::{Code, Finding};
 use uuid::Uuid;
 
 use crate::{
@@ -92,7 +90,7 @@ pub(crate) fn judge(
     let judged = |(decision, findings), candidate, row_hash| Judged { decision, findings, candidate, row_hash };
     // What was deleted does not come back under its unique id, not even unchanged.
     if base.state == State::Deleted {
-        return judged(refused(Finding::new(Code::E18)), candidate, row_hash);
+        return judged(refused(Finding::new(Code::E34)), candidate, row_hash);
     }
     if base.row_hash == Some(row_hash) {
         return judged(equal(base, &candidate, options), candidate, row_hash);
@@ -100,7 +98,7 @@ pub(crate) fn judge(
     let stays = || Finding::new(Code::W02);
     match (options.conflict_mode, &base.current) {
         (ConflictMode::Skip, _) => judged((Decision::Unchanged, vec![stays()]), candidate, row_hash),
-        (ConflictMode::Fail, _) => judged(refused(there_already()), candidate, row_hash),
+        (ConflictMode::Fail, _) => judged(refused(Finding::new(Code::E31)), candidate, row_hash),
         (ConflictMode::Merge, Some(current)) => match merge(current, &candidate) {
             Err(findings) => judged((Decision::Refused, findings), candidate, row_hash),
             Ok(Merged { candidate, row_hash, by_master }) => {
@@ -140,7 +138,7 @@ fn change(base: &Base, candidate: &Candidate, options: &UploadOptions) -> (Decis
     } else if may(Event::Reopened) {
         (Decision::Keep { reopens: true }, Vec::new())
     } else if base.state == State::Sending {
-        refused(on_its_way())
+        refused(Finding::new(Code::E32))
     } else {
         refused(Finding::new(Code::E18))
     }
@@ -148,46 +146,6 @@ fn change(base: &Base, candidate: &Candidate, options: &UploadOptions) -> (Decis
 
 fn refused(finding: Finding) -> (Decision, Vec<Finding>) {
     (Decision::Refused, vec![finding])
-}
-
-/// E18 with a text of its own: the catalogue has no further code for what a file may not change.
-fn e18(id: &str, texts: [&str; 3]) -> Finding {
-    let [en, nl, fr] = texts;
-    Finding::new(Code::E18).by_rule(id, Arc::new(LocalText::new(en, nl, fr)))
-}
-
-fn there_already() -> Finding {
-    e18(
-        "conflict-mode",
-        [
-            "a registration with this unique id is there already with other values, and the conflict mode refuses to change it",
-            "er is al een registratie met deze unieke sleutel en andere waarden, en de conflictmodus laat geen wijziging toe",
-            "un enregistrement avec cet identifiant unique existe déjà avec d'autres valeurs, et le mode de conflit refuse de le modifier",
-        ],
-    )
-}
-
-fn on_its_way() -> Finding {
-    e18(
-        "sending",
-        [
-            "the registration is being sent; it can be opened again as soon as it is submitted",
-            "de registratie wordt verzonden; ze kan heropend worden zodra ze verstuurd is",
-            "l'enregistrement est en cours d'envoi ; il pourra être rouvert dès qu'il sera envoyé",
-        ],
-    )
-}
-
-/// Said of each row without errors when nothing of its file is taken in.
-pub(crate) fn others_are_faulty() -> Finding {
-    e18(
-        "validate-all",
-        [
-            "other rows of the file have errors, and nothing of it is taken in unless all rows are right",
-            "andere rijen van het bestand bevatten fouten, en er wordt niets opgenomen zolang niet alle rijen juist zijn",
-            "d'autres lignes du fichier contiennent des erreurs, et rien n'est repris tant que toutes les lignes ne sont pas correctes",
-        ],
-    )
 }
 
 /// Sending stands for what is derived: files change both it and what was submitted.
@@ -245,6 +203,9 @@ mod tests {
     fn an_approved_registration_keeps_its_values_and_a_deleted_one_stays_deleted() {
         assert_eq!(both(Some(Status::Approved)), [Decision::Unchanged, Decision::Refused]);
         assert_eq!(both(Some(Status::Deleted)), [Decision::Refused; 2]);
+        for (state, code) in [(State::Approved, Code::E18), (State::Deleted, Code::E34)] {
+            assert_eq!(judged(Some(base(state)), 2, UploadOptions::default()).1, [code]);
+        }
     }
 
     #[test]
@@ -254,7 +215,7 @@ mod tests {
             (ConflictMode::Merge, (Decision::Send { version: 4 }, vec![Code::W02])),
             (ConflictMode::Overwrite, (Decision::Send { version: 4 }, vec![])),
             (ConflictMode::Skip, (Decision::Unchanged, vec![Code::W02])),
-            (ConflictMode::Fail, (Decision::Refused, vec![Code::E18])),
+            (ConflictMode::Fail, (Decision::Refused, vec![Code::E31])),
         ] {
             let options = UploadOptions { conflict_mode: mode, ignore_duplicates: false, ..UploadOptions::default() };
             assert_eq!(judged(submitted(), 2, options), expected, "{mode:?}");
@@ -277,5 +238,6 @@ mod tests {
             assert_eq!(judged(Some(base(state)), 2, options).0, expected, "{state}");
         }
         assert_eq!(judged(Some(base(State::Open)), 1, options).0, Decision::Unchanged);
+        assert_eq!(judged(Some(base(State::Sending)), 2, options).1, [Code::E32]);
     }
 }

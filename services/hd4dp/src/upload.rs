@@ -15,11 +15,12 @@ use opencsv::{Fields, HeaderError, Reader, Record, RecordFault};
 use registration::{Attachment, Cell};
 
 use crate::{
-    AcceptedRow, Decided, Hd4dp, SubmitError,
+    AcceptedRow, Decided, Hd4dp, SubmitError, attachment,
+    gate::Gate,
     options::{How, Validation},
     reports::{ReadRow, Reports},
     store::UploadId,
-    submit::{self, Candidate},
+    submit::Candidate,
 };
 
 /// Why a file was not taken in.
@@ -95,7 +96,11 @@ impl CsvFile {
             }
         })?;
         let layout = definition.layout(&header).map_err(refused)?;
-        definition.collection().may_create(today).map_err(|finding| refused(vec![finding]))?;
+        // Which of its rows may come on this day is each row's question, unless none may.
+        let open = [Gate::Creation, Gate::Submission, Gate::Comments].map(|gate| gate.pass(definition.collection(), today));
+        if let [Err(closed), Err(_), Err(_)] = open {
+            return Err(refused(vec![*closed.finding]));
+        }
         let attachments = Folder(path.parent().unwrap_or(Path::new("")).to_path_buf());
         Ok(Self { path: path.to_path_buf(), header, layout, reader, attachments })
     }
@@ -143,12 +148,16 @@ impl CsvFile {
     ///
     /// # Errors
     ///
-    /// E11 for a file that was there when the row was checked and is not any more.
+    /// E11 for a file that was there when the row was checked and is not any more; what else is wrong with a file.
     fn attachments(&self, definition: &Definition, cells: &[Cell]) -> Result<Vec<Attachment>, Finding> {
         let is_file = |cell: &&Cell| definition.field(cell.place.field).is_some_and(|field| field.kind() == Kind::Attachment);
         let read = |cell: &Cell| {
-            let missing = || Finding::new(Code::E11).in_column(definition.column_at(cell.place).unwrap_or_default());
-            let bytes = self.attachments.read(&cell.value).ok_or_else(missing)?;
+            let column = || definition.column_at(cell.place).unwrap_or_default();
+            let bytes = self.attachments.read(&cell.value).ok_or_else(|| Finding::new(Code::E11).in_column(column()))?;
+            let field = definition.field(cell.place.field);
+            if let Some(fault) = field.and_then(|field| attachment::fault(definition, field, &cell.value, &bytes)) {
+                return Err(fault.in_column(column()));
+            }
             Ok(Attachment { place: cell.place, name: cell.value.clone(), bytes })
         };
         cells.iter().filter(is_file).map(read).collect()
@@ -251,7 +260,7 @@ impl Reading<'_> {
         let errors: Vec<Finding> = errors.collect();
         if self.refuses_all {
             if errors.is_empty() {
-                row.findings.push(submit::others_are_faulty().at_line(row.line));
+                row.findings.push(Finding::new(Code::E33).at_line(row.line));
             }
             return None;
         }

@@ -179,8 +179,7 @@ fn request(item: &SubmissionItem, content: &Content, number: u64, field: u16) ->
 
 fn refusal<T>(outcome: Result<T, LifeError>) -> &'static str {
     match outcome {
-        Err(LifeError::Refused(refusal)) => refusal.code(),
-        Err(error) => panic!("{error}"),
+        Err(error) => error.code().unwrap_or_else(|| panic!("{error}")),
         Ok(_) => panic!("it should be refused"),
     }
 }
@@ -194,9 +193,9 @@ async fn corrections_are_asked_for_made_and_sent() {
     let view = hospital.view(id).await;
     assert_eq!((view.state, view.comments.len()), (State::CorrectionsNeeded, 1));
     assert_eq!(view.comments[0].comment.place, Some(Place::of(3)));
-    let mut cells = view.cells;
-    cells.iter_mut().find(|cell| cell.value == "TSO500").unwrap().value = "OTHER".to_owned();
-    assert_eq!(hospital.hd4dp.save(id, cells, Vec::new(), "ann").await.unwrap(), State::Open);
+    let mut form = hospital.hd4dp.form(id).await.unwrap();
+    form.set("ngs_panel", "OTHER");
+    assert_eq!(hospital.hd4dp.save(id, form, Vec::new(), "ann").await.unwrap().state, State::Open);
     assert_eq!(hospital.hd4dp.submit_again(id, "ann").await.unwrap(), 2);
     let (again, corrected) = hospital.handed_over(2).await;
     assert_eq!((corrected.head().registration_id, corrected.head().version), (id, 2));
@@ -332,16 +331,13 @@ async fn what_is_not_possible_is_refused_with_a_code() {
     assert_eq!(refusal(hospital.hd4dp.delete(unknown, "ann").await), "UNKNOWN_REGISTRATION");
     let (_, _, content) = hospital.confirmed().await;
     let id = content.head().registration_id;
-    let cells = hospital.view(id).await.cells;
-    assert_eq!(refusal(hospital.hd4dp.save(id, cells.clone(), Vec::new(), "ann").await), "WRONG_STATUS");
+    let form = hospital.hd4dp.form(id).await.unwrap();
+    assert_eq!(refusal(hospital.hd4dp.save(id, form.clone(), Vec::new(), "ann").await), "WRONG_STATUS");
     assert_eq!(refusal(hospital.hd4dp.submit_again(id, "ann").await), "WRONG_STATUS");
     assert_eq!(refusal(hospital.hd4dp.delete(id, "ann").await), "WRONG_STATUS");
     hospital.hd4dp.reopen(id, "ann").await.unwrap();
     assert_eq!(refusal(hospital.hd4dp.reopen(id, "ann").await), "WRONG_STATUS");
-    let definition = hospital.hd4dp.definitions().get("Precision_Local_MAB").unwrap();
-    let mut other = cells;
-    let unique = definition.unique_id()[0];
-    other.iter_mut().find(|cell| cell.place.field == unique).unwrap().value = "OTHER-1".to_owned();
-    hospital.hd4dp.save(id, other, Vec::new(), "ann").await.unwrap();
-    assert_eq!(refusal(hospital.hd4dp.submit_again(id, "ann").await), "OTHER_UNIQUE_ID");
+    let mut other = form;
+    other.set("vcf_identifier", "OTHER-1");
+    assert_eq!(refusal(hospital.hd4dp.save(id, other, Vec::new(), "ann").await), "OTHER_UNIQUE_ID");
 }

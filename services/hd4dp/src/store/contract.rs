@@ -86,6 +86,18 @@ async fn a_new_version_overtakes_the_one_before(store: &dyn Hd4dpStore) {
     assert_eq!(store.tally(upload).await.unwrap().confirmed, 1);
 }
 
+/// Two rows of a batch about one registration are one that waits; an answer in between makes a later version one more.
+async fn the_store_says_how_many_more_wait(store: &dyn Hd4dpStore) {
+    let upload = store.begin_upload("rows.csv", "Made_Up", at(0)).await.unwrap();
+    let submit =
+        async |versions: Vec<NewVersion>| store.submit(upload, &Intake { versions, ..Intake::default() }, at(1)).await.unwrap();
+    assert_eq!(submit(vec![version(1, 1), version(2, 1), version(1, 2)]).await, 2);
+    assert_eq!(submit(vec![version(1, 3), version(3, 1)]).await, 1);
+    store.confirm(&[(Uuid::from_u128(1), 3)], at(2), &[]).await.unwrap();
+    assert_eq!(submit(vec![version(1, 4), version(2, 2)]).await, 1);
+    assert_eq!(store.waiting().await.unwrap(), 3);
+}
+
 async fn a_later_answer_settles_earlier_versions(store: &dyn Hd4dpStore) {
     let first = submitted(store, vec![version(1, 1)], vec![]).await;
     submitted(store, vec![version(1, 2)], vec![]).await;
@@ -178,4 +190,7 @@ contract!(
     a_kept_row_opens_what_was_submitted,
     a_registration_that_was_never_submitted_is_removed_without_a_trace,
     the_current_values_are_the_kept_ones_or_the_latest,
+    a_person_creates_what_is_not_there,
+    the_store_says_how_many_more_wait,
+    a_request_that_comes_late_shows_its_comments_and_asks,
 );

@@ -7,11 +7,11 @@ use std::fmt;
 
 use async_trait::async_trait;
 use clock::Timestamp;
-use registration::{Cell, Comment, ContentKind};
+use registration::{Attachment, Cell, Comment, ContentKind};
 use store::{Passage, StoreError};
 use uuid::Uuid;
 
-use super::{Draft, NewVersion, Sending, sending, values::Current};
+use super::{Creation, Draft, NewVersion, Sending, sending, values::Current};
 use crate::status::{Confirmation, Event, Next, State, Status, next};
 
 /// Why a user's wish was not fulfilled. Nothing was changed.
@@ -29,9 +29,15 @@ pub enum Refusal {
     /// The values have another unique id: they are another registration.
     #[error("keep the unique id of the registration")]
     OtherUniqueId,
-    /// The values were kept with validation errors, and nobody has corrected them.
-    #[error("submit values with validation errors")]
-    ValidationErrors,
+    /// The register has a registration with this unique id already.
+    #[error("create a second registration with one unique id")]
+    UniqueIdTaken,
+    /// The id that was given for a new registration is that of another one.
+    #[error("give the id of another registration")]
+    IdTaken,
+    /// The registration has no file in this column.
+    #[error("find the file")]
+    UnknownAttachment,
 }
 
 impl Refusal {
@@ -42,7 +48,9 @@ impl Refusal {
             Self::UnknownRegistration => "UNKNOWN_REGISTRATION",
             Self::WrongStatus { .. } => "WRONG_STATUS",
             Self::OtherUniqueId => "OTHER_UNIQUE_ID",
-            Self::ValidationErrors => "VALIDATION_ERRORS",
+            Self::UniqueIdTaken => "UNIQUE_ID_TAKEN",
+            Self::IdTaken => "ID_TAKEN",
+            Self::UnknownAttachment => "UNKNOWN_ATTACHMENT",
         }
     }
 }
@@ -103,9 +111,16 @@ pub struct Latest {
     pub values: Option<Draft>,
     /// What was kept since.
     pub draft: Option<Draft>,
+    /// Whether a researcher asked for corrections or a follow-up of this version, so that the next one is an answer.
+    pub is_asked: bool,
 }
 
 impl Latest {
+    /// The files that it has: of what was kept, then of the version.
+    pub(crate) fn files(&self) -> Vec<Attachment> {
+        self.draft.iter().chain(&self.values).flat_map(|values| &values.attachments).cloned().collect()
+    }
+
     /// What was kept, or else the version's values.
     #[must_use]
     pub fn current(&self) -> Option<&Draft> {
@@ -182,7 +197,7 @@ pub struct View {
     pub is_draft: bool,
     /// All versions, oldest first; none when it was never submitted.
     pub versions: Vec<VersionView>,
-    /// The comments on the latest version, in their order.
+    /// The comments on the latest version, in the order of the feedback's numbers.
     pub comments: Vec<CommentView>,
     /// What happened, oldest first.
     pub history: Vec<HistoryEntry>,
@@ -230,8 +245,8 @@ pub trait LifeStore: Send + Sync {
     /// Name and version of the definition that each of `versions` was made by, in their order.
     async fn made_by(&self, versions: &[(Uuid, u32)]) -> Result<Vec<Option<(String, u32)>>, StoreError>;
 
-    /// Acts upon feedback about current versions with a number above the last one, and keeps all of it in the history, once. Since a
-    /// version that is answered has arrived, it counts as confirmed. Returns how many versions were waiting for that.
+    /// Acts upon feedback about current versions with a number above the last one, and keeps all of it in the history, once, and the
+    /// comments on current versions, in the order of the numbers. Since a version that is answered has arrived, it counts as confirmed. Returns how many versions were waiting for that.
     async fn feedback(&self, received: &[Received], at: Timestamp, passages: &[Passage]) -> Result<u64, StoreError>;
 
     /// Opens a submitted registration; the version that was sent is sent no more.
@@ -246,6 +261,9 @@ pub trait LifeStore: Send + Sync {
     /// Writes down a version that a person submits, or a deletion, with its outbox row. Says whether one more registration waits for an
     /// answer than before.
     async fn advance(&self, new: &NewVersion, at: Timestamp) -> Wish<bool>;
+
+    /// Writes down a registration that a person creates, unless its unique id or its own id is known; says how it was refused then.
+    async fn create(&self, creation: &Creation, at: Timestamp) -> Wish<()>;
 
     /// Removes a registration of which no version was ever submitted, with all that was kept of it.
     async fn remove(&self, registration_id: Uuid, now: Timestamp) -> Wish<()>;
@@ -338,10 +356,15 @@ impl Standing {
         }
     }
 
-    /// Whether a researcher's comments still matter.
-    pub(crate) fn shows_comments(&self) -> bool {
-        !matches!(self.state, State::Deleted | State::Error)
+    /// Whether a feedback's comments are shown: also those of a request that comes behind a later one about the same version.
+    pub(crate) fn shows_comments(&self, received: &Received) -> bool {
+        received.version == self.version && !matches!(self.state, State::Deleted | State::Error)
     }
+}
+
+/// Whether what a researcher said asks for an answer.
+pub(crate) const fn asks(event: Event) -> bool {
+    matches!(event, Event::CorrectionRequested | Event::FollowUpRequested)
 }
 
 /// What a new version is in the life of its registration.

@@ -165,8 +165,9 @@ impl Hd4dpStore for MemoryStore {
         Ok(unique_keys.iter().map(find).collect())
     }
 
-    async fn submit(&self, upload: UploadId, intake: &Intake, at: Timestamp) -> Result<(), StoreError> {
+    async fn submit(&self, upload: UploadId, intake: &Intake, at: Timestamp) -> Result<u64, StoreError> {
         let mut state = self.lock();
+        let waiting = state.outbox.len();
         let figures = state.uploads.entry(upload).or_default();
         figures.attempted += intake.attempted;
         figures.rejected += intake.rejected;
@@ -178,7 +179,7 @@ impl Hd4dpStore for MemoryStore {
         for new in &intake.versions {
             state.insert(upload, new, at);
         }
-        Ok(())
+        Ok((state.outbox.len() - waiting) as u64)
     }
 
     async fn sent(&self, sent: &[Sent], at: Timestamp, passages: &[Passage]) -> Result<(), StoreError> {

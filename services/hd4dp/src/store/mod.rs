@@ -18,7 +18,7 @@ pub use life::{
 };
 pub use memory::MemoryStore;
 pub use sql::SqlStore;
-pub use values::{Current, Draft, Kept};
+pub use values::{Creation, Current, Draft, Kept};
 
 use crate::status::Status;
 
@@ -204,8 +204,9 @@ pub trait Hd4dpStore: Itinerary + LifeStore {
     async fn known(&self, dcd: &str, unique_keys: &[String]) -> Result<Vec<Option<Known>>, StoreError>;
 
     /// Writes a batch down: kept rows, versions, their outbox rows, and the upload's figures. A new version takes the outbox row of the one
-    /// before it, which is sent no more, and ends what was kept or asked for before it.
-    async fn submit(&self, upload: UploadId, intake: &Intake, at: Timestamp) -> Result<(), StoreError>;
+    /// before it, which is sent no more, and ends what was kept or asked for before it. Returns how many more registrations wait for an
+    /// answer than before.
+    async fn submit(&self, upload: UploadId, intake: &Intake, at: Timestamp) -> Result<u64, StoreError>;
 
     /// Notes that versions were taken over by the messaging client. What was answered or overtaken in between stays as it is.
     async fn sent(&self, sent: &[Sent], at: Timestamp, passages: &[Passage]) -> Result<(), StoreError>;

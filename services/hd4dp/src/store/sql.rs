@@ -1,5 +1,6 @@
 //! HD4DP's store in SQL.
 
+mod by_hand;
 mod drafts;
 mod life;
 mod versions;
@@ -14,7 +15,7 @@ use uuid::Uuid;
 
 use self::{
     drafts::keep,
-    versions::{insert_versions, settle},
+    versions::{insert_versions, more_waiting, settle},
 };
 use super::{Expected, Hd4dpStore, Intake, Known, Outgoing, Sending, Sent, Tally, UploadId, UploadedItem};
 use crate::status::Status;
@@ -215,7 +216,7 @@ impl Hd4dpStore for SqlStore {
         Ok(unique_keys.iter().map(|key| found.get(key).cloned()).collect())
     }
 
-    async fn submit(&self, upload: UploadId, intake: &Intake, at: Timestamp) -> Result<(), StoreError> {
+    async fn submit(&self, upload: UploadId, intake: &Intake, at: Timestamp) -> Result<u64, StoreError> {
         let count = |rows: u64| i64::try_from(rows).unwrap_or(i64::MAX);
         let mut transaction = self.database.write().await?;
         transaction
@@ -227,6 +228,7 @@ impl Hd4dpStore for SqlStore {
             .execute()
             .await?;
         keep(&mut transaction, &intake.kept, at).await?;
+        let more = more_waiting(&mut transaction, &intake.versions).await?;
         insert_versions(&mut transaction, upload, &intake.versions, at).await?;
         const UNCHANGED: &str = "INSERT INTO unchanged (upload, registration_id, version)";
         let noted =
@@ -246,7 +248,7 @@ impl Hd4dpStore for SqlStore {
             .await?;
         }
         transaction.commit().await?;
-        Ok(())
+        Ok(more)
     }
 
     async fn sent(&self, sent: &[Sent], at: Timestamp, passages: &[Passage]) -> Result<(), StoreError> {

@@ -5,6 +5,8 @@ use std::fmt;
 use registration::Attachment;
 use uuid::Uuid;
 
+use super::NewVersion;
+
 /// Values that were kept and not submitted, or those of a version.
 #[derive(Clone)]
 pub struct Draft {
@@ -49,6 +51,25 @@ impl fmt::Debug for Kept {
             .field("registration_id", &self.registration_id)
             .field("version", &self.version)
             .finish_non_exhaustive()
+    }
+}
+
+/// A registration that a person creates. Prints its ids only.
+#[derive(Debug, Clone)]
+pub enum Creation {
+    /// It is kept as an Open one.
+    Kept(Kept),
+    /// It is submitted at once, as version 1.
+    Submitted(NewVersion),
+}
+
+impl Creation {
+    /// Its id, the technical name of its definition, and its unique key.
+    pub(crate) fn names(&self) -> (Uuid, &str, &str) {
+        match self {
+            Self::Kept(kept) => (kept.registration_id, &kept.dcd, &kept.unique_key),
+            Self::Submitted(new) => (new.registration_id, &new.dcd, &new.unique_key),
+        }
     }
 }
 

@@ -357,3 +357,38 @@ pub(super) async fn the_current_values_are_the_kept_ones_or_the_latest(store: &d
     assert_eq!(store.current("Made_Up", Uuid::nil(), 1).await.unwrap().len(), 1);
     assert_eq!(store.current("Made_Up", ID, 9).await.unwrap().len(), 1);
 }
+
+pub(super) async fn a_person_creates_what_is_not_there(store: &dyn Hd4dpStore) {
+    let other = |number| Kept { registration_id: Uuid::from_u128(number), ..kept(0, "2") };
+    assert_eq!(store.create(&Creation::Kept(kept(0, "1")), at(1)).await.unwrap(), Ok(()));
+    let view = view(store).await;
+    assert_eq!((view.state, events(&view), view.is_draft), (State::Open, vec![Event::Saved], true));
+    assert_eq!(store.create(&Creation::Kept(kept(0, "1")), at(2)).await.unwrap(), Err(Refusal::IdTaken));
+    assert_eq!(store.create(&Creation::Kept(other(2)), at(2)).await.unwrap(), Err(Refusal::UniqueIdTaken));
+    let new = Creation::Submitted(NewVersion { author: Some("ann".to_owned()), ..version(3, 1) });
+    assert!(!format!("{new:?}").contains("key"));
+    assert_eq!(store.create(&new, at(3)).await.unwrap(), Ok(()));
+    assert_eq!(store.create(&new, at(4)).await.unwrap(), Err(Refusal::IdTaken));
+    let submitted = store.registration(Uuid::from_u128(3), at(5)).await.unwrap().unwrap();
+    assert_eq!((submitted.state, events(&submitted)), (State::Sending, vec![Event::SubmittedByUser]));
+    assert_eq!(submitted.versions[0].author.as_deref(), Some("ann"));
+    assert_eq!((store.waiting().await.unwrap(), store.unanswered(Uuid::nil(), false, 9).await.unwrap().len()), (1, 1));
+    assert!(store.registration(Uuid::from_u128(2), at(5)).await.unwrap().is_none());
+}
+
+/// A later word about the same version counts, and what was said before is shown all the same, in its order.
+pub(super) async fn a_request_that_comes_late_shows_its_comments_and_asks(store: &dyn Hd4dpStore) {
+    confirmed(store).await;
+    assert!(!store.latest(ID, at(4)).await.unwrap().unwrap().is_asked);
+    store.feedback(&[received(1, 7, FeedbackKind::FollowUpRequest)], at(4), &[]).await.unwrap();
+    for _ in 0..2 {
+        store.feedback(&[received(1, 6, FeedbackKind::CorrectionRequest)], at(5), &[]).await.unwrap();
+    }
+    let shown = view(store).await;
+    assert_eq!(shown.state, State::FollowUpNeeded);
+    assert_eq!(shown.comments.iter().map(|comment| comment.number).collect::<Vec<_>>(), [6, 6, 7, 7]);
+    assert!(store.latest(ID, at(6)).await.unwrap().unwrap().is_asked);
+    submitted(store, vec![version(1, 2)], vec![]).await;
+    assert!(!store.latest(ID, at(7)).await.unwrap().unwrap().is_asked);
+    assert!(view(store).await.comments.is_empty());
+}

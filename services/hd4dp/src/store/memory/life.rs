@@ -12,9 +12,9 @@ use crate::{
     row,
     status::{Event, State as Stands, Status},
     store::{
-        CommentView, Current, Draft, Filter, HistoryEntry, Kept, Latest, LifeStore, Listed, NewVersion, Received, Refusal,
-        UploadId, VersionView, View, Wish,
-        life::{Standing, event_of, state, stored},
+        CommentView, Creation, Current, Draft, Filter, HistoryEntry, Kept, Latest, LifeStore, Listed, NewVersion, Received,
+        Refusal, UploadId, VersionView, View, Wish,
+        life::{Standing, asks, event_of, state, stored},
     },
 };
 
@@ -82,6 +82,11 @@ impl State {
         draft.or_else(|| self.latest(id).map(|latest| values(&latest.new)))
     }
 
+    fn is_asked(&self, id: Uuid, version: u32) -> bool {
+        let history = self.lives.get(&id).into_iter().flat_map(|life| &life.history);
+        history.map(|(_, entry)| entry).any(|entry| entry.version == version && asks(entry.event))
+    }
+
     /// The version to settle when the feedback was acted upon.
     fn receive(&mut self, received: &Received, at: Timestamp) -> Option<(Uuid, u32)> {
         let standing = self.standing(received.registration_id, at)?;
@@ -93,12 +98,13 @@ impl State {
         let status = after.unwrap_or(standing.state).status();
         let entry = HistoryEntry { at, author: None, event: received.kind.event(), version: received.version, status };
         life.history.push((Some(received.number), entry));
-        let state = after?;
-        (life.status, life.feedback_number) = (stored(state), received.number);
-        if standing.shows_comments() {
+        if standing.shows_comments(received) {
             let view = |comment: &registration::Comment| CommentView { number: received.number, at, comment: comment.clone() };
             life.comments.extend(received.comments.iter().map(|comment| (received.version, view(comment))));
+            life.comments.sort_by_key(|(_, comment)| comment.number);
         }
+        let state = after?;
+        (life.status, life.feedback_number) = (stored(state), received.number);
         Some((received.registration_id, received.version))
     }
 }
@@ -165,6 +171,7 @@ impl LifeStore for MemoryStore {
                 state: standing.state,
                 values: state.latest(registration_id).map(|latest| values(&latest.new)),
                 draft: state.lives.get(&registration_id).and_then(|life| life.draft.clone()),
+                is_asked: state.is_asked(registration_id, standing.version),
             })
         };
         Ok(find())
@@ -181,6 +188,25 @@ impl LifeStore for MemoryStore {
         state.life(new.registration_id).status = stored(after);
         state.did(new.registration_id, new.author.as_deref(), event_of(new.kind), new.version, after, at);
         Ok(Ok(!standing.is_waiting))
+    }
+
+    async fn create(&self, creation: &Creation, at: Timestamp) -> Wish<()> {
+        let mut state = self.lock();
+        let (id, dcd, unique_key) = creation.names();
+        if state.registrations.contains_key(&id) {
+            return Ok(Err(Refusal::IdTaken));
+        }
+        if state.by_unique_key.contains_key(&(dcd.to_owned(), unique_key.to_owned())) {
+            return Ok(Err(Refusal::UniqueIdTaken));
+        }
+        match creation {
+            Creation::Kept(kept) => state.keep(kept, at),
+            Creation::Submitted(new) => {
+                state.insert(UploadId::BY_HAND, new, at);
+                state.did(id, new.author.as_deref(), Event::SubmittedByUser, new.version, Stands::Sending, at);
+            }
+        }
+        Ok(Ok(()))
     }
 
     async fn remove(&self, registration_id: Uuid, now: Timestamp) -> Wish<()> {

@@ -8,6 +8,7 @@ use uuid::Uuid;
 
 use super::{
     SqlStore, attachments,
+    by_hand::{create, is_asked},
     drafts::{draft, remove, replace_draft, stop},
     id, kind, moment, status,
     versions::{insert_versions, settle},
@@ -16,8 +17,8 @@ use crate::{
     row,
     status::{Event, State, Status},
     store::{
-        CommentView, Current, Draft, Filter, HistoryEntry, Latest, LifeStore, Listed, NewVersion, Received, Refusal, UploadId,
-        VersionView, View, Wish,
+        CommentView, Creation, Current, Draft, Filter, HistoryEntry, Latest, LifeStore, Listed, NewVersion, Received, Refusal,
+        UploadId, VersionView, View, Wish,
         life::{Standing, event_of, state, stored},
     },
 };
@@ -97,15 +98,7 @@ async fn receive(connection: &mut Connection, received: &Received, at: Timestamp
     if !note(connection, id, &entry, Some(number)).await? {
         return Ok(None);
     }
-    let Some(state) = after else { return Ok(None) };
-    connection
-        .query("UPDATE registration SET status = ?, feedback_number = ? WHERE id = ?")
-        .bind(stored(state).map(Status::code))
-        .bind(number)
-        .bind(&id.as_bytes()[..])
-        .execute()
-        .await?;
-    if standing.shows_comments() {
+    if standing.shows_comments(received) {
         const COMMENT: &str = "INSERT INTO comment (registration_id, version, number, field, item, text, at)";
         bulk::insert(connection, COMMENT, 7, "", &received.comments, |row, comment| {
             row.bind(&id.as_bytes()[..])
@@ -118,6 +111,14 @@ async fn receive(connection: &mut Connection, received: &Received, at: Timestamp
         })
         .await?;
     }
+    let Some(state) = after else { return Ok(None) };
+    connection
+        .query("UPDATE registration SET status = ?, feedback_number = ? WHERE id = ?")
+        .bind(stored(state).map(Status::code))
+        .bind(number)
+        .bind(&id.as_bytes()[..])
+        .execute()
+        .await?;
     Ok(Some((id, received.version)))
 }
 
@@ -140,7 +141,7 @@ async fn versions(connection: &mut Connection, registration_id: Uuid) -> Result<
 
 async fn comments(connection: &mut Connection, registration_id: Uuid, version: u32) -> Result<Vec<CommentView>, StoreError> {
     const SELECT: &str =
-        "SELECT number, field, item, text, at FROM comment WHERE registration_id = ? AND version = ? ORDER BY id";
+        "SELECT number, field, item, text, at FROM comment WHERE registration_id = ? AND version = ? ORDER BY number, id";
     let rows = connection.query(SELECT).bind(&registration_id.as_bytes()[..]).bind(version).fetch_all().await?;
     let view = |row: &Row| {
         let (field, item): (Option<u16>, Option<u16>) = (row.try_get("field")?, row.try_get("item")?);
@@ -262,6 +263,7 @@ impl LifeStore for SqlStore {
             state: state_of(&row, now)?,
             values,
             draft: draft(&mut reading, registration_id, &row).await?,
+            is_asked: is_asked(&mut reading, registration_id, version).await?,
         }))
     }
 
@@ -281,6 +283,15 @@ impl LifeStore for SqlStore {
         note(&mut transaction, new.registration_id, &entry, None).await?;
         transaction.commit().await?;
         Ok(Ok(!standing.is_waiting))
+    }
+
+    async fn create(&self, creation: &Creation, at: Timestamp) -> Wish<()> {
+        let mut transaction = self.database.write().await?;
+        if let Err(refusal) = create(&mut transaction, creation, at).await? {
+            return Ok(Err(refusal));
+        }
+        transaction.commit().await?;
+        Ok(Ok(()))
     }
 
     async fn remove(&self, registration_id: Uuid, now: Timestamp) -> Wish<()> {

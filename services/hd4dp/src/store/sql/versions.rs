@@ -1,5 +1,7 @@
 //! Versions with all that hangs on them, as both files and people make them.
 
+use std::collections::BTreeSet;
+
 use clock::Timestamp;
 use registration::{Attachment, ContentKind, Place};
 use store::{Connection, Row, StoreError, bulk};
@@ -63,6 +65,20 @@ pub(super) async fn insert_versions(
     }
     let ended: Vec<Uuid> = versions.iter().map(|new| new.registration_id).collect();
     drop_drafts(connection, &ended).await
+}
+
+/// How many more registrations will wait for an answer with these versions: those that do not wait already. Only a registration that was
+/// submitted before can.
+pub(super) async fn more_waiting(connection: &mut Connection, versions: &[NewVersion]) -> Result<u64, StoreError> {
+    const SELECT: &str = "SELECT count(*) FROM outbox WHERE registration_id IN (SELECT unhex(value) FROM json_each(?))";
+    let all: BTreeSet<Uuid> = versions.iter().map(|new| new.registration_id).collect();
+    let first: BTreeSet<Uuid> = versions.iter().filter(|new| new.version == 1).map(|new| new.registration_id).collect();
+    let known: Vec<&Uuid> = all.difference(&first).collect();
+    if known.is_empty() {
+        return Ok(all.len() as u64);
+    }
+    let waiting: i64 = connection.query(SELECT).bind(bulk::id_list(known)).scalar().await?;
+    Ok((all.len() as u64).saturating_sub(u64::try_from(waiting).unwrap_or(0)))
 }
 
 /// Writes files down, each with its registration and version.
