@@ -19,7 +19,7 @@ use crate::{
     service::{AcceptedRow, Hd4dp, Ready, SERVICE},
     sheet,
     status::State,
-    store::{Draft, Intake, Kept, Known, NewVersion, UploadId},
+    store::{Draft, Intake, Kept, Known, NewVersion, ReportPart, UploadId},
     submit::{self, Base, Candidate, Decision, Judged, Merged},
 };
 
@@ -34,6 +34,19 @@ pub enum SubmitError {
     Trouble(#[from] Trouble),
 }
 
+/// The rows that were read for a batch, whatever became of them.
+#[derive(Debug, Default)]
+pub struct Rows {
+    /// How many there are.
+    pub attempted: u64,
+    /// How many of them are refused.
+    pub rejected: u64,
+    /// About how many that are taken in something is to be said.
+    pub warned: u64,
+    /// What they add to the upload's reports, where the store keeps them.
+    pub reports: Vec<ReportPart>,
+}
+
 /// Rows that were held against the store and not yet written down. Nothing else changes a status before they are, or are dropped.
 pub struct Decided<'a> {
     versions: Vec<NewVersion>,
@@ -41,6 +54,7 @@ pub struct Decided<'a> {
     unchanged: Vec<(Uuid, u32)>,
     findings: Vec<(usize, Finding)>,
     refused: Vec<usize>,
+    ignored: Vec<usize>,
     ready: Vec<Ready>,
     _deciding: MutexGuard<'a, ()>,
 }
@@ -53,6 +67,7 @@ impl<'a> Decided<'a> {
             unchanged: Vec::new(),
             findings: Vec::new(),
             refused: Vec::new(),
+            ignored: Vec::new(),
             ready: Vec::with_capacity(rows),
             _deciding: deciding,
         }
@@ -63,6 +78,12 @@ impl<'a> Decided<'a> {
     #[must_use]
     pub fn refused(&self) -> &[usize] {
         &self.refused
+    }
+
+    /// The rows, by their positions in order, that leave the stored registration as it is.
+    #[must_use]
+    pub fn ignored(&self) -> &[usize] {
+        &self.ignored
     }
 
     /// What was found when the rows were held against the store, with their positions in order, without lines.
@@ -90,7 +111,7 @@ impl Hd4dp {
     ) -> Result<(), SubmitError> {
         let decided = self.decide(definition, rows).await?;
         let refused = decided.refused().len() as u64;
-        self.take_in(upload, decided, attempted, rejected + refused).await
+        self.take_in(upload, decided, Rows { attempted, rejected: rejected + refused, ..Rows::default() }).await
     }
 
     /// Decides for each row what it is by the default options, and makes versions of the new and the changed ones.
@@ -264,6 +285,7 @@ impl Hd4dp {
             }
             Decision::Unchanged => {
                 decided.unchanged.push((registration_id, before));
+                decided.ignored.push(position);
                 base
             }
             Decision::Keep { reopens } => {
@@ -293,15 +315,10 @@ impl Hd4dp {
     /// # Errors
     ///
     /// [`Trouble`] of the store; then nothing of it was written.
-    pub async fn take_in(
-        &self,
-        upload: UploadId,
-        decided: Decided<'_>,
-        attempted: u64,
-        rejected: u64,
-    ) -> Result<(), SubmitError> {
-        let Decided { versions, kept, unchanged, findings: _, refused: _, ready, _deciding: deciding } = decided;
-        let intake = Intake { versions, kept, unchanged, attempted, rejected };
+    pub async fn take_in(&self, upload: UploadId, decided: Decided<'_>, rows: Rows) -> Result<(), SubmitError> {
+        let Decided { versions, kept, unchanged, findings: _, refused: _, ignored: _, ready, _deciding: deciding } = decided;
+        let Rows { attempted, rejected, warned, reports } = rows;
+        let intake = Intake { versions, kept, unchanged, attempted, rejected, warned, reports };
         let context = &self.parts.context;
         context.reach(SERVICE, host::Point::BeforeCommit).await;
         let more = self.parts.store.submit(upload, &intake, context.clock.now()).await.map_err(Trouble::from)?;

@@ -1,6 +1,6 @@
 //! Steps 1 to 3 and back: the hospital's registration application.
 //!
-//! In reading order: [`status`] is the life of a registration as one table. [`upload`] takes in a CSV file as its [`options`] say, `submit`
+//! In reading order: [`status`] is the life of a registration as one table. [`upload`] takes in a CSV file as its [`options`] say, and [`centre`] keeps what became of it, `submit`
 //! decides what a row is and `conflict` merges it with what is stored, [`prepare`] splits it into who it is about and what healthdata may have, [`intake`] writes it down, [`service`] hands it over,
 //! [`host::resend`] says when it is sent again, [`feedback`] and [`answer`] take what comes back, `receipts` answers a researcher's feedback,
 //! [`entry`] takes in a [`form`] with its files ([`attachment`]), [`life`] does what else a person asks for, [`gate`] says on which days,
@@ -10,6 +10,7 @@
 pub mod answer;
 pub mod at_start;
 pub mod attachment;
+pub mod centre;
 pub mod config;
 mod conflict;
 pub mod download;
@@ -25,7 +26,7 @@ pub mod options;
 pub mod patient;
 pub mod prepare;
 mod receipts;
-mod reports;
+pub mod reports;
 pub mod row;
 pub mod service;
 mod sheet;

@@ -2,6 +2,8 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::store::Way;
+
 /// The options of an upload. The default is the provisioning rule: the new CSV's values win as a whole, valid rows are sent at once, equal
 /// ones are left as they are, and only rows without errors are taken in.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -99,14 +101,26 @@ impl UploadOptions {
 pub struct How<'a> {
     /// The user's choices.
     pub options: UploadOptions,
-    /// The user, for the history of what is kept.
+    /// The user, for the overview and for the history of what is kept.
     pub author: &'a str,
+    /// How the file came.
+    pub way: Way,
+    /// Tells the upload again after a crash.
+    pub claim: Option<&'a str>,
+}
+
+impl<'a> How<'a> {
+    /// By the command line.
+    #[must_use]
+    pub const fn by_command(options: UploadOptions, author: &'a str) -> Self {
+        Self { options, author, way: Way::Command, claim: None }
+    }
 }
 
 impl How<'static> {
     /// With the default options, which keep nothing and so need no author.
     pub(crate) fn by_default() -> Self {
-        Self { options: UploadOptions::default(), author: "" }
+        Self::by_command(UploadOptions::default(), "")
     }
 }
 

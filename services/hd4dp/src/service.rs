@@ -101,6 +101,7 @@ impl Hd4dp {
     ///
     /// [`StoreError`] when the store does not say what still waits for an answer.
     pub async fn new(parts: Parts) -> Result<Arc<Self>, StoreError> {
+        parts.store.cut_off().await?;
         let waiting = parts.store.waiting().await?;
         let (outgoing, dispatched) = mpsc::channel(HANDOVER_BATCHES);
         Ok(Arc::new(Self {

@@ -13,13 +13,15 @@ use std::{
 use dcd::{AttachmentSource, Cells, Code, Context, Definition, Expected, Finding, Kind, Language, Layout, Severity};
 use opencsv::{Fields, HeaderError, Reader, Record, RecordFault};
 use registration::{Attachment, Cell};
+use store::StoreError;
 
 use crate::{
     AcceptedRow, Decided, Hd4dp, SubmitError, attachment,
     gate::Gate,
+    intake::Rows,
     options::{How, Validation},
-    reports::{ReadRow, Reports},
-    store::UploadId,
+    reports::{Fate, ReadRow, Reports, ReportsTo},
+    store::{NewUpload, Progress, Report, UploadId},
     submit::Candidate,
 };
 
@@ -218,7 +220,7 @@ impl Batch {
                 Err(finding) => row.findings.push(finding.at_line(row.line)),
             }
         }
-        self.rows.push(ReadRow { row, is_taken: false });
+        self.rows.push(ReadRow { row, fate: Fate::Refused });
     }
 
     /// Full publications are worth waiting for, though not with any number of rejected rows in memory.
@@ -233,7 +235,11 @@ impl Batch {
         let decided = reading.hd4dp.decide_with(reading.definition, accepted, reading.how).await?;
         for (at, position) in positions.iter().enumerate() {
             if let Some(row) = rows.get_mut(*position) {
-                row.is_taken = decided.refused().binary_search(&at).is_err();
+                row.fate = match decided.refused().binary_search(&at) {
+                    Ok(_) => Fate::Refused,
+                    Err(_) if decided.ignored().binary_search(&at).is_ok() => Fate::Ignored,
+                    Err(_) => Fate::Taken,
+                };
             }
         }
         for (position, finding) in decided.findings() {
@@ -245,7 +251,7 @@ impl Batch {
 }
 
 /// What a file is read with.
-struct Reading<'a> {
+pub(crate) struct Reading<'a> {
     hd4dp: &'a Hd4dp,
     definition: &'a Arc<Definition>,
     how: &'a How<'a>,
@@ -253,7 +259,48 @@ struct Reading<'a> {
     refuses_all: bool,
 }
 
-impl Reading<'_> {
+impl<'a> Reading<'a> {
+    pub(crate) fn new(hd4dp: &'a Hd4dp, definition: &'a Arc<Definition>, how: &'a How<'a>) -> Self {
+        Self { hd4dp, definition, how, refuses_all: false }
+    }
+
+    /// Takes in the rows behind the first `done` ones, which were taken in before, batch by batch.
+    pub(crate) async fn take_in(
+        mut self,
+        mut file: CsvFile,
+        (upload, done): (UploadId, u64),
+        (to, begun): ((ReportsTo<'_>, Language), Vec<Report>),
+        mut progress: impl AsyncFnMut(u64),
+    ) -> Result<(), UploadError> {
+        let clock = &self.hd4dp.context().clock;
+        if self.how.options.validation == Validation::ValidateAll {
+            self.refuses_all = self.is_faulty(&mut file).await?;
+            file = CsvFile::open(&file.path, self.definition, clock.now().date())?;
+        }
+        let mut reports = Reports::create(to, &file.path, &file.header, self.how, begun)?;
+        let mut total = 0;
+        while total < done && file.next_row(self.hd4dp.nihdi().as_str(), clock.now().date())?.is_some() {
+            total += 1;
+        }
+        while let Some(batch) = self.batch(&mut file)? {
+            let (rows, decided) = batch.decide(&self).await?;
+            for row in &rows {
+                reports.write(row)?;
+            }
+            let count = |is: fn(&ReadRow) -> bool| rows.iter().filter(|row| is(row)).count() as u64;
+            let read = Rows {
+                attempted: rows.len() as u64,
+                rejected: count(|row| row.fate == Fate::Refused),
+                warned: count(ReadRow::is_warned),
+                reports: reports.parts(),
+            };
+            self.hd4dp.take_in(upload, decided, read).await?;
+            total += rows.len() as u64;
+            progress(total).await;
+        }
+        reports.finish()
+    }
+
     /// Whether a row may be taken in, and if so, whether it is valid.
     fn takes(&self, row: &mut CheckedRow) -> Option<bool> {
         let errors = row.findings.iter().filter(|finding| finding.severity == Severity::Error).cloned();
@@ -284,7 +331,7 @@ impl Reading<'_> {
     async fn is_faulty(&self, file: &mut CsvFile) -> Result<bool, UploadError> {
         while let Some(batch) = self.batch(file)? {
             let (rows, _) = batch.decide(self).await?;
-            if rows.iter().any(|row| !row.is_taken) {
+            if rows.iter().any(|row| row.fate == Fate::Refused) {
                 return Ok(true);
             }
         }
@@ -310,40 +357,29 @@ pub async fn upload(
     upload_with(hd4dp, definition, file, (reports, language), &How::by_default(), progress).await
 }
 
-/// Takes in a file as its user chose. `reports` is the folder of the reports and their language.
+/// Takes in a file as its user chose. `reports` is where the reports go, and their language.
 ///
 /// # Errors
 ///
 /// As [`upload`].
-pub async fn upload_with(
+pub async fn upload_with<'r>(
     hd4dp: &Hd4dp,
     definition: &Arc<Definition>,
-    mut file: CsvFile,
-    (folder, language): (&Path, Language),
+    file: CsvFile,
+    (reports, language): (impl Into<ReportsTo<'r>>, Language),
     how: &How<'_>,
-    mut progress: impl AsyncFnMut(u64),
+    progress: impl AsyncFnMut(u64),
 ) -> Result<UploadId, UploadError> {
-    let clock = &hd4dp.context().clock;
-    let mut reading = Reading { hd4dp, definition, how, refuses_all: false };
-    if how.options.validation == Validation::ValidateAll {
-        reading.refuses_all = reading.is_faulty(&mut file).await?;
-        file = CsvFile::open(&file.path, definition, clock.now().date())?;
-    }
-    let mut reports = Reports::create(folder, &file.path, &file.header, how.options.has_warnings(), language)?;
+    let (store, clock) = (hd4dp.store(), &hd4dp.context().clock);
     let name = file.path.file_name().map_or_else(String::new, |name| name.to_string_lossy().into_owned());
-    let begun = hd4dp.store().begin_upload(&name, definition.name(), clock.now()).await;
-    let id = begun.map_err(|error| SubmitError::Trouble(error.into()))?;
-    let mut total = 0;
-    while let Some(batch) = reading.batch(&mut file)? {
-        let (rows, decided) = batch.decide(&reading).await?;
-        for row in &rows {
-            reports.write(row)?;
-        }
-        let rejected = rows.iter().filter(|row| !row.is_taken).count();
-        hd4dp.take_in(id, decided, rows.len() as u64, rejected as u64).await?;
-        total += rows.len() as u64;
-        progress(total).await;
-    }
-    reports.finish()?;
+    let new = NewUpload { file: &name, dcd: definition.name(), way: how.way, author: how.author, claim: how.claim };
+    let unwritten = |error: StoreError| SubmitError::Trouble(error.into());
+    let id = store.open_upload(&new, clock.now()).await.map_err(unwritten)?;
+    let reports = ((reports.into(), language), Vec::new());
+    let taken = Reading::new(hd4dp, definition, how).take_in(file, (id, 0), reports, progress).await;
+    let ending = if taken.is_ok() { Progress::Done } else { Progress::Failed };
+    let ended = store.end_upload(id, ending, &[], clock.now()).await;
+    taken?;
+    ended.map_err(unwritten)?;
     Ok(id)
 }

@@ -157,7 +157,7 @@ async fn the_last_days_of_a_collection_count_and_the_days_after_do_not() {
     let other = NewRegistration { definition, registration_id: None, form, files: Vec::new(), submit: false, author: "ann" };
     let refused = hd4dp.create(other).await;
     let Err(LifeError::Closed(closed)) = &refused else { panic!("it is closed") };
-    assert_eq!(closed.finding.message(dcd::Language::English).rsplit_once(' ').unwrap().1, "10/03/2026");
+    assert_eq!(closed.finding.message(dcd::Language::English).rsplit_once(' ').unwrap().1, "10/03/2027");
     assert_eq!(code(refused), "CREATION_CLOSED");
     hospital.is_on(20);
     assert_eq!(hd4dp.submit_again(ID, "ann").await.unwrap(), 1);

@@ -88,7 +88,7 @@ impl Hospital {
     async fn upload_with(&self, name: &str, text: impl AsRef<[u8]>, options: UploadOptions) -> Tally {
         fs::write(self.path(name), text).unwrap();
         let file = CsvFile::open(&self.path(name), &self.definition, SystemClock.now().date()).unwrap();
-        let (folder, how) = (self.path("reports"), How { options, author: "ann" });
+        let (folder, how) = (self.path("reports"), How::by_command(options, "ann"));
         let reports = (folder.as_path(), Language::English);
         self.tally(upload_with(&self.hd4dp, &self.definition, file, reports, &how, async |_| {}).await.unwrap()).await
     }

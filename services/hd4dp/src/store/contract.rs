@@ -1,12 +1,13 @@
 //! What every implementation of HD4DP's store must do: the same tests for all of them.
 
 mod life;
+mod uploads;
 
 use std::time::Duration;
 
 use registration::{Cell, Place};
 
-use self::life::*;
+use self::{life::*, uploads::*};
 use super::*;
 
 fn at(seconds: u64) -> Timestamp {
@@ -34,7 +35,7 @@ fn version(number: u128, version: u32) -> NewVersion {
 async fn submitted(store: &dyn Hd4dpStore, versions: Vec<NewVersion>, unchanged: Vec<(Uuid, u32)>) -> UploadId {
     let upload = store.begin_upload("rows.csv", "Made_Up", at(0)).await.unwrap();
     let attempted = (versions.len() + unchanged.len()) as u64 + 1;
-    let intake = Intake { versions, kept: Vec::new(), unchanged, attempted, rejected: 1 };
+    let intake = Intake { versions, kept: Vec::new(), unchanged, attempted, rejected: 1, ..Intake::default() };
     store.submit(upload, &intake, at(1)).await.unwrap();
     upload
 }
@@ -193,4 +194,8 @@ contract!(
     a_person_creates_what_is_not_there,
     the_store_says_how_many_more_wait,
     a_request_that_comes_late_shows_its_comments_and_asks,
+    uploads_are_listed_newest_first,
+    what_ran_when_a_process_ended_is_cut_off,
+    reports_grow_with_the_rows_that_they_are_about,
+    a_register_has_its_default_options,
 );

@@ -1,6 +1,7 @@
 //! HD4DP's store in memory, for simulations and tests.
 
 mod life;
+mod uploads;
 
 use std::{
     collections::{BTreeMap, BTreeSet, btree_map::Entry},
@@ -12,8 +13,9 @@ use clock::Timestamp;
 use store::{Itinerary, MemoryItinerary, Passage, StoreError};
 use uuid::Uuid;
 
-use self::life::Life;
+use self::{life::Life, uploads::Upload};
 use super::{Expected, Hd4dpStore, Intake, Known, NewVersion, Outgoing, Sending, Sent, Tally, UploadId, UploadedItem};
+use crate::options::UploadOptions;
 
 /// HD4DP's store in memory.
 #[derive(Default)]
@@ -24,7 +26,10 @@ pub struct MemoryStore {
 
 #[derive(Default)]
 struct State {
-    uploads: BTreeMap<UploadId, Figures>,
+    uploads: BTreeMap<UploadId, Upload>,
+    /// Rows of an upload that were kept and not sent.
+    kept: BTreeMap<UploadId, u64>,
+    default_options: BTreeMap<String, UploadOptions>,
     /// Every registration with its definition and unique id, also those of which no version was submitted.
     registrations: BTreeMap<Uuid, (String, String)>,
     by_unique_key: BTreeMap<(String, String), Uuid>,
@@ -33,14 +38,6 @@ struct State {
     outbox: BTreeMap<Uuid, Waiting>,
     lives: BTreeMap<Uuid, Life>,
     incarnation: Option<Uuid>,
-}
-
-/// What is counted of an upload.
-#[derive(Default)]
-struct Figures {
-    attempted: u64,
-    rejected: u64,
-    kept: u64,
 }
 
 struct Version {
@@ -142,13 +139,6 @@ impl Itinerary for MemoryStore {
 
 #[async_trait]
 impl Hd4dpStore for MemoryStore {
-    async fn begin_upload(&self, _file: &str, _dcd: &str, _at: Timestamp) -> Result<UploadId, StoreError> {
-        let mut state = self.lock();
-        let id = UploadId(state.uploads.last_key_value().map_or(1, |(last, _)| last.0 + 1));
-        state.uploads.insert(id, Figures::default());
-        Ok(id)
-    }
-
     async fn known(&self, dcd: &str, unique_keys: &[String]) -> Result<Vec<Option<Known>>, StoreError> {
         let state = self.lock();
         let find = |key: &String| {
@@ -168,10 +158,13 @@ impl Hd4dpStore for MemoryStore {
     async fn submit(&self, upload: UploadId, intake: &Intake, at: Timestamp) -> Result<u64, StoreError> {
         let mut state = self.lock();
         let waiting = state.outbox.len();
-        let figures = state.uploads.entry(upload).or_default();
-        figures.attempted += intake.attempted;
-        figures.rejected += intake.rejected;
-        figures.kept += intake.kept.len() as u64;
+        if let Some(Upload { view, reports, .. }) = state.uploads.get_mut(&upload) {
+            view.attempted += intake.attempted;
+            view.rejected += intake.rejected;
+            view.warned += intake.warned;
+            reports.extend_from_slice(&intake.reports);
+        }
+        *state.kept.entry(upload).or_default() += intake.kept.len() as u64;
         state.unchanged.entry(upload).or_default().extend_from_slice(&intake.unchanged);
         for kept in &intake.kept {
             state.keep(kept, at);
@@ -243,8 +236,9 @@ impl Hd4dpStore for MemoryStore {
 
     async fn tally(&self, upload: UploadId) -> Result<Tally, StoreError> {
         let state = self.lock();
-        let none = Figures::default();
-        let figures = state.uploads.get(&upload).unwrap_or(&none);
+        let (attempted, rejected) =
+            state.uploads.get(&upload).map_or((0, 0), |upload| (upload.view.attempted, upload.view.rejected));
+        let kept = state.kept.get(&upload).copied().unwrap_or_default();
         let versions: Vec<(Uuid, u32)> =
             state.versions.iter().filter(|(_, version)| version.upload == upload).map(|(key, _)| *key).collect();
         let unchanged: &[(Uuid, u32)] = state.unchanged.get(&upload).map_or(&[], Vec::as_slice);
@@ -252,11 +246,11 @@ impl Hd4dpStore for MemoryStore {
         let waiting = versions.iter().chain(distinct).filter(|(id, version)| state.waits(*id, *version)).count();
         let sent = (versions.len() + unchanged.len()) as u64;
         Ok(Tally {
-            attempted: figures.attempted,
-            accepted: sent + figures.kept,
-            rejected: figures.rejected,
+            attempted,
+            accepted: sent + kept,
+            rejected,
             unchanged: unchanged.len() as u64,
-            kept: figures.kept,
+            kept,
             confirmed: sent - waiting as u64,
         })
     }

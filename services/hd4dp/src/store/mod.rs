@@ -5,6 +5,7 @@ mod contract;
 mod life;
 mod memory;
 mod sql;
+mod uploads;
 mod values;
 
 use async_trait::async_trait;
@@ -18,6 +19,7 @@ pub use life::{
 };
 pub use memory::MemoryStore;
 pub use sql::SqlStore;
+pub use uploads::{NewUpload, Progress, Report, ReportPart, UploadStore, UploadView, Way};
 pub use values::{Creation, Current, Draft, Kept};
 
 use crate::status::Status;
@@ -100,6 +102,10 @@ pub struct Intake {
     pub attempted: u64,
     /// Rows refused in this batch.
     pub rejected: u64,
+    /// Rows taken in about which something is to be said.
+    pub warned: u64,
+    /// What these rows add to the upload's reports, where the store keeps them.
+    pub reports: Vec<ReportPart>,
 }
 
 /// A version that waits for its answer.
@@ -196,9 +202,11 @@ pub struct UploadedItem {
 
 /// HD4DP's store. Every method is one transaction.
 #[async_trait]
-pub trait Hd4dpStore: Itinerary + LifeStore {
-    /// Opens an upload. `file` is its name for the hospital's own overview.
-    async fn begin_upload(&self, file: &str, dcd: &str, at: Timestamp) -> Result<UploadId, StoreError>;
+pub trait Hd4dpStore: Itinerary + LifeStore + UploadStore {
+    /// Opens an upload by a command. `file` is its name for the hospital's own overview.
+    async fn begin_upload(&self, file: &str, dcd: &str, at: Timestamp) -> Result<UploadId, StoreError> {
+        self.open_upload(&NewUpload { file, dcd, way: Way::Command, author: "", claim: None }, at).await
+    }
 
     /// What is known under each of `unique_keys`, in their order.
     async fn known(&self, dcd: &str, unique_keys: &[String]) -> Result<Vec<Option<Known>>, StoreError>;

@@ -3,6 +3,7 @@
 mod by_hand;
 mod drafts;
 mod life;
+mod uploads;
 mod versions;
 
 use std::collections::BTreeMap;
@@ -63,6 +64,7 @@ ALTER TABLE upload ADD COLUMN kept INTEGER NOT NULL DEFAULT 0;
 ALTER TABLE draft ADD COLUMN dcd_version INTEGER;
 ALTER TABLE draft ADD COLUMN is_valid INTEGER NOT NULL DEFAULT 1;
 ",
+        uploads::STEP,
     ],
 };
 
@@ -181,19 +183,6 @@ impl Itinerary for SqlStore {
 
 #[async_trait]
 impl Hd4dpStore for SqlStore {
-    async fn begin_upload(&self, file: &str, dcd: &str, at: Timestamp) -> Result<UploadId, StoreError> {
-        let mut transaction = self.database.write().await?;
-        let id = transaction
-            .query("INSERT INTO upload (file, dcd, at) VALUES (?, ?, ?) RETURNING id")
-            .bind(file)
-            .bind(dcd)
-            .bind(at.as_micros())
-            .scalar()
-            .await?;
-        transaction.commit().await?;
-        Ok(UploadId(id))
-    }
-
     async fn known(&self, dcd: &str, unique_keys: &[String]) -> Result<Vec<Option<Known>>, StoreError> {
         const SELECT: &str = "SELECT r.unique_key, r.id, r.version, r.status, v.row_hash, v.confirmed_at
             FROM json_each(?) k CROSS JOIN registration r
@@ -217,16 +206,20 @@ impl Hd4dpStore for SqlStore {
     }
 
     async fn submit(&self, upload: UploadId, intake: &Intake, at: Timestamp) -> Result<u64, StoreError> {
+        const UPLOAD: &str = "UPDATE upload SET attempted = attempted + ?, rejected = rejected + ?, kept = kept + ?,
+            warned = warned + ? WHERE id = ?";
         let count = |rows: u64| i64::try_from(rows).unwrap_or(i64::MAX);
         let mut transaction = self.database.write().await?;
         transaction
-            .query("UPDATE upload SET attempted = attempted + ?, rejected = rejected + ?, kept = kept + ? WHERE id = ?")
+            .query(UPLOAD)
             .bind(count(intake.attempted))
             .bind(count(intake.rejected))
             .bind(count(intake.kept.len() as u64))
+            .bind(count(intake.warned))
             .bind(upload.0)
             .execute()
             .await?;
+        uploads::append(&mut transaction, upload, &intake.reports).await?;
         keep(&mut transaction, &intake.kept, at).await?;
         let more = more_waiting(&mut transaction, &intake.versions).await?;
         insert_versions(&mut transaction, upload, &intake.versions, at).await?;

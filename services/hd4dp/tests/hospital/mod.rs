@@ -1,7 +1,13 @@
 //! A hospital's HD4DP on a simulated clock, with the Local MAB register and its last days.
 #![allow(dead_code, clippy::unwrap_used, clippy::panic, reason = "each test file uses its part; a test fails by panicking")]
 
-use std::{fs, sync::Arc};
+use std::{
+    fs,
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+    },
+};
 
 use broker::{EmbeddedBroker, EmbeddedOptions};
 use clock::{Clock, SimulatedClock, Timestamp};
@@ -23,6 +29,9 @@ use uuid::Uuid;
 pub(crate) const NIHDI: &str = "00000196";
 pub(crate) const REGISTER: &str = "Precision_Local_MAB";
 
+/// A process that starts again draws other ids than the one before.
+static NEXT_SEED: AtomicU64 = AtomicU64::new(1);
+
 pub(crate) struct Hospital {
     pub(crate) hd4dp: Arc<Hd4dp>,
     pub(crate) store: Arc<dyn Hd4dpStore>,
@@ -31,7 +40,7 @@ pub(crate) struct Hospital {
     pub(crate) folder: tempfile::TempDir,
 }
 
-/// The built-in definitions; the last days of Local MAB's collection are the 10th, 20th and 30th of March 2026.
+/// The built-in definitions; the last days of Local MAB's collection are the 10th, 20th and 30th of March 2027.
 pub(crate) fn definitions(has_ends: bool) -> Arc<Definitions> {
     let built_in = Definitions::built_in().unwrap();
     if !has_ends {
@@ -40,7 +49,7 @@ pub(crate) fn definitions(has_ends: bool) -> Arc<Definitions> {
     let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../../dcd/Precision_Local_MAB/1/definition.json");
     let mut json: serde_json::Value = serde_json::from_str(&fs::read_to_string(path).unwrap()).unwrap();
     for (gate, day) in [("end_creation", "10"), ("end_submission", "20"), ("end_comments", "30")] {
-        json["collection"][gate] = format!("2026-03-{day}").into();
+        json["collection"][gate] = format!("2027-03-{day}").into();
     }
     let folder = tempfile::tempdir().unwrap();
     let below = folder.path().join(REGISTER).join("1");
@@ -58,7 +67,7 @@ impl Hospital {
         Self::with(Arc::new(MemoryStore::default()), definitions(true), Arc::new(NoProbe)).await
     }
 
-    /// On the 1st of March 2026.
+    /// On the 1st of March 2027.
     pub(crate) async fn with(store: Arc<dyn Hd4dpStore>, definitions: Arc<Definitions>, probe: Arc<dyn Probe>) -> Self {
         let clock = SimulatedClock::new(noon(1));
         let shared: Arc<dyn Clock> = Arc::new(clock.clone());
@@ -68,7 +77,11 @@ impl Hospital {
         let hd4dp = Hd4dp::new(Parts {
             nihdi: NIHDI.parse().unwrap(),
             source: "hd4dp-00000196".parse().unwrap(),
-            context: Context { clock: shared, chance: Arc::new(Chance::seeded(1)), probe },
+            context: Context {
+                clock: shared,
+                chance: Arc::new(Chance::seeded(NEXT_SEED.fetch_add(1, Ordering::Relaxed))),
+                probe,
+            },
             broker: Arc::new(broker),
             store: Arc::clone(&store),
             definitions,
@@ -147,9 +160,20 @@ pub(crate) fn rows(definition: &Arc<Definition>, count: u64) -> String {
     String::from_utf8(file).unwrap()
 }
 
-/// Of a day in March 2026.
+/// The records of a CSV, its header first; cells may hold line breaks.
+pub(crate) fn records(text: &[u8]) -> Vec<Vec<String>> {
+    let mut reader = opencsv::Reader::new(text);
+    let mut records = vec![reader.header().unwrap()];
+    while let Some(record) = reader.next_record().unwrap() {
+        let fields = record.body.unwrap();
+        records.push((0..fields.len()).map(|column| fields.get_lossy(column).into_owned()).collect());
+    }
+    records
+}
+
+/// Of a day in March 2027.
 pub(crate) fn noon(day: u64) -> Timestamp {
-    format!("2026-03-{day:02}T12:00:00Z").parse().unwrap()
+    format!("2027-03-{day:02}T12:00:00Z").parse().unwrap()
 }
 
 pub(crate) fn code<T>(outcome: Result<T, LifeError>) -> &'static str {

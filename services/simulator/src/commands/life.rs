@@ -364,7 +364,7 @@ pub async fn submit(args: SubmitArgs, definitions: Definitions) -> anyhow::Resul
     let file = CsvFile::open(path, &definition, today).map_err(|error| anyhow::anyhow!(explain(&error, Language::English)))?;
     let session = args.there.open_with(definitions, Some(org)).await?;
     let hd4dp = session.installation.hd4dp.get(&org).context("find the hospital")?;
-    let how = How { options: args.choices.options(), author: &args.by };
+    let how = How::by_command(args.choices.options(), &args.by);
     let taken = upload_with(hd4dp, &definition, file, (&reports, Language::English), &how, async |_| {}).await;
     let upload = taken.map_err(|error| anyhow::anyhow!(explain(&error, Language::English)))?;
     let ending = args.there.rest(&session).await?;
