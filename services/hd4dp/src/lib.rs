@@ -4,7 +4,8 @@
 //! decides what a row is and `conflict` merges it with what is stored, [`prepare`] splits it into who it is about and what healthdata may have, [`intake`] writes it down, [`service`] hands it over,
 //! [`host::resend`] says when it is sent again, [`feedback`] and [`answer`] take what comes back, `receipts` answers a researcher's feedback,
 //! [`entry`] takes in a [`form`] with its files ([`attachment`]), [`life`] does what else a person asks for, [`gate`] says on which days,
-//! [`download`] gives a register back as a file.
+//! [`download`] gives a register back as a file,
+//! [`search`] finds by values, [`stable`] fills in what is known of a patient.
 //! [`store`] remembers. [`config`], [`opening`] and [`at_start`] serve the process that runs it alone.
 
 pub mod answer;
@@ -28,8 +29,10 @@ pub mod prepare;
 mod receipts;
 pub mod reports;
 pub mod row;
+pub mod search;
 pub mod service;
 mod sheet;
+pub mod stable;
 pub mod status;
 pub mod store;
 mod submit;

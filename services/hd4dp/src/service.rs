@@ -85,6 +85,8 @@ pub struct Hd4dp {
     policies: Mutex<PoliciesByVersion>,
     /// Held from the look at a registration's status to the write that follows from it. What only confirms goes without.
     pub(crate) deciding: AsyncMutex<()>,
+    /// Held while the index is brought forward.
+    pub(crate) indexing: AsyncMutex<()>,
     pub(crate) outgoing: mpsc::Sender<Vec<Ready>>,
     dispatched: AsyncMutex<mpsc::Receiver<Vec<Ready>>>,
 }
@@ -110,6 +112,7 @@ impl Hd4dp {
             waiting: watch::Sender::new(signed(waiting)),
             receipts: Receipts::default(),
             deciding: AsyncMutex::new(()),
+            indexing: AsyncMutex::new(()),
             outgoing,
             dispatched: AsyncMutex::new(dispatched),
             parts,
@@ -118,7 +121,8 @@ impl Hd4dp {
 
     /// What runs as long as the service does: handing over, sending again, taking answers.
     pub fn works(self: &Arc<Self>) -> Vec<Work> {
-        let (dispatcher, resender, answerer) = (Arc::clone(self), Arc::clone(self), Arc::clone(self));
+        let (dispatcher, resender) = (Arc::clone(self), Arc::clone(self));
+        let (answerer, indexer) = (Arc::clone(self), Arc::clone(self));
         let answers = Arc::new(Answers::new(Arc::clone(self)));
         let queue = Arrow::ToHd4dp.queue(Some(&self.parts.nihdi));
         let station = Station::new(SERVICE, queue, Arc::clone(&self.parts.broker), self.parts.context.clone());
@@ -134,6 +138,10 @@ impl Hd4dp {
             Work::new("hd4dp answering feedback", move || {
                 let service = Arc::clone(&answerer);
                 Box::pin(async move { service.answer_feedback().await })
+            }),
+            Work::new("hd4dp keeping its index", move || {
+                let service = Arc::clone(&indexer);
+                Box::pin(async move { service.keep_indexing().await })
             }),
             station.work(answers),
         ]

@@ -215,3 +215,64 @@ async fn the_rows_of_a_file_have_the_same_last_days() {
     hospital.is_on(31);
     assert!(matches!(hospital.try_upload(&old).await, Err(hd4dp::upload::UploadError::Refused { .. })));
 }
+
+#[tokio::test]
+async fn registrations_are_found_by_the_value_of_a_filterable_field() {
+    let hospital = Hospital::new().await;
+    let (hd4dp, definition) = (&hospital.hd4dp, &hospital.definition);
+    hospital.upload(&hospital.rows(20)).await;
+    let form = hospital.form(0);
+    let (column, value) = ("local_mab_date", form.get("local_mab_date").unwrap());
+    let vcf = form.get("vcf_identifier").unwrap();
+    let found = hd4dp.find(definition, (column, value), None, 100).await.unwrap();
+    let one = hd4dp.find(definition, ("vcf_identifier", vcf), None, 100).await.unwrap();
+    assert!(one.len() == 1 && found.contains(&one[0]));
+    let id = one[0].registration_id;
+    // Page by page the same, and what changes is found by its new value only.
+    let all = hd4dp.find(definition, ("patient_id|deceased", "FALSE"), None, 100).await.unwrap();
+    let half = u32::try_from(all.len() / 2).unwrap();
+    let first = hd4dp.find(definition, ("patient_id|deceased", "FALSE"), None, half).await.unwrap();
+    let rest = hd4dp.find(definition, ("patient_id|deceased", "FALSE"), first.last().map(|one| one.registration_id), 100).await;
+    assert_eq!([first, rest.unwrap()].concat(), all);
+    hospital.handed_over().await;
+    hd4dp.reopen(id, "ann").await.unwrap();
+    hd4dp.save(id, with(form.clone(), "ngs_panel", "A panel of our own"), Vec::new(), "ann").await.unwrap();
+    let by_panel = async |panel: &str| {
+        let found = hd4dp.find(definition, ("ngs_panel", panel), None, 100).await.unwrap();
+        found.iter().any(|one| one.registration_id == id)
+    };
+    assert!(by_panel("A panel of our own").await && !by_panel(form.get("ngs_panel").unwrap()).await);
+    for column in ["patient_id", "local_mab_comment", "nothing"] {
+        assert_eq!(code(hd4dp.find(definition, (column, "1"), None, 9).await), "NOT_FILTERABLE");
+    }
+}
+
+/// What is known of a patient from one register is filled in for another one; what was entered last counts.
+#[tokio::test]
+async fn stable_data_are_filled_in_for_a_known_patient() {
+    let hospital = Hospital::new().await;
+    let hd4dp = &hospital.hd4dp;
+    let treatment = hd4dp.definitions().get("Precision_Treatment").unwrap();
+    let form = with(hospital.form(0), "patient_id|internal_patient_id", "INT-7");
+    let number = form.get("patient_id").unwrap().to_owned();
+    assert_eq!(hd4dp.prefill(&treatment, &number).await.unwrap().iter().collect::<Vec<_>>(), [("patient_id", number.as_str())]);
+    create(&hospital, form.clone(), false).await.unwrap();
+    let dotted = format!("{}.{}", &number[..6], &number[6..]);
+    let known = hd4dp.prefill(&treatment, &dotted).await.unwrap();
+    for column in ["patient_id", "patient_id|internal_patient_id", "patient_id|sex", "patient_id|place_of_residence"] {
+        assert_eq!(known.get(column), form.get(column), "{column}");
+    }
+    assert!(known.iter().all(|(column, _)| column.starts_with("patient_id")), "nothing but stable fields");
+    hospital.is_on(2);
+    hd4dp.save(ID, with(form, "patient_id|internal_patient_id", "INT-8"), Vec::new(), "ann").await.unwrap();
+    assert_eq!(hd4dp.prefill(&treatment, &number).await.unwrap().get("patient_id|internal_patient_id"), Some("INT-8"));
+    assert_eq!(code(hd4dp.prefill(&treatment, "64031299907").await), "NO_NATIONAL_NUMBER");
+    let mut file = Vec::new();
+    assert_eq!(hd4dp.download_stable(&treatment, &mut file).await.unwrap(), 1);
+    let records = hospital::records(&file);
+    let internal = records[0].iter().position(|column| column == "patient_id|internal_patient_id").unwrap();
+    assert_eq!((records.len(), records[1][0].as_str(), records[1][internal].as_str()), (2, number.as_str(), "INT-8"));
+    // A patient whose only registration is gone is not known any more.
+    hd4dp.delete(ID, "ann").await.unwrap();
+    assert_eq!(hd4dp.prefill(&treatment, &number).await.unwrap().iter().count(), 1);
+}

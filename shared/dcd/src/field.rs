@@ -13,6 +13,7 @@ use crate::condition::Condition;
 use crate::date;
 use crate::list::CodeList;
 use crate::number::Number;
+use crate::read::{Form, read};
 use crate::text::LocalText;
 
 /// Number of a leaf field in its definition, from 0; the `field` of a [`registration::Place`].
@@ -281,6 +282,15 @@ impl Field {
             _ => None,
         };
         other.map_or(Cow::Borrowed(canonical), Cow::Owned)
+    }
+
+    /// A value in the form of hospital files as it is kept: the canonical form. What is no value of the field stays as it is.
+    #[must_use]
+    pub fn canonical_form<'a>(&self, hospital: &'a str) -> Cow<'a, str> {
+        match read(self, hospital, Form::Hospital, &mut |_, _| {}).canonical() {
+            Some(canonical) => Cow::Owned(canonical),
+            None => Cow::Borrowed(hospital),
+        }
     }
 
     /// The day that a canonical value of a date field stands for.

@@ -1,5 +1,6 @@
 //! What every implementation of HD4DP's store must do: the same tests for all of them.
 
+mod index;
 mod life;
 mod uploads;
 
@@ -7,7 +8,7 @@ use std::time::Duration;
 
 use registration::{Cell, Place};
 
-use self::{life::*, uploads::*};
+use self::{index::*, life::*, uploads::*};
 use super::*;
 
 fn at(seconds: u64) -> Timestamp {
@@ -198,4 +199,6 @@ contract!(
     what_ran_when_a_process_ended_is_cut_off,
     reports_grow_with_the_rows_that_they_are_about,
     a_register_has_its_default_options,
+    what_changes_waits_until_it_is_indexed,
+    registrations_are_found_by_value_and_patient,
 );

@@ -35,6 +35,12 @@ pub enum Refusal {
     /// The id that was given for a new registration is that of another one.
     #[error("give the id of another registration")]
     IdTaken,
+    /// The definition does not say that overviews are filtered by this column.
+    #[error("filter by a column that is not filterable")]
+    NotFilterable,
+    /// What was given as a national number is none.
+    #[error("find a patient without a national number")]
+    NoNationalNumber,
     /// The registration has no file in this column.
     #[error("find the file")]
     UnknownAttachment,
@@ -50,6 +56,8 @@ impl Refusal {
             Self::OtherUniqueId => "OTHER_UNIQUE_ID",
             Self::UniqueIdTaken => "UNIQUE_ID_TAKEN",
             Self::IdTaken => "ID_TAKEN",
+            Self::NotFilterable => "NOT_FILTERABLE",
+            Self::NoNationalNumber => "NO_NATIONAL_NUMBER",
             Self::UnknownAttachment => "UNKNOWN_ATTACHMENT",
         }
     }
@@ -305,6 +313,11 @@ pub(crate) fn stored(state: State) -> Option<Status> {
             Some(state.status())
         }
     }
+}
+
+/// Whether a status is written down, and not derived.
+pub(crate) const fn stored_status(status: Status) -> bool {
+    !matches!(status, Status::Sending | Status::Submitted)
 }
 
 /// What a registration is before something happens to it.

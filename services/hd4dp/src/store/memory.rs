@@ -1,5 +1,6 @@
 //! HD4DP's store in memory, for simulations and tests.
 
+mod index;
 mod life;
 mod uploads;
 
@@ -38,6 +39,9 @@ struct State {
     outbox: BTreeMap<Uuid, Waiting>,
     lives: BTreeMap<Uuid, Life>,
     incarnation: Option<Uuid>,
+    last_change: i64,
+    changes: BTreeMap<i64, Vec<Uuid>>,
+    index: BTreeMap<Uuid, super::Entry>,
 }
 
 struct Version {
@@ -172,6 +176,9 @@ impl Hd4dpStore for MemoryStore {
         for new in &intake.versions {
             state.insert(upload, new, at);
         }
+        let kept = intake.kept.iter().map(|kept| kept.registration_id);
+        let changed = kept.chain(intake.versions.iter().map(|new| new.registration_id)).collect();
+        state.changed(changed);
         Ok((state.outbox.len() - waiting) as u64)
     }
 

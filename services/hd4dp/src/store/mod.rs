@@ -2,6 +2,7 @@
 
 #[cfg(test)]
 mod contract;
+mod index;
 mod life;
 mod memory;
 mod sql;
@@ -14,6 +15,7 @@ use registration::{Attachment, ContentKind};
 use store::{Itinerary, Passage, StoreError};
 use uuid::Uuid;
 
+pub use index::{Change, Entry, Facet, IndexStore};
 pub use life::{
     CommentView, FeedbackKind, Filter, HistoryEntry, Latest, LifeStore, Listed, Received, Refusal, VersionView, View, Wish,
 };
@@ -202,7 +204,7 @@ pub struct UploadedItem {
 
 /// HD4DP's store. Every method is one transaction.
 #[async_trait]
-pub trait Hd4dpStore: Itinerary + LifeStore + UploadStore {
+pub trait Hd4dpStore: Itinerary + LifeStore + UploadStore + IndexStore {
     /// Opens an upload by a command. `file` is its name for the hospital's own overview.
     async fn begin_upload(&self, file: &str, dcd: &str, at: Timestamp) -> Result<UploadId, StoreError> {
         self.open_upload(&NewUpload { file, dcd, way: Way::Command, author: "", claim: None }, at).await

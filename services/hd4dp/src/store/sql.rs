@@ -2,7 +2,9 @@
 
 mod by_hand;
 mod drafts;
+mod index;
 mod life;
+mod listing;
 mod uploads;
 mod versions;
 
@@ -65,6 +67,7 @@ ALTER TABLE draft ADD COLUMN dcd_version INTEGER;
 ALTER TABLE draft ADD COLUMN is_valid INTEGER NOT NULL DEFAULT 1;
 ",
         uploads::STEP,
+        index::STEP,
     ],
 };
 
@@ -223,6 +226,8 @@ impl Hd4dpStore for SqlStore {
         keep(&mut transaction, &intake.kept, at).await?;
         let more = more_waiting(&mut transaction, &intake.versions).await?;
         insert_versions(&mut transaction, upload, &intake.versions, at).await?;
+        let kept = intake.kept.iter().map(|kept| &kept.registration_id);
+        index::changed(&mut transaction, kept.chain(intake.versions.iter().map(|new| &new.registration_id))).await?;
         const UNCHANGED: &str = "INSERT INTO unchanged (upload, registration_id, version)";
         let noted =
             bulk::insert(&mut transaction, UNCHANGED, 3, "ON CONFLICT DO NOTHING", &intake.unchanged, |row, (id, version)| {

@@ -77,9 +77,23 @@ impl State {
     }
 
     /// The values that a registration has now.
-    fn current(&self, id: Uuid) -> Option<Draft> {
+    pub(super) fn current(&self, id: Uuid) -> Option<Draft> {
         let draft = self.lives.get(&id).and_then(|life| life.draft.clone());
         draft.or_else(|| self.latest(id).map(|latest| values(&latest.new)))
+    }
+
+    /// A line of the overview.
+    pub(super) fn listed(&self, id: Uuid, now: Timestamp) -> Option<Listed> {
+        let (latest, standing) = (self.latest(id), self.standing(id, now)?);
+        let kept_at = || self.lives.get(&id).and_then(|life| life.kept_at);
+        Some(Listed {
+            registration_id: id,
+            dcd: self.registrations.get(&id)?.0.clone(),
+            version: standing.version,
+            state: standing.state,
+            submitted_at: latest.map(|latest| latest.submitted_at).or_else(kept_at)?,
+            confirmed_at: latest.and_then(|latest| latest.confirmed_at),
+        })
     }
 
     fn is_asked(&self, id: Uuid, version: u32) -> bool {
@@ -156,6 +170,7 @@ impl LifeStore for MemoryStore {
         let life = state.life(registration_id);
         (life.status, life.draft, life.kept_at) = (stored(after), Some(draft.clone()), Some(at));
         state.did(registration_id, Some(author), Event::Saved, standing.version, after, at);
+        state.changed(vec![registration_id]);
         Ok(Ok(after))
     }
 
@@ -187,6 +202,7 @@ impl LifeStore for MemoryStore {
         state.insert(UploadId::BY_HAND, new, at);
         state.life(new.registration_id).status = stored(after);
         state.did(new.registration_id, new.author.as_deref(), event_of(new.kind), new.version, after, at);
+        state.changed(vec![new.registration_id]);
         Ok(Ok(!standing.is_waiting))
     }
 
@@ -206,6 +222,7 @@ impl LifeStore for MemoryStore {
                 state.did(id, new.author.as_deref(), Event::SubmittedByUser, new.version, Stands::Sending, at);
             }
         }
+        state.changed(vec![id]);
         Ok(Ok(()))
     }
 
@@ -219,6 +236,7 @@ impl LifeStore for MemoryStore {
         if let Some(unique_id) = state.registrations.remove(&registration_id) {
             state.by_unique_key.remove(&unique_id);
         }
+        state.changed(vec![registration_id]);
         Ok(Ok(()))
     }
 
@@ -266,21 +284,12 @@ impl LifeStore for MemoryStore {
     async fn list(&self, filter: &Filter, after: Option<Uuid>, limit: u32, now: Timestamp) -> Result<Vec<Listed>, StoreError> {
         let state = self.lock();
         let behind = after.map_or(Bound::Unbounded, Bound::Excluded);
-        let listed = state.registrations.range((behind, Bound::Unbounded)).filter_map(|(id, (dcd, _))| {
-            let (latest, standing) = (state.latest(*id), state.standing(*id, now)?);
-            let kept_at = || state.lives.get(id).and_then(|life| life.kept_at);
-            let fits = filter.dcd.as_ref().is_none_or(|filter| filter == dcd)
-                && filter.status.is_none_or(|status| status == standing.state.status());
-            let submitted_at = latest.map(|latest| latest.submitted_at).or_else(kept_at).filter(|_| fits)?;
-            Some(Listed {
-                registration_id: *id,
-                dcd: dcd.clone(),
-                version: standing.version,
-                state: standing.state,
-                submitted_at,
-                confirmed_at: latest.and_then(|latest| latest.confirmed_at),
-            })
-        });
+        let fits = |one: &Listed| {
+            filter.dcd.as_ref().is_none_or(|dcd| *dcd == one.dcd)
+                && filter.status.is_none_or(|status| status == one.state.status())
+        };
+        let there = state.registrations.range((behind, Bound::Unbounded));
+        let listed = there.filter_map(|(id, _)| state.listed(*id, now)).filter(fits);
         Ok(listed.take(limit as usize).collect())
     }
 }

@@ -10,7 +10,9 @@ use super::{
     SqlStore, attachments,
     by_hand::{create, is_asked},
     drafts::{draft, remove, replace_draft, stop},
-    id, kind, moment, status,
+    id,
+    index::changed,
+    kind, moment, status,
     versions::{insert_versions, settle},
 };
 use crate::{
@@ -24,7 +26,8 @@ use crate::{
 };
 
 /// A registration with its latest version, what was kept, and what waits for an answer.
-const STANDING: &str = "SELECT r.id, r.dcd, r.unique_key, r.version, r.status, r.feedback_number, v.dcd_version, v.confirmed_at,
+pub(super) const STANDING: &str =
+    "SELECT r.id, r.dcd, r.unique_key, r.version, r.status, r.feedback_number, v.dcd_version, v.confirmed_at,
         v.cells, d.cells AS draft_cells, d.is_valid, coalesce(d.dcd_version, v.dcd_version) AS draft_dcd_version,
         coalesce(v.submitted_at, d.at) AS submitted_at, o.first_sent_at, o.registration_id IS NOT NULL AS is_waiting
     FROM registration r LEFT JOIN version v ON v.registration_id = r.id AND v.version = r.version
@@ -170,7 +173,7 @@ async fn history(connection: &mut Connection, registration_id: Uuid) -> Result<V
     rows.iter().map(entry).collect()
 }
 
-fn listed(row: &Row, now: Timestamp) -> Result<Listed, StoreError> {
+pub(super) fn listed(row: &Row, now: Timestamp) -> Result<Listed, StoreError> {
     Ok(Listed {
         registration_id: id(row, "id")?,
         dcd: row.try_get("dcd")?,
@@ -236,6 +239,7 @@ impl LifeStore for SqlStore {
         };
         set_status(&mut transaction, registration_id, state).await?;
         replace_draft(&mut transaction, registration_id, draft, author, at).await?;
+        changed(&mut transaction, [&registration_id]).await?;
         let (author, version) = (Some(author.to_owned()), standing.version);
         let entry = HistoryEntry { at, author, event: Event::Saved, version, status: state.status() };
         note(&mut transaction, registration_id, &entry, None).await?;
@@ -277,6 +281,7 @@ impl LifeStore for SqlStore {
             Err(refusal) => return Ok(Err(refusal)),
         };
         insert_versions(&mut transaction, UploadId::BY_HAND, std::slice::from_ref(new), at).await?;
+        changed(&mut transaction, [&new.registration_id]).await?;
         set_status(&mut transaction, new.registration_id, state).await?;
         let (author, event) = (new.author.clone(), event_of(new.kind));
         let entry = HistoryEntry { at, author, event, version: new.version, status: state.status() };
@@ -290,6 +295,7 @@ impl LifeStore for SqlStore {
         if let Err(refusal) = create(&mut transaction, creation, at).await? {
             return Ok(Err(refusal));
         }
+        changed(&mut transaction, [&creation.names().0]).await?;
         transaction.commit().await?;
         Ok(Ok(()))
     }
@@ -303,6 +309,7 @@ impl LifeStore for SqlStore {
             return Ok(Err(refusal));
         }
         remove(&mut transaction, registration_id).await?;
+        changed(&mut transaction, [&registration_id]).await?;
         transaction.commit().await?;
         Ok(Ok(()))
     }
@@ -356,20 +363,6 @@ impl LifeStore for SqlStore {
     }
 
     async fn list(&self, filter: &Filter, after: Option<Uuid>, limit: u32, now: Timestamp) -> Result<Vec<Listed>, StoreError> {
-        const WHERE: &str = "WHERE r.id > ?1 AND (?2 IS NULL OR r.dcd = ?2) AND (?3 IS NULL OR ?3 = coalesce(r.status,
-                CASE WHEN v.confirmed_at IS NULL AND o.first_sent_at IS NULL THEN 'SENDING' ELSE 'SUBMITTED' END))
-            ORDER BY r.id LIMIT ?4";
-        // No id is empty, so all of them stand behind an empty one.
-        let after = after.map_or_else(Vec::new, |after| after.as_bytes().to_vec());
-        let rows = self
-            .database
-            .query(AssertSqlSafe(format!("{STANDING} {WHERE}")))
-            .bind(after)
-            .bind(&filter.dcd)
-            .bind(filter.status.map(Status::code))
-            .bind(limit)
-            .fetch_all()
-            .await?;
-        rows.iter().map(|row| listed(row, now)).collect()
+        self.page(filter, after, limit, now).await
     }
 }
