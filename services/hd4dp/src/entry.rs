@@ -101,7 +101,8 @@ impl Hd4dp {
         let (creation, ready) = if submit {
             let (cells, row_hash) = kept(&row);
             let (author, item_id) = (Some(author.to_owned()), self.next_id());
-            let named = Named { registration_id: id, version: 1, item_id, unique_key, author, cells, row_hash };
+            let named =
+                Named { registration_id: id, version: 1, item_id, unique_key, author, answers: Vec::new(), cells, row_hash };
             let (version, ready) = self.new_version(definition, named, identity, row)?;
             (Creation::Submitted(version), Some(ready))
         } else {

@@ -5,7 +5,7 @@ use std::{collections::BTreeMap, sync::Arc};
 use dcd::{Code, Definition, Finding, Severity};
 use host::Trouble;
 use identifying::Identity;
-use registration::{Cell, ContentKind};
+use registration::{Answer, Cell, ContentKind};
 use tokio::sync::MutexGuard;
 use uuid::Uuid;
 
@@ -14,7 +14,7 @@ use crate::{
     error::ItemError,
     gate::Gate,
     options::{ConflictMode, How, UploadOptions, Validation},
-    prepare::{self, Naming},
+    prepare::{self, Enclosed, Naming},
     row,
     service::{AcceptedRow, Hd4dp, Ready, SERVICE},
     sheet,
@@ -301,7 +301,8 @@ impl Hd4dp {
                 let identity = merged.unwrap_or(identity);
                 let item_id = item_ids.pop().unwrap_or_else(|| self.next_id());
                 let cells = row::encode(&row.cells);
-                let named = Named { registration_id, version, item_id, unique_key, author: None, cells, row_hash };
+                let named =
+                    Named { registration_id, version, item_id, unique_key, author: None, answers: Vec::new(), cells, row_hash };
                 let (new, ready) = self.new_version(definition, named, identity, row)?;
                 decided.versions.push(new);
                 decided.ready.push(ready);
@@ -340,11 +341,11 @@ impl Hd4dp {
         identity: Identity,
         accepted: AcceptedRow,
     ) -> Result<(NewVersion, Ready), ItemError> {
-        let Named { registration_id, version, item_id, unique_key, author, cells, row_hash } = named;
+        let Named { registration_id, version, item_id, unique_key, author, answers, cells, row_hash } = named;
         let naming = Naming { registration_id, version, organisation: self.parts.nihdi.as_str() };
         let (policies, secrets) = (self.policies(definition), &self.parts.secrets);
-        let files = accepted.attachments.clone();
-        let prepared = prepare::prepare(definition, naming, identity, &accepted.cells, files, &policies, secrets)?;
+        let enclosed = Enclosed { attachments: accepted.attachments.clone(), answers: answers.clone() };
+        let prepared = prepare::prepare(definition, naming, identity, &accepted.cells, enclosed, &policies, secrets)?;
         let new = NewVersion {
             registration_id,
             version,
@@ -359,6 +360,7 @@ impl Hd4dp {
             row_hash,
             content_hash: prepared.content_hash,
             attachments: accepted.attachments,
+            answers,
         };
         let (identity, content) = (prepared.identity, prepared.content);
         Ok((new, Ready { registration_id, version, item_id, identity, content, first_sent_at: None }))
@@ -394,6 +396,7 @@ pub(crate) struct Named {
     pub(crate) item_id: Uuid,
     pub(crate) unique_key: String,
     pub(crate) author: Option<String>,
+    pub(crate) answers: Vec<Answer>,
     pub(crate) cells: Vec<u8>,
     pub(crate) row_hash: [u8; 32],
 }

@@ -39,5 +39,5 @@ mod submit;
 pub mod upload;
 
 pub use intake::{Decided, SubmitError};
-pub use life::LifeError;
+pub use life::{GivenAnswer, LifeError};
 pub use service::{AcceptedRow, Hd4dp, Parts, SERVICE};

@@ -1,10 +1,10 @@
 //! What a person at the hospital does to a registration that is there: reopen, submit, delete; [`crate::entry`] has the values.
 
-use std::sync::Arc;
+use std::{fmt, sync::Arc};
 
 use dcd::{Definition, Finding};
 use host::{Point, Trouble};
-use registration::ContentKind;
+use registration::{Answer, Cell, Comment, ContentKind};
 use store::StoreError;
 use tokio::sync::MutexGuard;
 use uuid::Uuid;
@@ -19,7 +19,7 @@ use crate::{
     service::{AcceptedRow, Hd4dp, Ready, SERVICE},
     sheet,
     status::{Event, Next, State, next},
-    store::{Draft, Filter, Latest, Listed, NewVersion, Refusal, View},
+    store::{CommentView, Draft, Filter, Latest, Listed, NewVersion, Refusal, View},
 };
 
 /// Why a wish was not fulfilled.
@@ -55,6 +55,21 @@ impl LifeError {
             Self::Closed(closed) => Some(closed.gate.code()),
             Self::Item(_) | Self::Trouble(_) => None,
         }
+    }
+}
+
+/// What a person says to a researcher's comment. Debug prints no text.
+#[derive(Clone, PartialEq, Eq)]
+pub struct GivenAnswer {
+    /// The column of the comment; none when the comment is about the registration.
+    pub column: Option<String>,
+    /// What is said.
+    pub text: String,
+}
+
+impl fmt::Debug for GivenAnswer {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("GivenAnswer").field("column", &self.column).finish_non_exhaustive()
     }
 }
 
@@ -106,6 +121,16 @@ impl Hd4dp {
     /// [`LifeError`]; with the findings when the values have errors, and refused also when they have another unique id than the
     /// registration, or when the collection takes no more versions or, of a registration about which a researcher asked, no more answers.
     pub async fn submit_again(&self, id: Uuid, author: &str) -> Result<u32, LifeError> {
+        self.submit_with(id, Vec::new(), author).await
+    }
+
+    /// The same with answers to the comments on the latest version, for healthdata's researcher.
+    ///
+    /// # Errors
+    ///
+    /// As [`Hd4dp::submit_again`]; [`Refusal::UnknownComment`] for an answer to a comment that nobody made, [`Refusal::NoAnswer`] for an empty
+    /// one, and [`LifeError::Invalid`] (E17, E21) for one that tells who the patient is.
+    pub async fn submit_with(&self, id: Uuid, answers: Vec<GivenAnswer>, author: &str) -> Result<u32, LifeError> {
         let deciding = self.deciding.lock().await;
         let latest = self.latest(id).await?;
         if !latest.state.awaits_user() {
@@ -124,6 +149,7 @@ impl Hd4dp {
         }
         accepted.cells = checked.cells;
         self.keeps_unique_id(&definition, &accepted, &latest)?;
+        let answers = self.answers(id, &definition, &accepted.cells, answers).await?;
         let identity = prepare::identity(&definition, &accepted.cells, &self.parts.secrets)?;
         let (cells, row_hash) = kept(&accepted);
         let version = latest.version.saturating_add(1);
@@ -133,6 +159,7 @@ impl Hd4dp {
             item_id: self.next_id(),
             unique_key: latest.unique_key,
             author: Some(author.to_owned()),
+            answers,
             cells,
             row_hash,
         };
@@ -186,6 +213,7 @@ impl Hd4dp {
             row_hash,
             content_hash: prepared.content_hash,
             attachments: Vec::new(),
+            answers: Vec::new(),
         };
         let (identity, content) = (prepared.identity, prepared.content);
         Ok((new, Ready { registration_id, version, item_id, identity, content, first_sent_at: None }))
@@ -201,6 +229,35 @@ impl Hd4dp {
         context.reach(SERVICE, Point::AfterCommit).await;
         self.put_on_its_way(vec![ready]).await;
         Ok(())
+    }
+
+    /// The answers as they travel: each to the last comment on its field.
+    async fn answers(
+        &self,
+        id: Uuid,
+        definition: &Definition,
+        cells: &[Cell],
+        given: Vec<GivenAnswer>,
+    ) -> Result<Vec<Answer>, LifeError> {
+        if given.is_empty() {
+            return Ok(Vec::new());
+        }
+        let view = self.registration(id).await?.ok_or(Refusal::UnknownRegistration)?;
+        let column = |comment: &CommentView| comment.comment.place.and_then(|place| definition.column_at(place));
+        let mut answers = Vec::with_capacity(given.len());
+        for GivenAnswer { column: answered, text } in given {
+            let comment = view.comments.iter().rev().find(|comment| column(comment) == answered);
+            let comment = comment.ok_or(Refusal::UnknownComment)?;
+            if text.trim().is_empty() {
+                return Err(Refusal::NoAnswer.into());
+            }
+            if let Some(code) = definition.identifies(cells, &text) {
+                return Err(LifeError::Invalid { findings: vec![Finding::new(code).in_column(answered.unwrap_or_default())] });
+            }
+            let comment = Answer { number: comment.number, comment: Comment { place: comment.comment.place, text } };
+            answers.push(comment);
+        }
+        Ok(answers)
     }
 
     pub(crate) async fn latest(&self, id: Uuid) -> Result<Latest, LifeError> {

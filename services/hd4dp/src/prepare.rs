@@ -2,7 +2,7 @@
 
 use dcd::Definition;
 use identifying::{Identity, SharedHospitalKey, TagKey, patient_tag};
-use registration::{Attachment, Cell, CodeKey, Content, ContentHead, ContentKind};
+use registration::{Answer, Attachment, Cell, CodeKey, Content, ContentHead, ContentKind};
 use uuid::Uuid;
 
 use crate::{error::ItemError, patient};
@@ -42,6 +42,15 @@ pub struct Naming<'a> {
     pub organisation: &'a str,
 }
 
+/// What goes with the values of a version.
+#[derive(Debug, Default)]
+pub struct Enclosed {
+    /// The files that the values name.
+    pub attachments: Vec<Attachment>,
+    /// What the hospital says to a researcher's comments.
+    pub answers: Vec<Answer>,
+}
+
 /// Splits a checked row into the identity and the content; the identity is known already.
 ///
 /// # Errors
@@ -52,14 +61,14 @@ pub fn prepare(
     naming: Naming<'_>,
     identity: Identity,
     cells: &[Cell],
-    attachments: Vec<Attachment>,
+    enclosed: Enclosed,
     policies: &[registration::Policy],
     secrets: &Secrets,
 ) -> Result<Prepared, ItemError> {
     let (patient_tag, head) = head(definition, naming, &identity, ContentKind::Registration, secrets);
     let values = cells.iter().map(|cell| (cell.place, cell.value.as_str()));
-    let content = Content::reduce(head, values, attachments, policies, &secrets.code)?;
-    Ok(prepared(identity, patient_tag, &content))
+    let content = Content::reduce(head, values, enclosed.attachments, policies, &secrets.code)?;
+    Ok(prepared(identity, patient_tag, &content.with_answers(enclosed.answers)))
 }
 
 /// The deletion of a registration: whose it is, and nothing of its values.

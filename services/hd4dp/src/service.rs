@@ -22,7 +22,7 @@ use uuid::Uuid;
 use crate::{
     answer::Answers,
     error::ItemError,
-    prepare::{self, Naming, Secrets},
+    prepare::{self, Enclosed, Naming, Secrets},
     receipts::Receipts,
     row,
     store::{Hd4dpStore, Outgoing, Sent},
@@ -305,8 +305,9 @@ impl Hd4dp {
         let secrets = &self.parts.secrets;
         let prepared = match outgoing.kind {
             ContentKind::Registration => {
+                let enclosed = Enclosed { attachments: outgoing.attachments, answers: outgoing.answers };
                 let policies = self.policies(&definition);
-                prepare::prepare(&definition, naming, identity, &cells, outgoing.attachments, &policies, secrets)?
+                prepare::prepare(&definition, naming, identity, &cells, enclosed, &policies, secrets)?
             }
             ContentKind::Deletion => prepare::deletion(&definition, naming, identity, secrets)?,
         };

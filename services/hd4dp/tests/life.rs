@@ -9,7 +9,7 @@ use dcd::{Definitions, Language};
 use envelope::{ItemId, Publication, PublicationId};
 use hco_messages::{DeliveredItem, FeedbackDelivery, Submission, SubmissionItem};
 use hd4dp::{
-    Hd4dp, LifeError, Parts,
+    GivenAnswer, Hd4dp, LifeError, Parts,
     prepare::Secrets,
     status::{Confirmation, State, Status},
     store::{Filter, Hd4dpStore, MemoryStore, Refusal, Tally, View},
@@ -18,7 +18,7 @@ use hd4dp::{
 use host::{Chance, Context, NoProbe};
 use identifying::{SharedHospitalKey, TagKey};
 use population::Order;
-use registration::{CodeKey, Comment, Content, ContentKind, Feedback, FeedbackHead, Place, Receipt, Submitted};
+use registration::{Answer, CodeKey, Comment, Content, ContentKind, Feedback, FeedbackHead, Place, Receipt, Submitted};
 use topology::{Arrow, Nihdi, QueueName, Topology};
 use uuid::Uuid;
 
@@ -226,6 +226,30 @@ async fn a_researchers_word_is_answered_each_time_that_it_comes() {
     }
     let view = hospital.view(content.head().registration_id).await;
     assert_eq!((view.state, view.history.len()), (State::Approved, 1));
+}
+
+/// The value may be right, and the researcher wants to know.
+#[tokio::test]
+async fn a_comment_is_answered_with_the_next_version() {
+    let hospital = Hospital::new().await;
+    let (_, item, content) = hospital.confirmed().await;
+    let id = content.head().registration_id;
+    let definition = hospital.hd4dp.definitions().get("Precision_Local_MAB").unwrap();
+    hospital.answer(&item, &request(&item, &content, 2, 3)).await;
+    let column = definition.column_at(Place::of(3));
+    let view = hospital.view(id).await;
+    let name = view.cells.iter().find(|cell| definition.patient().id == cell.place.field).unwrap().value.clone();
+    let given = |column: &Option<String>, text: &str| vec![GivenAnswer { column: column.clone(), text: text.to_owned() }];
+    let refused = async |answers| hospital.hd4dp.submit_with(id, answers, "ann").await.unwrap_err().code().unwrap();
+    assert_eq!(refused(given(&None, "It is.")).await, "UNKNOWN_COMMENT");
+    assert_eq!(refused(given(&column, " ")).await, "NO_ANSWER");
+    assert_eq!(refused(given(&column, &format!("see {name}"))).await, "VALIDATION_ERRORS");
+    assert_eq!(hospital.hd4dp.submit_with(id, given(&column, "It is."), "ann").await.unwrap(), 2);
+    let (_, answered) = hospital.handed_over(2).await;
+    let comment = Comment { place: Some(Place::of(3)), text: "It is.".to_owned() };
+    assert_eq!(answered.answers(), [Answer { number: 2, comment }]);
+    assert_eq!(answered.cells(), content.cells());
+    assert_eq!(hospital.view(id).await.versions[1].answers, answered.answers());
 }
 
 #[tokio::test]

@@ -5,7 +5,9 @@ use jiff::civil::Date;
 use unicode_normalization::UnicodeNormalization;
 use unicode_normalization::char::is_combining_mark;
 
-use crate::row::Row;
+use registration::{Cell, Place};
+
+use crate::{Code, Definition, row::Row};
 
 /// Shorter internal numbers would be found in any text.
 const INTERNAL_ID_LETTERS_MIN: usize = 4;
@@ -21,14 +23,26 @@ pub(crate) struct Identifiers {
 impl Identifiers {
     pub(crate) fn of(row: &Row<'_>) -> Self {
         let patient = &row.definition.patient;
-        let folded = |field: Option<u16>, letters_min: usize| {
-            let folded = fold(row.value(field?, 0).text()?);
-            (folded.chars().filter(|letter| *letter != ' ').count() >= letters_min).then_some(folded)
-        };
+        let folded = |field: Option<u16>, letters_min: usize| folded_name(row.value(field?, 0).text()?, letters_min);
         Self {
             internal_id: folded(patient.internal_id, INTERNAL_ID_LETTERS_MIN),
             names: folded(patient.name, 2).zip(folded(patient.first_name, 2)),
             birth: patient.date_of_birth.and_then(|field| row.value(field, 0).date()),
+        }
+    }
+
+    /// Those of a registration's canonical values.
+    fn of_cells(definition: &Definition, cells: &[Cell]) -> Self {
+        let patient = &definition.patient;
+        let value = |field: Option<u16>| {
+            let place = Place::of(field?);
+            cells.iter().find(|cell| cell.place == place).map(|cell| cell.value.as_str())
+        };
+        let folded = |field: Option<u16>, letters_min: usize| folded_name(value(field)?, letters_min);
+        Self {
+            internal_id: folded(patient.internal_id, INTERNAL_ID_LETTERS_MIN),
+            names: folded(patient.name, 2).zip(folded(patient.first_name, 2)),
+            birth: value(patient.date_of_birth).and_then(|date| date.parse().ok()),
         }
     }
 
@@ -45,6 +59,24 @@ impl Identifiers {
         self.internal_id.as_ref().is_some_and(holds)
             || self.names.as_ref().is_some_and(|(name, first_name)| holds(name) && holds(first_name))
     }
+}
+
+impl Definition {
+    /// What a text says of the patient of these canonical values that must not reach healthdata: a national number (E17), or the
+    /// internal id, birth date or name (E21).
+    #[must_use]
+    pub fn identifies(&self, cells: &[Cell], text: &str) -> Option<Code> {
+        if national_number::contains_number(text) {
+            return Some(Code::E17);
+        }
+        Identifiers::of_cells(self, cells).appear_in(text, &mut String::new()).then_some(Code::E21)
+    }
+}
+
+/// A name or id to look for; none that is too short to be found in a text on purpose.
+fn folded_name(text: &str, letters_min: usize) -> Option<String> {
+    let folded = fold(text);
+    (folded.chars().filter(|letter| *letter != ' ').count() >= letters_min).then_some(folded)
 }
 
 /// Letters and digits in lower case without accents; everything else becomes one space; a space at both ends, so that a search finds
@@ -154,6 +186,30 @@ mod tests {
             names: Some((fold("Van den Berghe"), fold("Zoë"))),
             birth: Some(date(1964, 3, 12)),
         }
+    }
+
+    #[test]
+    fn a_text_beside_the_row_is_held_against_its_values() {
+        let definition = crate::Definitions::built_in().unwrap().get("Precision_Local_MAB").unwrap();
+        let patient = definition.patient();
+        let cell = |field: Option<u16>, value: &str| Cell { place: Place::of(field.unwrap()), value: value.to_owned() };
+        let cells = [
+            cell(patient.internal_id, "PAT-4711"),
+            cell(patient.name, "Peeters"),
+            cell(patient.first_name, "Zoë"),
+            cell(patient.date_of_birth, "1964-03-12"),
+        ];
+        for (text, found) in [
+            ("it is right", None),
+            ("Peeters", None),
+            ("zoe peeters", Some(Code::E21)),
+            ("see pat 4711", Some(Code::E21)),
+            ("born 12/03/1964", Some(Code::E21)),
+            ("64031299906", Some(Code::E17)),
+        ] {
+            assert_eq!(definition.identifies(&cells, text), found, "{text}");
+        }
+        assert_eq!(definition.identifies(&[], "zoe peeters"), None);
     }
 
     #[test]

@@ -6,7 +6,7 @@ mod uploads;
 
 use std::time::Duration;
 
-use registration::{Cell, Place};
+use registration::{Answer, Cell, Comment, Place};
 
 use self::{index::*, life::*, uploads::*};
 use super::*;
@@ -30,6 +30,7 @@ fn version(number: u128, version: u32) -> NewVersion {
         row_hash: [version as u8; 32],
         content_hash: [version as u8 + 100; 32],
         attachments: Vec::new(),
+        answers: Vec::new(),
     }
 }
 
@@ -136,13 +137,19 @@ async fn a_status_is_held_against_what_was_sent(store: &dyn Hd4dpStore) {
     assert_eq!(expected, [of(2), None, of(1)]);
 }
 
-async fn an_attachment_comes_back_with_its_version(store: &dyn Hd4dpStore) {
+async fn what_goes_with_a_version_comes_back_with_it(store: &dyn Hd4dpStore) {
     let mut with = version(1, 1);
     let place = Place::of(30);
     with.attachments = vec![Attachment { place, name: "P1.vcf".to_owned(), bytes: b"##fileformat".to_vec() }];
+    let answer = |number, place, text: &str| Answer { number, comment: Comment { place, text: text.to_owned() } };
+    with.answers = vec![answer(3, Some(Place::in_item(4, 1)), "yes"), answer(2, None, "no")];
+    let said = with.answers.clone();
     submitted(store, vec![with, version(2, 1)], vec![]).await;
     let unsent = store.unanswered(Uuid::nil(), false, 10).await.unwrap();
     assert_eq!(unsent[0].attachments[0].bytes, b"##fileformat");
+    assert_eq!((&unsent[0].answers, &unsent[1].answers), (&said, &Vec::new()));
+    let seen = async |id| store.registration(Uuid::from_u128(id), at(2)).await.unwrap().unwrap().versions.remove(0).answers;
+    assert_eq!((seen(1).await, seen(2).await), (said, Vec::new()));
     assert!(unsent[1].attachments.is_empty());
 }
 
@@ -173,7 +180,7 @@ contract!(
     a_later_answer_settles_earlier_versions,
     unchanged_rows_count_and_wait_with_the_stored_one,
     a_status_is_held_against_what_was_sent,
-    an_attachment_comes_back_with_its_version,
+    what_goes_with_a_version_comes_back_with_it,
     another_incarnation_is_noticed_until_it_is_remembered,
     a_reopened_registration_is_sent_no_more_and_its_answer_counts,
     a_draft_is_kept_until_a_version_ends_it,

@@ -7,7 +7,7 @@ use std::fmt;
 
 use async_trait::async_trait;
 use clock::Timestamp;
-use registration::{Attachment, Cell, Comment, ContentKind};
+use registration::{Answer, Attachment, Cell, Comment, ContentKind};
 use store::{Passage, StoreError};
 use uuid::Uuid;
 
@@ -44,6 +44,12 @@ pub enum Refusal {
     /// The registration has no file in this column.
     #[error("find the file")]
     UnknownAttachment,
+    /// An answer to a comment that nobody made on the latest version.
+    #[error("find the comment that is answered")]
+    UnknownComment,
+    /// An answer without a text.
+    #[error("answer without saying anything")]
+    NoAnswer,
 }
 
 impl Refusal {
@@ -52,6 +58,8 @@ impl Refusal {
     pub const fn code(&self) -> &'static str {
         match self {
             Self::UnknownRegistration => "UNKNOWN_REGISTRATION",
+            Self::UnknownComment => "UNKNOWN_COMMENT",
+            Self::NoAnswer => "NO_ANSWER",
             Self::WrongStatus { .. } => "WRONG_STATUS",
             Self::OtherUniqueId => "OTHER_UNIQUE_ID",
             Self::UniqueIdTaken => "UNIQUE_ID_TAKEN",
@@ -157,6 +165,8 @@ pub struct VersionView {
     pub author: Option<String>,
     /// When it was confirmed: for good, whatever the status shows later.
     pub confirmed_at: Option<Timestamp>,
+    /// What the hospital said to a researcher's comments with it.
+    pub answers: Vec<Answer>,
 }
 
 /// One comment in a [`View`].

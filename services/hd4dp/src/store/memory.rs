@@ -75,6 +75,7 @@ impl State {
             dcd_version: new.dcd_version,
             cells: new.cells.clone(),
             attachments: new.attachments.clone(),
+            answers: new.answers.clone(),
             first_sent_at: waiting.first_sent_at,
         })
     }

@@ -11,7 +11,7 @@ mod values;
 
 use async_trait::async_trait;
 use clock::Timestamp;
-use registration::{Attachment, ContentKind};
+use registration::{Answer, Attachment, ContentKind};
 use store::{Itinerary, Passage, StoreError};
 use uuid::Uuid;
 
@@ -65,6 +65,8 @@ pub struct NewVersion {
     pub content_hash: [u8; 32],
     /// Its attachments.
     pub attachments: Vec<Attachment>,
+    /// What the hospital says to a researcher's comments with it.
+    pub answers: Vec<Answer>,
 }
 
 impl std::fmt::Debug for NewVersion {
@@ -129,6 +131,8 @@ pub struct Outgoing {
     pub cells: Vec<u8>,
     /// Its attachments.
     pub attachments: Vec<Attachment>,
+    /// What the hospital says with it.
+    pub answers: Vec<Answer>,
     /// When it was first handed over to the messaging client; `None` when it never was.
     pub first_sent_at: Option<Timestamp>,
 }

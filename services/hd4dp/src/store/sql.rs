@@ -1,5 +1,6 @@
 //! HD4DP's store in SQL.
 
+mod answers;
 mod by_hand;
 mod drafts;
 mod index;
@@ -17,6 +18,7 @@ use store::{AssertSqlSafe, Connection, Database, Itinerary, Location, Passage, R
 use uuid::Uuid;
 
 use self::{
+    answers::answers,
     drafts::keep,
     versions::{insert_versions, more_waiting, settle},
 };
@@ -54,6 +56,9 @@ CREATE TABLE draft (
 CREATE TABLE comment (
     id INTEGER PRIMARY KEY, registration_id BLOB NOT NULL, version INTEGER NOT NULL, number INTEGER NOT NULL,
     field INTEGER, item INTEGER, text TEXT NOT NULL, at INTEGER NOT NULL);
+CREATE TABLE answer (
+    registration_id BLOB NOT NULL, version INTEGER NOT NULL, position INTEGER NOT NULL, number INTEGER NOT NULL,
+    field INTEGER, item INTEGER, text TEXT NOT NULL, PRIMARY KEY (registration_id, version, position)) WITHOUT ROWID;
 CREATE INDEX comment_by_version ON comment (registration_id, version, id);
 CREATE TABLE history (
     id INTEGER PRIMARY KEY, registration_id BLOB NOT NULL, at INTEGER NOT NULL, author TEXT, event TEXT NOT NULL,
@@ -94,13 +99,16 @@ impl SqlStore {
     }
 
     async fn attach(&self, mut outgoing: Vec<Outgoing>) -> Result<Vec<Outgoing>, StoreError> {
-        let any: Option<i64> = self.database.query("SELECT 1 FROM attachment LIMIT 1").scalar_optional().await?;
+        const ANY: &str = "SELECT 1 FROM attachment UNION ALL SELECT 1 FROM answer LIMIT 1";
+        let any: Option<i64> = self.database.query(ANY).scalar_optional().await?;
         if any.is_none() {
             return Ok(outgoing);
         }
         let mut connection = self.database.read().await?;
         for version in &mut outgoing {
-            version.attachments = attachments(&mut connection, version.registration_id, version.version).await?;
+            let (id, number) = (version.registration_id, version.version);
+            version.attachments = attachments(&mut connection, id, number).await?;
+            version.answers = answers(&mut connection, id, number).await?;
         }
         Ok(outgoing)
     }
@@ -150,6 +158,7 @@ fn outgoing(row: &Row) -> Result<Outgoing, StoreError> {
         dcd_version: row.try_get("dcd_version")?,
         cells: row.try_get("cells")?,
         attachments: Vec::new(),
+        answers: Vec::new(),
         first_sent_at: moment(row, "first_sent_at")?,
     })
 }

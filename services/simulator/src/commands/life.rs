@@ -16,6 +16,7 @@ use clap::Args;
 use clock::{Clock, SystemClock};
 use dcd::{Definitions, Language};
 use hd4dp::{
+    GivenAnswer,
     options::{ConflictMaster, ConflictMode, How, UploadOptions, Validation},
     upload::{CsvFile, upload_with},
 };
@@ -131,6 +132,9 @@ pub struct SubmitArgs {
     /// Folder of the success and the error report; beside the file by default
     #[arg(long, value_name = "DIR")]
     reports: Option<PathBuf>,
+    /// What the hospital says to a researcher's comment; with COLUMN= in front to the one at that field. May be given several times
+    #[arg(long = "answer", value_name = "[COLUMN=]TEXT", conflicts_with = "file")]
+    answers: Vec<String>,
     /// Who does it, for the history
     #[arg(long, default_value = "precision", value_name = "NAME")]
     by: String,
@@ -351,7 +355,12 @@ pub async fn correct(args: CorrectArgs, definitions: Definitions) -> anyhow::Res
 pub async fn submit(args: SubmitArgs, definitions: Definitions) -> anyhow::Result<Ended> {
     if let Some(id) = args.registration {
         let session = args.there.open(definitions).await?;
-        let done = at_hospital(&session, id, async |hd4dp| refused(hd4dp.submit_again(id, &args.by).await)).await;
+        let done = at_hospital(&session, id, async |hd4dp| {
+            let column = |at: &str| hd4dp.definitions().iter().any(|definition| definition.field_no(at).is_some());
+            let answers = args.answers.iter().map(|text| given_answer(text, column)).collect();
+            refused(hd4dp.submit_with(id, answers, &args.by).await)
+        })
+        .await;
         return settle(&args.there, session, id, done).await;
     }
     let (Some(path), Some(name), Some(org)) = (&args.file, &args.dcd, args.org) else {
@@ -470,6 +479,14 @@ async fn ask(session: &Session, registration: Uuid, action: &Action, by: &str) -
 }
 
 /// `COLUMN=TEXT` or `TEXT`. What stands before the first `=` is a column only if the record's definition has it.
+/// An answer, at its column if the text names one.
+fn given_answer(text: &str, is_column: impl Fn(&str) -> bool) -> GivenAnswer {
+    match text.split_once('=').filter(|(column, _)| is_column(column)) {
+        Some((column, text)) => GivenAnswer { column: Some(column.to_owned()), text: text.to_owned() },
+        None => GivenAnswer { column: None, text: text.to_owned() },
+    }
+}
+
 async fn comments(session: &Session, registration: Uuid, texts: &[String]) -> anyhow::Result<Vec<Comment>> {
     let hd4res = &session.installation.hd4res;
     let record = hd4res.store().of_registration(registration).await?.context("find the record (UNKNOWN_RECORD)")?;

@@ -2,6 +2,7 @@
 
 use hd4dp::store::{Filter, Listed, View};
 use hd4res::store::RecordView;
+use registration::Comment;
 use serde::Serialize;
 use topology::Nihdi;
 use uuid::Uuid;
@@ -34,7 +35,7 @@ pub struct OfHospital {
     pub version: u32,
     /// When that was confirmed.
     pub confirmed_at: Option<String>,
-    /// The researcher's comments on it.
+    /// The researcher's comments on it, and what the hospital said with it.
     pub comments: Vec<Remark>,
     /// What happened.
     pub history: Vec<Happened>,
@@ -51,7 +52,7 @@ pub struct OfHealthdata {
     pub validated: bool,
     /// The patient, as healthdata knows it.
     pub pseudonym: String,
-    /// The researcher's comments.
+    /// The researcher's comments, and the hospital's answers.
     pub comments: Vec<Remark>,
     /// What happened.
     pub history: Vec<Happened>,
@@ -62,8 +63,10 @@ pub struct OfHealthdata {
 pub struct Remark {
     /// The column.
     pub column: Option<String>,
-    /// What the researcher wrote.
+    /// What was written.
     pub text: String,
+    /// Whether it is the hospital's answer.
+    pub is_answer: bool,
 }
 
 /// A line of history.
@@ -103,9 +106,10 @@ impl Both {
                 let by = by.as_ref().map(|by| format!(" by {by}")).unwrap_or_default();
                 lines.push(format!("  {side}  {at}  {event}{by}, version {version}: {status}"));
             }
-            for Remark { column, text } in comments {
+            for Remark { column, text, is_answer } in comments {
                 let column = column.as_ref().map(|column| format!("{column}: ")).unwrap_or_default();
-                lines.push(format!("  {side}  comment  {column}{text}"));
+                let kind = if *is_answer { "answer " } else { "comment" };
+                lines.push(format!("  {side}  {kind}  {column}{text}"));
             }
         };
         say("hospital  ", &self.hospital.comments, &self.hospital.history);
@@ -166,10 +170,16 @@ pub async fn page(
 }
 
 fn of_hospital(nihdi: &Nihdi, view: View, column: impl Fn(u16) -> Option<String>) -> OfHospital {
-    let comments = view
-        .comments
-        .into_iter()
-        .map(|kept| Remark { column: kept.comment.place.and_then(|place| column(place.field)), text: kept.comment.text });
+    let remark = |is_answer| {
+        let column = &column;
+        move |comment: Comment| {
+            let at = comment.place.and_then(|place| column(place.field));
+            Remark { column: at, text: comment.text, is_answer }
+        }
+    };
+    let answers = view.versions.last().map(|version| version.answers.clone()).unwrap_or_default();
+    let answers = answers.into_iter().map(|answer| answer.comment).map(remark(true));
+    let comments = view.comments.into_iter().map(|kept| kept.comment).map(remark(false)).chain(answers);
     let history = view.history.into_iter().map(|entry| Happened {
         at: entry.at.to_string(),
         by: entry.author,
@@ -192,7 +202,11 @@ async fn of_healthdata(session: &Session, registration: Uuid) -> anyhow::Result<
     let store = session.installation.hd4res.store();
     let Some(record) = store.of_registration(registration).await? else { return Ok(None) };
     let Some(RecordView { row, pseudonym, comments, history }) = store.view(record).await? else { return Ok(None) };
-    let comments = comments.into_iter().map(|kept| Remark { column: kept.column, text: kept.text });
+    let comments = comments.into_iter().map(|kept| Remark {
+        column: kept.column,
+        text: kept.text,
+        is_answer: kept.author == hd4res::store::author::HOSPITAL,
+    });
     let history = history.into_iter().map(|entry| Happened {
         at: entry.at.to_string(),
         by: Some(entry.author),

@@ -13,7 +13,7 @@ use hd_messages::{
     Arrival, ArrivalItem, OutgoingFeedback, OutgoingItem, Validation, ValidationItem, Verdict, VerdictFinding, VerdictItem,
     VerdictSeverity,
 };
-use hd4dp::prepare::{self, Naming, Prepared};
+use hd4dp::prepare::{self, Enclosed, Naming, Prepared};
 use identifying::IdentityPart;
 use pseudonymisation::{
     Handle, HandleKey, Pseudonymiser, Quarter, SenderKey, fixed_for_vectors_only::handle_sealer_for_vectors_only, sender_code,
@@ -177,7 +177,8 @@ fn prepared(row: &Row, registration_id: Uuid) -> Prepared {
     let secrets = fixed::parties().hospital(&nihdi(HOSPITAL));
     let identity = prepare::identity(&definition, &cells, &secrets).unwrap();
     let naming = Naming { registration_id, version: row.version, organisation: HOSPITAL };
-    prepare::prepare(&definition, naming, identity, &cells, files.collect(), &definition.policies(), &secrets).unwrap()
+    let enclosed = Enclosed { attachments: files.collect(), answers: Vec::new() };
+    prepare::prepare(&definition, naming, identity, &cells, enclosed, &definition.policies(), &secrets).unwrap()
 }
 
 /// The ids of a publication's registrations, of their items, and of itself.

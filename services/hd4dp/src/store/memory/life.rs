@@ -265,6 +265,7 @@ impl LifeStore for MemoryStore {
             submitted_at: version.submitted_at,
             author: version.new.author.clone(),
             confirmed_at: version.confirmed_at,
+            answers: version.new.answers.clone(),
         });
         let comments = life.into_iter().flat_map(|life| &life.comments).filter(|(version, _)| *version == standing.version);
         Ok(Some(View {

@@ -7,7 +7,9 @@ use store::{AssertSqlSafe, Connection, Passage, Row, StoreError, bulk, itinerary
 use uuid::Uuid;
 
 use super::{
-    SqlStore, attachments,
+    SqlStore,
+    answers::answers,
+    attachments,
     by_hand::{create, is_asked},
     drafts::{draft, remove, replace_draft, stop},
     id,
@@ -137,9 +139,14 @@ async fn versions(connection: &mut Connection, registration_id: Uuid) -> Result<
             submitted_at: when(row, "submitted_at")?,
             author: row.try_get("author")?,
             confirmed_at: moment(row, "confirmed_at")?,
+            answers: Vec::new(),
         })
     };
-    rows.iter().map(view).collect()
+    let mut versions: Vec<VersionView> = rows.iter().map(view).collect::<Result<_, StoreError>>()?;
+    for version in &mut versions {
+        version.answers = answers(connection, registration_id, version.version).await?;
+    }
+    Ok(versions)
 }
 
 async fn comments(connection: &mut Connection, registration_id: Uuid, version: u32) -> Result<Vec<CommentView>, StoreError> {

@@ -7,7 +7,7 @@ use registration::{Attachment, ContentKind, Place};
 use store::{Connection, Row, StoreError, bulk};
 use uuid::Uuid;
 
-use super::drafts::drop_drafts;
+use super::{answers::insert_answers, drafts::drop_drafts};
 use crate::store::{NewVersion, UploadId};
 
 /// The stored number of [`ContentKind::Registration`].
@@ -58,6 +58,7 @@ pub(super) async fn insert_versions(
         .flat_map(|new| new.attachments.iter().map(|attachment| (new.registration_id, new.version, attachment)))
         .collect();
     insert_attachments(connection, &attachments).await?;
+    insert_answers(connection, versions).await?;
     // A first version may end a draft too, though few uploads find any.
     let any: Option<i64> = connection.query("SELECT 1 FROM draft LIMIT 1").scalar_optional().await?;
     if any.is_none() {
