@@ -39,6 +39,10 @@ has_rabbitmq() {
         docker image inspect rabbitmq:4-management >/dev/null 2>&1
 }
 
+has_postgresql() {
+    [ -n "${PRECISION_TEST_POSTGRES:-}" ] || compgen -G "/usr/lib/postgresql/*/bin/initdb" >/dev/null || command -v initdb >/dev/null 2>&1
+}
+
 command -v cargo >/dev/null 2>&1 || give_up "cargo is missing: install Rust 1.95 or later (https://rustup.rs)."
 if ! command -v cc >/dev/null 2>&1; then
     may_install && bring gcc libc6-dev || give_up "a C compiler is missing, for SQLite (Debian: apt-get install gcc libc6-dev)."
@@ -48,6 +52,10 @@ if ! has_rabbitmq && ! { may_install && bring rabbitmq-server; }; then
     docker info >/dev/null 2>&1 ||
         give_up "RabbitMQ is missing, 3.10 or later. One of these will do: apt-get install rabbitmq-server (Debian); Docker with the image" \
             "rabbitmq:4-management; PRECISION_TEST_AMQP with the amqp:// address of a RabbitMQ whose user has configure rights."
+fi
+if ! has_postgresql && ! { may_install && bring postgresql; }; then
+    give_up "PostgreSQL is missing, 15 or later: apt-get install postgresql (Debian), or PRECISION_TEST_POSTGRES with the postgres:// address" \
+        "of a server, as a role that may make databases and roles."
 fi
 
 # Cargo builds with less than it reads manifests of, and the checks read them without the network.

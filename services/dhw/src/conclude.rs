@@ -90,6 +90,7 @@ pub fn conclude(
 mod tests {
     use std::sync::Arc;
 
+    use ::store::{Location, test_server};
     use proptest::prelude::*;
 
     use crate::{
@@ -157,18 +158,21 @@ mod tests {
     }
 
     proptest! {
-        #![proptest_config(ProptestConfig::with_cases(60))]
+        #![proptest_config(ProptestConfig::with_cases(32))]
 
         // The store in SQL reads fewer of the registrations that stood before than the one in memory.
         #[test]
         fn what_is_not_read_makes_no_difference(drafts in arrivals(), batch in 1..15_usize) {
             let registers = registers();
-            let in_file = runtime().block_on(async {
-                let folder = tempfile::tempdir().unwrap();
-                let store = SqlStore::open(folder.path(), Arc::clone(&registers)).await.unwrap();
+            let left_at = |location: Location| runtime().block_on(async {
+                let store = SqlStore::open(location, Arc::clone(&registers)).await.unwrap();
                 left_in(&store, &registers, &drafts, batch).await
             });
-            prop_assert_eq!(left(&registers, &drafts, batch), in_file);
+            let folder = tempfile::tempdir().unwrap();
+            let server = runtime().block_on(test_server::database()).unwrap();
+            let expected = left(&registers, &drafts, batch);
+            prop_assert_eq!(&expected, &left_at(folder.path().into()));
+            prop_assert_eq!(&expected, &left_at(server), "in PostgreSQL");
         }
     }
 }

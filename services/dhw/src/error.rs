@@ -32,6 +32,12 @@ pub enum ItemError {
         /// The field.
         field: u16,
     },
+    /// A field of numbers holds something else, which the hospital's own check does not let pass.
+    #[error("read the number of field {field}")]
+    NotANumber {
+        /// The field.
+        field: u16,
+    },
     /// No field of the unique id is filled, so registrations could not be told apart.
     #[error("find the unique id")]
     NoUniqueId,
@@ -48,6 +54,7 @@ impl ItemError {
             Self::UnknownDefinition { .. } => Disposition::DeadLetter("UNKNOWN_DEFINITION"),
             Self::Policy(_) => Disposition::DeadLetter("POLICY"),
             Self::Place { .. } => Disposition::DeadLetter("PLACE"),
+            Self::NotANumber { .. } => Disposition::DeadLetter("NOT_A_NUMBER"),
             Self::NoUniqueId => Disposition::DeadLetter("NO_UNIQUE_ID"),
         }
     }

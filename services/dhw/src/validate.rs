@@ -1,9 +1,9 @@
 //! Step 7: reads an item and validates its registration against its definition.
 
-use dcd::{AttachmentSource, Context, Finding};
+use dcd::{AttachmentSource, Context, Field, Finding, Kind, Number};
 use hd_messages::ValidationItem;
 use jiff::civil::Date;
-use registration::{Content, ContentKind};
+use registration::{Content, ContentKind, Policy};
 use uuid::Uuid;
 
 use crate::{across::Member, error::ItemError, registers::Registers};
@@ -56,9 +56,12 @@ pub fn read(item: &ValidationItem, registers: &Registers, today: Date) -> Result
     if head.kind == ContentKind::Registration {
         content.check(register.policies())?;
         for cell in content.cells() {
-            let in_list = register.definition().field(cell.place.field).is_some_and(|field| field.list().is_some());
-            if in_list != cell.place.item.is_some() {
+            let field = register.definition().field(cell.place.field);
+            if field.is_some_and(|field| field.list().is_some()) != cell.place.item.is_some() {
                 return Err(ItemError::Place { field: cell.place.field });
+            }
+            if field.is_some_and(holds_numbers) && !is_canonical(&cell.value) {
+                return Err(ItemError::NotANumber { field: cell.place.field });
             }
         }
         member.unique_id = register.unique_id(&content, &member.pseudonym).ok_or(ItemError::NoUniqueId)?;
@@ -68,6 +71,15 @@ pub fn read(item: &ValidationItem, registers: &Registers, today: Date) -> Result
         findings.truncate(FINDINGS_MAX);
     }
     Ok(Registration { item: item.id.uuid(), member, content, findings })
+}
+
+/// Whether healthdata has the field's values as numbers, which its table then holds as such.
+pub(crate) fn holds_numbers(field: &Field) -> bool {
+    field.kind() == Kind::Number && field.policy() == Some(Policy::AsIs)
+}
+
+fn is_canonical(number: &str) -> bool {
+    Number::from_canonical(number).is_some_and(|read| read.to_string() == number)
 }
 
 /// The files that came inside the content.
@@ -127,6 +139,10 @@ mod tests {
         assert_eq!(code(&|item| item.content = forged(name, "Peeters")), Some(DeadLetter("POLICY")));
         let gene = registration::Place::of(definition.field_no("variants|gene").unwrap());
         assert_eq!(code(&|item| item.content = forged(gene, "EGFR")), Some(DeadLetter("PLACE")));
+        let weight = registration::Place::of(definition.field_no("weight").unwrap());
+        for odd in ["heavy", "7,5", "7.50", "1e3", "07"] {
+            assert_eq!(code(&|item| item.content = forged(weight, odd)), Some(DeadLetter("NOT_A_NUMBER")), "{odd}");
+        }
         let notes = registration::Place::of(definition.field_no("notes").unwrap());
         assert_eq!(code(&|item| item.content = forged(notes, "n")), Some(DeadLetter("NO_UNIQUE_ID")));
     }

@@ -249,36 +249,143 @@ fn schema_error(store: &str, source: MigrateError) -> StoreError {
 mod tests {
     use super::*;
 
-    const SCHEMA: Schema = Schema { steps: &["CREATE TABLE thing (id INTEGER PRIMARY KEY)"] };
+    const SCHEMA: Schema = Schema { steps: &["CREATE TABLE thing (id INTEGER PRIMARY KEY, bytes BLOB, name TEXT)"] };
+    const LATER: Schema = Schema { steps: &[SCHEMA.steps[0], "CREATE TABLE more (id INTEGER)"] };
 
-    #[tokio::test]
-    async fn other_keys_over_the_same_store_are_refused() {
-        let folder = tempfile::tempdir().unwrap();
-        let store = Database::open(folder.path(), "party", SCHEMA).await.unwrap();
+    async fn other_keys_over_the_same_store_are_refused(location: Location) {
+        let store = Database::open(location, "party", SCHEMA).await.unwrap();
         store.remember_key("sealing", "aa").await.unwrap();
         store.remember_key("sealing", "aa").await.unwrap();
         assert!(matches!(store.remember_key("sealing", "bb").await, Err(StoreError::OtherKeys { .. })));
     }
 
-    #[tokio::test]
-    async fn what_was_committed_is_there_after_opening_again() {
-        let folder = tempfile::tempdir().unwrap();
-        let store = Database::open(folder.path(), "party", SCHEMA).await.unwrap();
+    async fn what_was_committed_is_there_after_opening_again(location: Location) {
+        let store = Database::open(&location, "party", SCHEMA).await.unwrap();
         let mut transaction = store.write().await.unwrap();
         transaction.query("INSERT INTO thing (id) VALUES (7)").execute().await.unwrap();
         transaction.commit().await.unwrap();
+        let mut forgotten = store.write().await.unwrap();
+        forgotten.query("INSERT INTO thing (id) VALUES (8)").execute().await.unwrap();
+        drop(forgotten);
         store.close().await;
-        let again = Database::open(folder.path(), "party", SCHEMA).await.unwrap();
-        let id: i64 = again.query("SELECT id FROM thing").scalar().await.unwrap();
-        assert_eq!(id, 7);
+        let again = Database::open(&location, "party", SCHEMA).await.unwrap();
+        assert_eq!(again.query("SELECT id FROM thing").scalars::<i64>().await.unwrap(), [7]);
     }
 
-    #[tokio::test]
-    async fn a_store_of_a_later_program_is_refused() {
-        let folder = tempfile::tempdir().unwrap();
-        const LATER: Schema =
-            Schema { steps: &["CREATE TABLE thing (id INTEGER PRIMARY KEY)", "CREATE TABLE more (id INTEGER)"] };
-        Database::open(folder.path(), "party", LATER).await.unwrap().close().await;
-        assert!(matches!(Database::open(folder.path(), "party", SCHEMA).await, Err(StoreError::Schema { .. })));
+    async fn a_store_of_a_later_program_is_refused(location: Location) {
+        Database::open(&location, "party", LATER).await.unwrap().close().await;
+        assert!(matches!(Database::open(&location, "party", SCHEMA).await, Err(StoreError::Schema { .. })));
+        Database::open(&location, "another", SCHEMA).await.unwrap();
     }
+
+    async fn settings_keep_their_first_value_until_they_are_set(location: Location) {
+        let store = Database::open(location, "party", SCHEMA).await.unwrap();
+        assert_eq!(store.setting("language", "en").await.unwrap(), "en");
+        assert_eq!(store.setting("language", "nl").await.unwrap(), "en");
+        store.set("language", "fr").await.unwrap();
+        assert!(store.holds("language", "fr").await.unwrap());
+        assert!(!store.holds("zone", "fr").await.unwrap());
+    }
+
+    async fn writers_take_turns(location: Location) {
+        let first = Database::open(&location, "party", SCHEMA).await.unwrap();
+        let stores = [first, Database::open(&location, "party", SCHEMA).await.unwrap()];
+        let count = async |store: &Database| {
+            for _ in 0..20 {
+                let mut transaction = store.write().await.unwrap();
+                let last: i64 = transaction.query("SELECT coalesce(max(id), 0) FROM thing").scalar().await.unwrap();
+                transaction.query("INSERT INTO thing (id) VALUES (?)").bind(last + 1).execute().await.unwrap();
+                transaction.commit().await.unwrap();
+            }
+        };
+        tokio::join!(count(&stores[0]), count(&stores[1]), count(&stores[0]));
+        let last: i64 = stores[0].query("SELECT max(id) FROM thing").scalar().await.unwrap();
+        assert_eq!(last, 60);
+    }
+
+    async fn a_reader_of_one_moment_sees_no_later_one(location: Location) {
+        let store = Database::open(location, "party", SCHEMA).await.unwrap();
+        let mut reader = store.read_one_moment().await.unwrap();
+        let before: i64 = reader.query("SELECT count(*) FROM thing").scalar().await.unwrap();
+        let mut transaction = store.write().await.unwrap();
+        transaction.query("INSERT INTO thing (id) VALUES (1)").execute().await.unwrap();
+        transaction.commit().await.unwrap();
+        assert_eq!(reader.query("SELECT count(*) FROM thing").scalar::<i64>().await.unwrap(), before);
+        assert_eq!(store.query("SELECT count(*) FROM thing").scalar::<i64>().await.unwrap(), before + 1);
+    }
+
+    async fn every_value_comes_back(location: Location) {
+        let store = Database::open(location, "party", SCHEMA).await.unwrap();
+        let mut transaction = store.write().await.unwrap();
+        const INSERT: &str = "INSERT INTO thing (bytes, name) VALUES (?, ?) RETURNING id";
+        for (bytes, name) in [(&b"\0\x01\xff"[..], "\0\u{1}é?'\"\\u0000"), (b"", "")] {
+            let id: i64 = transaction.query(INSERT).bind(bytes).bind(name).scalar().await.unwrap();
+            let row = transaction.query("SELECT bytes, name FROM thing WHERE id = ?").bind(id).fetch_one().await.unwrap();
+            assert_eq!(row.try_get::<Vec<u8>>("bytes").unwrap(), bytes);
+            assert_eq!(row.try_get::<String>("name").unwrap(), name);
+            const LISTED: &str = "SELECT json_group_array(json_array(name, hex(bytes), NULL)) FROM thing
+                WHERE name IN (SELECT value FROM json_each(?))";
+            let listed: String = transaction.query(LISTED).bind(&crate::bulk::list(&[name]).unwrap()).scalar().await.unwrap();
+            let listed: Vec<(String, String, Option<u8>)> = serde_json::from_str(&listed).unwrap();
+            assert_eq!(listed, [(name.to_owned(), bytes.iter().map(|byte| format!("{byte:02X}")).collect(), None)]);
+        }
+        let id: i64 = transaction.query(INSERT).bind(Vec::new()).bind(None::<String>).scalar().await.unwrap();
+        let row = transaction.query("SELECT name, id > 0 AS yes FROM thing WHERE id = ?").bind(id).fetch_one().await.unwrap();
+        assert_eq!((row.try_get::<Option<String>>("name").unwrap(), row.try_get::<bool>("yes").unwrap()), (None, true));
+        assert!(row.try_get::<u32>("there is none").is_err());
+    }
+
+    async fn texts_are_ordered_by_their_bytes(location: Location) {
+        let store = Database::open(location, "party", SCHEMA).await.unwrap();
+        let mut transaction = store.write().await.unwrap();
+        for name in ["b", "é", "B", "a", "_"] {
+            transaction.query("INSERT INTO thing (name) VALUES (?)").bind(name).execute().await.unwrap();
+        }
+        let names: Vec<String> = transaction.query("SELECT name FROM thing ORDER BY name").scalars().await.unwrap();
+        assert_eq!(names, ["B", "_", "a", "b", "é"]);
+    }
+
+    async fn a_row_that_is_refused_is_not_repeated(location: Location) {
+        let store = Database::open(location, "party", SCHEMA).await.unwrap();
+        let mut transaction = store.write().await.unwrap();
+        transaction.query("CREATE UNIQUE INDEX thing_by_name ON thing (name)").execute().await.unwrap();
+        const INSERT: &str = "INSERT INTO thing (name) VALUES (?)";
+        transaction.query(INSERT).bind("85010112345").execute().await.unwrap();
+        let refused = transaction.query(INSERT).bind("85010112345").execute().await.unwrap_err();
+        let mut told = format!("{refused:?} {refused}");
+        let mut source = std::error::Error::source(&refused);
+        while let Some(cause) = source {
+            told.push_str(&format!(" {cause:?} {cause}"));
+            source = cause.source();
+        }
+        assert!(!told.contains("85010112345"), "{told}");
+    }
+
+    macro_rules! contract {
+        ($($name:ident),+ $(,)?) => {
+            mod in_sqlite {
+                $(#[tokio::test] async fn $name() {
+                    let folder = tempfile::tempdir().unwrap();
+                    super::$name(folder.path().into()).await;
+                })+
+            }
+            mod in_postgres {
+                $(#[tokio::test] async fn $name() {
+                    super::$name(crate::test_server::database().await.unwrap()).await;
+                })+
+            }
+        };
+    }
+
+    contract!(
+        other_keys_over_the_same_store_are_refused,
+        what_was_committed_is_there_after_opening_again,
+        a_store_of_a_later_program_is_refused,
+        settings_keep_their_first_value_until_they_are_set,
+        writers_take_turns,
+        a_reader_of_one_moment_sees_no_later_one,
+        every_value_comes_back,
+        texts_are_ordered_by_their_bytes,
+        a_row_that_is_refused_is_not_repeated,
+    );
 }

@@ -17,7 +17,7 @@ pub(crate) const FUNCTIONS: &str = r"
 CREATE FUNCTION json_each(list text) RETURNS TABLE (value text) LANGUAGE sql IMMUTABLE ROWS 100
     AS 'SELECT * FROM json_array_elements_text(list::json)';
 CREATE FUNCTION unhex(digits text) RETURNS bytea LANGUAGE sql IMMUTABLE AS 'SELECT decode(digits, ''hex'')';
-CREATE FUNCTION hex(bytes bytea) RETURNS text LANGUAGE sql IMMUTABLE AS 'SELECT encode(bytes, ''hex'')';
+CREATE FUNCTION hex(bytes bytea) RETURNS text LANGUAGE sql IMMUTABLE AS 'SELECT upper(encode(bytes, ''hex''))';
 ";
 
 /// The translations of the statements of one store.

@@ -286,6 +286,13 @@ mod tests {
         keeps_passages_in_order(&SqlItinerary::new(database)).await;
     }
 
+    #[tokio::test]
+    async fn in_postgres() {
+        let location = crate::test_server::database().await.unwrap();
+        let database = Database::open(location, "party", Schema { steps: &[] }).await.unwrap();
+        keeps_passages_in_order(&SqlItinerary::new(database)).await;
+    }
+
     #[test]
     fn every_outcome_is_read_back() {
         use Outcome::*;

@@ -12,13 +12,19 @@ mod dialect;
 pub mod itinerary;
 pub mod location;
 pub mod lock;
+mod nul;
 mod numeral;
 pub mod postgres;
 mod statement;
+#[cfg(feature = "test-server")]
+pub mod test_server;
 mod values;
 
 use std::path::PathBuf;
 
+use sqlx::postgres::PgDatabaseError;
+
+pub use bulk::List;
 pub use connection::{Connection, WriteTransaction};
 pub use database::{Database, Schema};
 pub use itinerary::{Itinerary, MemoryItinerary, Outcome, Passage, SqlItinerary};
@@ -33,7 +39,15 @@ pub use values::{Column, Numeral, Parameter, Row};
 pub enum StoreError {
     /// The database refused or failed; retrying may help (disk full, file locked).
     #[error("use the database")]
-    Database(#[from] sqlx::Error),
+    Database(#[source] sqlx::Error),
+    /// PostgreSQL refused a statement. What it said is left out: it repeats the values of the row that it refused.
+    #[error("use the database: PostgreSQL refused with code {code}, about {about}")]
+    Refused {
+        /// PostgreSQL's five letters and digits, its Appendix A.
+        code: String,
+        /// The constraint or table, where it named one.
+        about: String,
+    },
     /// The schema could not be brought to the state that this program knows.
     #[error("bring the schema of {store} up to date")]
     Schema {
@@ -73,4 +87,16 @@ pub enum StoreError {
         /// The kind of row.
         what: &'static str,
     },
+}
+
+impl From<sqlx::Error> for StoreError {
+    fn from(error: sqlx::Error) -> Self {
+        match error {
+            sqlx::Error::Database(refused) if refused.try_downcast_ref::<PgDatabaseError>().is_some() => Self::Refused {
+                code: refused.code().unwrap_or_default().into_owned(),
+                about: refused.constraint().or(refused.table()).unwrap_or("nothing by name").to_owned(),
+            },
+            error => Self::Database(error),
+        }
+    }
 }

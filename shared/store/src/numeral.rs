@@ -66,3 +66,52 @@ fn encoded(number: &str) -> Option<Vec<u8>> {
     kept.iter().for_each(|group| bytes.extend_from_slice(&group.to_be_bytes()));
     Some(bytes)
 }
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::{Database, Location, Schema, bulk};
+
+    const SCHEMA: Schema = Schema { steps: &["CREATE TABLE measured (at INTEGER, number NUMERIC)"] };
+
+    /// Numbers as the registers hold them: no zeros in front, none behind a point, no exponent.
+    fn number() -> impl Strategy<Value = String> {
+        let form = "-?(0|[1-9][0-9]{0,25})(\\.[0-9]{0,25}[1-9])?";
+        form.prop_filter("minus nought", |number| number != "-0")
+    }
+
+    async fn come_back(location: Location, numbers: &[String]) -> Vec<String> {
+        let store = Database::open(location, "numbers", SCHEMA).await.unwrap();
+        let mut transaction = store.write().await.unwrap();
+        let rows: Vec<(i64, &String)> = (0..).zip(numbers).collect();
+        bulk::insert(&mut transaction, "INSERT INTO measured (at, number)", 2, "", &rows, |row, (at, number)| {
+            row.bind(at).bind(Some(Numeral(number)))
+        })
+        .await
+        .unwrap();
+        transaction.query("SELECT CAST(number AS TEXT) FROM measured ORDER BY at").scalars().await.unwrap()
+    }
+
+    fn runtime() -> tokio::runtime::Runtime {
+        tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap()
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig { cases: 8, failure_persistence: None, ..ProptestConfig::default() })]
+
+        #[test]
+        fn every_digit_comes_back(numbers in prop::collection::vec(number(), 1..200)) {
+            let kept = runtime().block_on(async { come_back(crate::test_server::database().await.unwrap(), &numbers).await });
+            prop_assert_eq!(kept, numbers);
+        }
+    }
+
+    #[test]
+    fn what_is_no_number_is_refused() {
+        for text in ["", "-", ".", "1e3", "1,5", "1.2.3", " 1", "NaN", "١"] {
+            assert_eq!(encoded(text), None, "{text}");
+        }
+    }
+}

@@ -11,7 +11,7 @@ use sqlx::{
     sqlite::{SqliteArguments, SqliteRow},
 };
 
-use crate::{StoreError, numeral};
+use crate::{StoreError, bulk::List, nul, numeral};
 
 /// The values of a statement, in the form of its database.
 pub(crate) enum Arguments {
@@ -117,21 +117,22 @@ parameter! {
     u16: |value| value, i64::from(value);
     &u16: |value| *value, i64::from(*value);
     bool: |value| value, i64::from(value);
-    &str: |value| value, value;
-    &&str: |value| *value, *value;
-    String: |value| value, value;
-    &String: |value| value.as_str(), value.as_str();
-    Arc<str>: |value| value, &*value;
+    &str: |value| value, &*nul::hidden(value);
+    &&str: |value| *value, &*nul::hidden(value);
+    String: |value| value, &*nul::hidden(&value);
+    &String: |value| value.as_str(), &*nul::hidden(value);
+    Arc<str>: |value| value, &*nul::hidden(&value);
+    &List: |value| value.0.as_str(), &*nul::hidden_in_json(&value.0);
     &[u8]: |value| value, value;
     Vec<u8>: |value| value, value;
     Option<i64>: |value| value, value;
     Option<u32>: |value| value, value.map(i64::from);
     Option<u16>: |value| value, value.map(i64::from);
-    Option<&str>: |value| value, value;
-    Option<String>: |value| value, value;
-    Option<&String>: |value| value.map(String::as_str), value.map(String::as_str);
-    &Option<String>: |value| value.as_deref(), value.as_deref();
-    Option<Arc<str>>: |value| value, value.as_deref();
+    Option<&str>: |value| value, value.map(nul::hidden).as_deref();
+    Option<String>: |value| value, value.as_deref().map(nul::hidden).as_deref();
+    Option<&String>: |value| value.map(String::as_str), value.map(|text| nul::hidden(text)).as_deref();
+    &Option<String>: |value| value.as_deref(), value.as_deref().map(nul::hidden).as_deref();
+    Option<Arc<str>>: |value| value, value.as_deref().map(nul::hidden).as_deref();
 }
 
 #[expect(private_interfaces, reason = "nobody else implements it")]
@@ -200,19 +201,45 @@ impl<'r> sealed::Column<'r> for bool {
     }
 }
 
-/// Texts and bytes. JSON comes as a text: that is what it is in SQLite.
-macro_rules! text {
+/// Bytes, and texts that are a program's own words and hold no NUL.
+macro_rules! plain {
     ($($type:ty),+) => { $(
         impl<'r> sealed::Column<'r> for $type {
             fn of_sqlite(row: &'r SqliteRow, at: impl ColumnIndex<SqliteRow>) -> Result<Self, sqlx::Error> {
                 row.try_get(at)
             }
             fn of_postgres(row: &'r PgRow, at: impl ColumnIndex<PgRow>) -> Result<Self, sqlx::Error> {
-                let is_json = row.try_get_raw(&at)?.type_info().name() == "JSON";
-                if is_json { row.try_get_unchecked(at) } else { row.try_get(at) }
+                row.try_get(at)
             }
         }
     )+ };
 }
 
-text!(String, &'r str, Vec<u8>, &'r [u8], Option<String>, Option<&'r str>, Option<Vec<u8>>, Option<&'r [u8]>);
+plain!(&'r str, Option<&'r str>, Vec<u8>, &'r [u8], Option<Vec<u8>>, Option<&'r [u8]>);
+
+/// A text of PostgreSQL. JSON comes as a text: that is what it is in SQLite.
+fn text(row: &PgRow, at: impl ColumnIndex<PgRow>) -> Result<Option<String>, sqlx::Error> {
+    if row.try_get_raw(&at)?.type_info().name() == "JSON" {
+        let document: Option<&str> = row.try_get_unchecked(at)?;
+        return Ok(document.map(|document| nul::shown_in_json(document).into_owned()));
+    }
+    Ok(row.try_get::<Option<String>, _>(at)?.map(nul::shown))
+}
+
+impl<'r> sealed::Column<'r> for String {
+    fn of_sqlite(row: &'r SqliteRow, at: impl ColumnIndex<SqliteRow>) -> Result<Self, sqlx::Error> {
+        row.try_get(at)
+    }
+    fn of_postgres(row: &'r PgRow, at: impl ColumnIndex<PgRow>) -> Result<Self, sqlx::Error> {
+        null(text(row, at)?)
+    }
+}
+
+impl<'r> sealed::Column<'r> for Option<String> {
+    fn of_sqlite(row: &'r SqliteRow, at: impl ColumnIndex<SqliteRow>) -> Result<Self, sqlx::Error> {
+        row.try_get(at)
+    }
+    fn of_postgres(row: &'r PgRow, at: impl ColumnIndex<PgRow>) -> Result<Self, sqlx::Error> {
+        text(row, at)
+    }
+}

@@ -233,6 +233,14 @@ macro_rules! contract {
                 super::$name(&store, &registers).await;
             })+
         }
+        mod in_postgres {
+            use super::*;
+            $(#[tokio::test] async fn $name() {
+                let (registers, location) = (sample::registers(), ::store::test_server::database().await.unwrap());
+                let store = SqlStore::open(location, Arc::clone(&registers)).await.unwrap();
+                super::$name(&store, &registers).await;
+            })+
+        }
     };
 }
 

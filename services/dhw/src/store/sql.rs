@@ -9,7 +9,7 @@ use async_trait::async_trait;
 use dcd::Severity;
 use registration::{Cell, Place};
 use serde::de::DeserializeOwned;
-use store::{AssertSqlSafe, Connection, Database, Itinerary, Location, Passage, Row, Schema, StoreError, bulk, itinerary};
+use store::{AssertSqlSafe, Connection, Database, Itinerary, List, Location, Passage, Row, Schema, StoreError, bulk, itinerary};
 use uuid::Uuid;
 
 use super::{
@@ -85,7 +85,7 @@ impl SqlStore {
         connection: &mut Connection,
         register: usize,
         column: &str,
-        keys: &str,
+        keys: &List,
     ) -> Result<Vec<Live>, StoreError> {
         let table = self.table(register)?;
         let sql = format!("{}{column}", table.members);
@@ -99,13 +99,13 @@ impl SqlStore {
         let mut before = Before::default();
         let items = bulk::id_list(batch.iter().map(|registration| &registration.item));
         const KNOWN: &str = "SELECT id, sender, clean, findings FROM item WHERE id IN (SELECT unhex(value) FROM json_each(?))";
-        for row in connection.query(KNOWN).bind(items).fetch_all().await? {
+        for row in connection.query(KNOWN).bind(&items).fetch_all().await? {
             before.known.insert((row.try_get("sender")?, id(&row, "id")?), answer(&row)?);
         }
         let ids: BTreeSet<Uuid> = batch.iter().map(|registration| registration.id().1).collect();
         const DELETED: &str = "SELECT registration_id, sender, version FROM tombstone
             WHERE registration_id IN (SELECT unhex(value) FROM json_each(?))";
-        for row in connection.query(DELETED).bind(bulk::id_list(&ids)).fetch_all().await? {
+        for row in connection.query(DELETED).bind(&bulk::id_list(&ids)).fetch_all().await? {
             before.deleted.insert((row.try_get("sender")?, id(&row, "registration_id")?), row.try_get("version")?);
         }
         let mut of_dcd: BTreeMap<&str, (BTreeSet<Uuid>, BTreeSet<&str>)> = BTreeMap::new();
@@ -118,7 +118,7 @@ impl SqlStore {
         for (number, register) in self.registers.list().iter().enumerate() {
             let Some((ids, unique_ids)) = of_dcd.get(register.definition().name()) else { continue };
             let mut live = self.members(connection, number, "t.registration_id = unhex(k.value)", &bulk::id_list(ids)).await?;
-            live.extend(self.members(connection, number, "t.unique_id = k.value", &array(unique_ids)?).await?);
+            live.extend(self.members(connection, number, "t.unique_id = k.value", &bulk::list(unique_ids)?).await?);
             before.live.extend(live.into_iter().filter(|live| seen.insert((number, live.row))));
         }
         Ok(before)
@@ -136,7 +136,7 @@ impl SqlStore {
         if touched.patients.is_empty() {
             return Ok(BTreeSet::new());
         }
-        let patients = array(&touched.patients.iter().copied().collect::<BTreeSet<_>>())?;
+        let patients = bulk::list(&touched.patients.iter().copied().collect::<BTreeSet<_>>())?;
         let mut values: HashMap<(&str, FactNo), BTreeSet<String>> = HashMap::new();
         let (facts, place_of) = (self.registers.patient_facts(), |patient: &str| touched.patients.get(patient).copied());
         for registration in batch {
@@ -176,7 +176,7 @@ impl SqlStore {
     ) -> Result<Vec<Live>, StoreError> {
         let mut seen: HashSet<(usize, i64)> = gone.iter().map(|live| (live.member.register, live.row)).collect();
         let mut standing = Vec::new();
-        let patients = array(contested)?;
+        let patients = bulk::list(contested)?;
         for (number, table) in self.tables.iter().enumerate() {
             let mut live = Vec::new();
             if !contested.is_empty() && table.spans.is_some() {
@@ -187,7 +187,7 @@ impl SqlStore {
                 let values = touched.links.iter().filter(|(of, _)| of == link).map(|(_, value)| *value);
                 let values: BTreeSet<&str> = values.collect();
                 if !values.is_empty() {
-                    live.extend(self.members(connection, number, &format!("t.{column} = k.value"), &array(&values)?).await?);
+                    live.extend(self.members(connection, number, &format!("t.{column} = k.value"), &bulk::list(&values)?).await?);
                 }
             }
             standing.extend(live.into_iter().filter(|live| seen.insert((number, live.row))));
@@ -203,7 +203,7 @@ impl SqlStore {
         }
         const SELECT: &str = "SELECT pseudonym, dcd, unique_id, sender, across, number
             FROM json_each(?) k CROSS JOIN finding f WHERE f.pseudonym = k.value AND f.across = 1";
-        let rows = connection.query(SELECT).bind(array(&patients)?).fetch_all().await?;
+        let rows = connection.query(SELECT).bind(&bulk::list(&patients)?).fetch_all().await?;
         rows.iter().map(key).collect()
     }
 
@@ -283,7 +283,7 @@ impl DhwStore for SqlStore {
 
     async fn validated(&self, items: &[Uuid]) -> Result<u64, StoreError> {
         const COUNT: &str = "SELECT count(DISTINCT id) FROM item WHERE id IN (SELECT unhex(value) FROM json_each(?))";
-        let count: i64 = self.database.query(COUNT).bind(bulk::id_list(items)).scalar().await?;
+        let count: i64 = self.database.query(COUNT).bind(&bulk::id_list(items)).scalar().await?;
         Ok(u64::try_from(count).unwrap_or(0))
     }
 
@@ -310,7 +310,7 @@ impl DhwStore for SqlStore {
             add_cells(&mut stored.cells, values, &table.columns, None)?;
             rows.push(stored);
         }
-        let ids = serde_json::to_string(&places.keys().collect::<Vec<_>>()).map_err(|_| StoreError::Damaged { what: "row" })?;
+        let ids = bulk::list(&places.keys().collect::<Vec<_>>())?;
         for list in &table.lists {
             let query = self.database.query(AssertSqlSafe(list.items.as_str()));
             let selected: String = query.bind(&ids).scalar().await?;
@@ -344,11 +344,6 @@ impl DhwStore for SqlStore {
         let rows = query.bind(limit).fetch_all().await?;
         rows.iter().map(finding).collect()
     }
-}
-
-/// Texts as a JSON array.
-fn array(texts: &BTreeSet<&str>) -> Result<String, StoreError> {
-    serde_json::to_string(texts).map_err(|_| StoreError::Damaged { what: "key" })
 }
 
 fn id(row: &Row, column: &str) -> Result<Uuid, StoreError> {

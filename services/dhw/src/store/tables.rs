@@ -5,11 +5,13 @@
 
 use std::collections::HashSet;
 
-use dcd::{Field, FieldNo, Group, GroupKind, Kind};
-use registration::Policy;
+use dcd::{Field, FieldNo, Group, GroupKind};
 use store::{Connection, StoreError};
 
-use crate::registers::{FactNo, Register, Registers};
+use crate::{
+    registers::{FactNo, Register, Registers},
+    validate::holds_numbers,
+};
 
 /// What a registration's row has besides the columns of its register.
 pub(super) const OWN: [&str; 7] = ["id", "sender", "registration_id", "version", "item_id", "pseudonym", "unique_id"];
@@ -140,7 +142,7 @@ impl Table {
             rows: format!(
                 "SELECT coalesce(json_group_array(json_array(id, pseudonym, unique_id, sender, {})), '[]') FROM (SELECT * FROM {name}
                 WHERE pseudonym >= ?1 AND (pseudonym, unique_id, sender) > (?1, ?2, ?3)
-                ORDER BY pseudonym, unique_id, sender LIMIT ?4)",
+                ORDER BY pseudonym, unique_id, sender LIMIT ?4) AS page",
                 arrays(&columns)
             ),
             lists: lists.map(list).collect(),
@@ -225,7 +227,7 @@ fn columns<'a>(own: &[&str], fields: impl Iterator<Item = (FieldNo, &'a Field)>,
         while !used.insert(fitted(&name, bytes_max).to_ascii_lowercase()) {
             name.push('_');
         }
-        let is_number = field.kind() == Kind::Number && field.policy() == Some(Policy::AsIs);
+        let is_number = holds_numbers(field);
         Some(Column { field: number, is_number, name: quoted(&fitted(&name, bytes_max)) })
     };
     fields.filter_map(column).collect()

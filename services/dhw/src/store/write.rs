@@ -108,7 +108,7 @@ fn items<'a>(list: &ListTable, record: i64, content: &'a Content) -> Vec<Item<'a
 /// Removes registrations that are replaced or deleted, with their findings.
 pub(super) async fn remove(connection: &mut Connection, table: &Table, dcd: &str, gone: &[&Live]) -> Result<(), StoreError> {
     let rows: Vec<i64> = gone.iter().map(|live| live.row).collect();
-    let rows = serde_json::to_string(&rows).map_err(|_| StoreError::Damaged { what: "row" })?;
+    let rows = bulk::list(&rows)?;
     let lists = table.lists.iter().map(|list| (&list.name, "record"));
     for (name, column) in lists.chain([(&table.name, "id")]) {
         let sql = format!("DELETE FROM {name} WHERE {column} IN (SELECT CAST(value AS BIGINT) FROM json_each(?))");

@@ -101,7 +101,7 @@ impl HdStore for SqlStore {
         let tags: Vec<Uuid> = rows.iter().map(|(binding, _)| Uuid::from_bytes(binding.tag)).collect();
         const SELECT: &str =
             "SELECT tag, sender, pseudonym FROM patient_tag WHERE tag IN (SELECT unhex(value) FROM json_each(?))";
-        let found = transaction.query(SELECT).bind(bulk::id_list(&tags)).fetch_all().await?;
+        let found = transaction.query(SELECT).bind(&bulk::id_list(&tags)).fetch_all().await?;
         let mut known: BTreeMap<(Vec<u8>, i64), String> = BTreeMap::new();
         for row in &found {
             known.insert((row.try_get("tag")?, row.try_get("sender")?), row.try_get("pseudonym")?);

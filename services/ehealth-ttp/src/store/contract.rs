@@ -40,6 +40,12 @@ macro_rules! contract {
                 super::$name(&super::SqlStore::open(folder.path()).await.unwrap()).await;
             })+
         }
+        mod in_postgres {
+            $(#[tokio::test] async fn $name() {
+                let location = store::test_server::database().await.unwrap();
+                super::$name(&super::SqlStore::open(location).await.unwrap()).await;
+            })+
+        }
     };
 }
 

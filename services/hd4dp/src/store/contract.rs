@@ -101,6 +101,15 @@ async fn the_store_says_how_many_more_wait(store: &dyn Hd4dpStore) {
     assert_eq!(store.waiting().await.unwrap(), 3);
 }
 
+async fn versions_of_one_batch_leave_the_latest(store: &dyn Hd4dpStore) {
+    submitted(store, vec![version(1, 1), version(2, 1), version(1, 2)], vec![]).await;
+    let unsent = store.unanswered(Uuid::nil(), false, 10).await.unwrap();
+    assert_eq!(unsent.iter().map(|one| one.item_id).collect::<Vec<_>>(), [version(1, 2).item_id, version(2, 1).item_id]);
+    let known = store.known("Made_Up", &["key 1".to_owned()]).await.unwrap();
+    assert_eq!(known[0].as_ref().map(|known| known.version), Some(2));
+    assert!(store.expected(&[(Uuid::from_u128(1), 1)]).await.unwrap()[0].is_some(), "the one before is not forgotten");
+}
+
 async fn a_later_answer_settles_earlier_versions(store: &dyn Hd4dpStore) {
     let first = submitted(store, vec![version(1, 1)], vec![]).await;
     submitted(store, vec![version(1, 2)], vec![]).await;
@@ -171,12 +180,19 @@ macro_rules! contract {
                 super::$name(&super::SqlStore::open(folder.path(), "00000196").await.unwrap()).await;
             })+
         }
+        mod in_postgres {
+            $(#[tokio::test] async fn $name() {
+                let location = store::test_server::database().await.unwrap();
+                super::$name(&super::SqlStore::open(location, "00000196").await.unwrap()).await;
+            })+
+        }
     };
 }
 
 contract!(
     a_version_is_sent_confirmed_and_counted,
     a_new_version_overtakes_the_one_before,
+    versions_of_one_batch_leave_the_latest,
     a_later_answer_settles_earlier_versions,
     unchanged_rows_count_and_wait_with_the_stored_one,
     a_status_is_held_against_what_was_sent,

@@ -200,8 +200,8 @@ impl Hd4dpStore for SqlStore {
             FROM json_each(?) k CROSS JOIN registration r
             LEFT JOIN version v ON v.registration_id = r.id AND v.version = r.version
             WHERE r.dcd = ? AND r.unique_key = k.value";
-        let keys = serde_json::to_string(unique_keys).map_err(|_| StoreError::Damaged { what: "unique id" })?;
-        let rows = self.database.warm().await?.query(SELECT).bind(keys).bind(dcd).fetch_all().await?;
+        let keys = bulk::list(&unique_keys)?;
+        let rows = self.database.warm().await?.query(SELECT).bind(&keys).bind(dcd).fetch_all().await?;
         let mut found = BTreeMap::new();
         for row in &rows {
             let version = row.try_get("version")?;
@@ -298,7 +298,7 @@ impl Hd4dpStore for SqlStore {
         const SELECT: &str = "SELECT registration_id, version, item_id, patient_tag, content_hash FROM version
             WHERE registration_id IN (SELECT unhex(value) FROM json_each(?))";
         let ids = bulk::id_list(versions.iter().map(|(id, _)| id));
-        let rows = self.database.warm().await?.query(SELECT).bind(ids).fetch_all().await?;
+        let rows = self.database.warm().await?.query(SELECT).bind(&ids).fetch_all().await?;
         let mut found = BTreeMap::new();
         for row in &rows {
             let version: u32 = row.try_get("version")?;

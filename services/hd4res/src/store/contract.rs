@@ -11,6 +11,12 @@ macro_rules! contract {
                 super::$name(&$crate::store::SqlStore::open(folder.path()).await.unwrap()).await;
             })+
         }
+        mod in_postgres {
+            $(#[tokio::test] async fn $name() {
+                let location = store::test_server::database().await.unwrap();
+                super::$name(&$crate::store::SqlStore::open(location).await.unwrap()).await;
+            })+
+        }
     };
 }
 

@@ -91,11 +91,6 @@ fn stored(number: u64) -> i64 {
     i64::try_from(number).unwrap_or(i64::MAX)
 }
 
-/// A list of numbers or texts as JSON, to bind to `json_each(?)`.
-fn list(values: &impl serde::Serialize) -> Result<String, StoreError> {
-    serde_json::to_string(values).map_err(|_| StoreError::Damaged { what: "list" })
-}
-
 #[async_trait]
 impl Itinerary for SqlStore {
     async fn record(&self, passages: &[Passage]) -> Result<(), StoreError> {
@@ -167,13 +162,13 @@ impl Hd4resStore for SqlStore {
     async fn validated(&self, items: &[Uuid]) -> Result<u64, StoreError> {
         const COUNT: &str = "SELECT count(*) FROM item i JOIN record r ON r.id = i.record AND r.validated_version >= i.version
             WHERE i.id IN (SELECT unhex(value) FROM json_each(?))";
-        let count: i64 = self.database.query(COUNT).bind(bulk::id_list(items)).scalar().await?;
+        let count: i64 = self.database.query(COUNT).bind(&bulk::id_list(items)).scalar().await?;
         Ok(u64::try_from(count).unwrap_or(0))
     }
 
     async fn held(&self, items: &[Uuid]) -> Result<u64, StoreError> {
         const COUNT: &str = "SELECT count(DISTINCT id) FROM item WHERE id IN (SELECT unhex(value) FROM json_each(?))";
-        let count: i64 = self.database.query(COUNT).bind(bulk::id_list(items)).scalar().await?;
+        let count: i64 = self.database.query(COUNT).bind(&bulk::id_list(items)).scalar().await?;
         Ok(u64::try_from(count).unwrap_or(0))
     }
 

@@ -195,8 +195,20 @@ fn a_registration_that_the_data_warehouse_cannot_place() {
         let moved = |at| if at == gene { outside } else { at };
         content.cells().iter().map(|cell| (moved(cell.place), cell.value.clone())).collect::<Vec<_>>()
     };
+    let weight_in_words = |content: &Content| {
+        let mut cells: Vec<_> = content.cells().iter().map(|cell| (cell.place, cell.value.clone())).collect();
+        let weight = place("anthropometry|weight");
+        cells.retain(|(place, _)| *place != weight);
+        cells.push((weight, "heavy".to_owned()));
+        cells.sort();
+        cells
+    };
     type Forge<'a> = &'a dyn Fn(&Content) -> Vec<(Place, String)>;
-    for (code, forge) in [("NO_UNIQUE_ID", &without_unique_id as Forge<'_>), ("PLACE", &gene_outside_of_its_list)] {
+    for (code, forge) in [
+        ("NO_UNIQUE_ID", &without_unique_id as Forge<'_>),
+        ("PLACE", &gene_outside_of_its_list),
+        ("NOT_A_NUMBER", &weight_in_words),
+    ] {
         let mut rig = Rig::new();
         let mut journey = Journey::new(&mut rig);
         let mut submission = Publication::<Submission>::decode(&journey.at(&mut rig, Arrow::HandOver)).unwrap();

@@ -68,7 +68,7 @@ impl IndexStore for SqlStore {
             LEFT JOIN draft d ON d.registration_id = r.id
             WHERE r.id IN (SELECT unhex(value) FROM json_each(?)) AND coalesce(r.status, '') <> ?";
         let ids = bulk::id_list(registrations);
-        let rows = self.database.query(SELECT).bind(ids).bind(Status::Deleted.code()).fetch_all().await?;
+        let rows = self.database.query(SELECT).bind(&ids).bind(Status::Deleted.code()).fetch_all().await?;
         let current = |row: &Row| {
             let (registration_id, dcd_version) = (id(row, "id")?, row.try_get("dcd_version")?);
             Ok((row.try_get("dcd")?, Current { registration_id, dcd_version, cells: row.try_get("cells")? }))
@@ -84,7 +84,7 @@ impl IndexStore for SqlStore {
         const GONE: &str = ") DELETE FROM faceted WHERE (facet, registration_id) IN (SELECT facet, id FROM gone)";
         let mut transaction = self.database.write().await?;
         let ids = bulk::id_list(entries.iter().map(|entry| &entry.registration_id));
-        let rows = transaction.query(BEFORE).bind(ids).fetch_all().await?;
+        let rows = transaction.query(BEFORE).bind(&ids).fetch_all().await?;
         let mut gone: Vec<(i64, Uuid)> = Vec::new();
         for row in &rows {
             let registration_id = id(row, "registration_id")?;

@@ -25,7 +25,9 @@ pub(super) async fn insert_versions(
     at: Timestamp,
 ) -> Result<(), StoreError> {
     const LATEST: &str = "ON CONFLICT (id) DO UPDATE SET version = excluded.version, status = NULL";
-    bulk::insert(connection, "INSERT INTO registration (id, dcd, unique_key, version)", 4, LATEST, versions, |row, new| {
+    // A file may have a registration several times.
+    let latest = bulk::latest(versions, |new| new.registration_id);
+    bulk::insert(connection, "INSERT INTO registration (id, dcd, unique_key, version)", 4, LATEST, &latest, |row, new| {
         row.bind(&new.registration_id.as_bytes()[..]).bind(&new.dcd).bind(&new.unique_key).bind(new.version)
     })
     .await?;
@@ -49,7 +51,7 @@ pub(super) async fn insert_versions(
     const OVERTAKE: &str = "ON CONFLICT (registration_id)
         DO UPDATE SET version = excluded.version, attempt = 0, first_sent_at = NULL, next_send_at = NULL,
         stopped = 0";
-    bulk::insert(connection, "INSERT INTO outbox (registration_id, version, attempt)", 3, OVERTAKE, versions, |row, new| {
+    bulk::insert(connection, "INSERT INTO outbox (registration_id, version, attempt)", 3, OVERTAKE, &latest, |row, new| {
         row.bind(&new.registration_id.as_bytes()[..]).bind(new.version).bind(0)
     })
     .await?;
@@ -78,7 +80,7 @@ pub(super) async fn more_waiting(connection: &mut Connection, versions: &[NewVer
     if known.is_empty() {
         return Ok(all.len() as u64);
     }
-    let waiting: i64 = connection.query(SELECT).bind(bulk::id_list(known)).scalar().await?;
+    let waiting: i64 = connection.query(SELECT).bind(&bulk::id_list(known)).scalar().await?;
     Ok((all.len() as u64).saturating_sub(u64::try_from(waiting).unwrap_or(0)))
 }
 

@@ -129,14 +129,19 @@ proptest! {
     #![proptest_config(ProptestConfig { cases: 24, failure_persistence: None, ..ProptestConfig::default() })]
 
     #[test]
-    fn both_stores_answer_alike(steps in prop::collection::vec(step(), 1..30)) {
-        let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build().unwrap();
+    fn all_stores_answer_alike(steps in prop::collection::vec(step(), 1..30)) {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
         runtime.block_on(async {
             let folder = tempfile::tempdir().unwrap();
             let (memory, sqlite) = (MemoryStore::default(), SqlStore::open(folder.path()).await.unwrap());
+            let postgres = SqlStore::open(store::test_server::database().await.unwrap()).await.unwrap();
             for (number, step) in steps.iter().enumerate() {
-                prop_assert_eq!(take(&memory, step).await, take(&sqlite, step).await, "step {} of {:?}", number, &steps);
-                prop_assert_eq!(sight(&memory).await, sight(&sqlite).await, "after step {} of {:?}", number, &steps);
+                let taken = take(&memory, step).await;
+                prop_assert_eq!(&taken, &take(&sqlite, step).await, "step {} of {:?}", number, &steps);
+                prop_assert_eq!(&taken, &take(&postgres, step).await, "step {} of {:?} in PostgreSQL", number, &steps);
+                let seen = sight(&memory).await;
+                prop_assert_eq!(&seen, &sight(&sqlite).await, "after step {} of {:?}", number, &steps);
+                prop_assert_eq!(&seen, &sight(&postgres).await, "after step {} of {:?} in PostgreSQL", number, &steps);
             }
             Ok(())
         })?;

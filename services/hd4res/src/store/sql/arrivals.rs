@@ -1,6 +1,6 @@
 //! Arriving registrations in SQL: what is known of a batch is read, and what it changes written, in a few statements each.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use clock::Timestamp;
 use registration::ContentKind;
@@ -8,15 +8,16 @@ use store::{Connection, Row, StoreError, bulk};
 
 use super::{
     history::{self, Line},
-    id, list, number,
+    id, number,
     researcher::keep_comments,
     status, stored,
 };
 use crate::{
     receive::{KnownItem, KnownRecord},
+    record::Note,
     store::{
         Arrived, author,
-        known::{Change, Known},
+        known::{Change, Current, Known},
     },
 };
 
@@ -27,7 +28,7 @@ pub(super) async fn load(connection: &mut Connection, arrivals: &[Arrived]) -> R
     const ITEMS: &str = "SELECT i.id, i.sender, i.content_hash, i.status_number, r.validated_version >= i.version AS is_validated
         FROM item i JOIN record r ON r.id = i.record WHERE i.id IN (SELECT unhex(value) FROM json_each(?))";
     let ids = bulk::id_list(arrivals.iter().map(|arrived| &arrived.item_id));
-    for row in connection.query(ITEMS).bind(ids).fetch_all().await? {
+    for row in connection.query(ITEMS).bind(&ids).fetch_all().await? {
         let item = KnownItem {
             content_hash: hash(&row)?,
             status_number: number(&row, "status_number")?,
@@ -39,7 +40,7 @@ pub(super) async fn load(connection: &mut Connection, arrivals: &[Arrived]) -> R
     const REGISTRATIONS: &str = "SELECT id, sender, registration_id, version, feedback_number, status FROM record
         WHERE registration_id IN (SELECT unhex(value) FROM json_each(?)) ORDER BY deleted > 0, version";
     let ids = bulk::id_list(arrivals.iter().map(|arrived| &arrived.registration_id));
-    for row in connection.query(REGISTRATIONS).bind(ids).fetch_all().await? {
+    for row in connection.query(REGISTRATIONS).bind(&ids).fetch_all().await? {
         let record = row.try_get("id")?;
         known.registrations.insert((row.try_get("sender")?, id(&row, "registration_id")?), record);
         known.records.insert(record, known_record(&row)?);
@@ -64,7 +65,7 @@ async fn load_living(
         CROSS JOIN record r WHERE r.dcd = ? AND r.unique_id = k.value AND r.sender = ? AND r.deleted = 0";
     let of_group = arrivals.iter().filter(|arrived| arrived.dcd == dcd && arrived.sender == sender);
     let unique_ids: Vec<&str> = of_group.map(|arrived| arrived.unique_id.as_str()).collect();
-    for row in connection.query(RECORDS).bind(list(&unique_ids)?).bind(dcd).bind(sender).fetch_all().await? {
+    for row in connection.query(RECORDS).bind(&bulk::list(&unique_ids)?).bind(dcd).bind(sender).fetch_all().await? {
         let record = row.try_get("id")?;
         known.living.insert((dcd.to_owned(), row.try_get("unique_id")?, sender.to_owned()), record);
         known.records.insert(record, known_record(&row)?);
@@ -117,7 +118,7 @@ pub(super) async fn write(connection: &mut Connection, changes: &[Change<'_>], a
 
 async fn write_records(connection: &mut Connection, changes: &[Change<'_>], at: Timestamp) -> Result<(), StoreError> {
     let current = || changes.iter().filter_map(|change| change.current.map(|current| (change, current)));
-    let rows: Vec<_> = current().collect();
+    let rows = records(current());
     const RECORD: &str =
         "INSERT INTO record (id, dcd, unique_id, sender, registration_id, version, item_id, status, validated_version,
         feedback_number, arrived_at, first_version, dcd_version, automatic, deleted)";
@@ -126,31 +127,31 @@ async fn write_records(connection: &mut Connection, changes: &[Change<'_>], at: 
         item_id = excluded.item_id, status = excluded.status, validated_version = excluded.validated_version,
         feedback_number = excluded.feedback_number, dcd_version = excluded.dcd_version, automatic = excluded.automatic,
         deleted = excluded.deleted";
-    bulk::insert(connection, RECORD, 15, REPLACE, &rows, |row, (change, current)| {
-        let arrived = change.arrived;
-        row.bind(change.record)
-            .bind(&arrived.dcd)
-            .bind((change.deleted() == 0).then_some(&arrived.unique_id))
-            .bind(&arrived.sender)
+    bulk::insert(connection, RECORD, 15, REPLACE, &rows, |row, NewRecord { first, last, note }| {
+        let arrived = last.arrived;
+        row.bind(last.record)
+            .bind(&first.arrived.dcd)
+            .bind((first.deleted() == 0).then_some(&first.arrived.unique_id))
+            .bind(&first.arrived.sender)
             .bind(&arrived.registration_id.as_bytes()[..])
             .bind(arrived.version)
             .bind(&arrived.item_id.as_bytes()[..])
-            .bind(current.note.status.as_str())
+            .bind(note.status.as_str())
             .bind(0)
-            .bind(stored(change.status_number))
+            .bind(stored(last.status_number))
             .bind(at.as_micros())
-            .bind(arrived.version)
+            .bind(first.arrived.version)
             .bind(arrived.dcd_version)
             .bind(arrived.is_approved_automatically)
-            .bind(change.deleted())
+            .bind(last.deleted())
     })
     .await?;
     const CONTENT: &str = "INSERT INTO content (record, pseudonym, hospital, handle, bytes)";
     const NEWER: &str = "ON CONFLICT (record) DO UPDATE SET pseudonym = excluded.pseudonym, hospital = excluded.hospital,
         handle = excluded.handle, bytes = excluded.bytes";
-    bulk::insert(connection, CONTENT, 5, NEWER, &rows, |row, (change, _)| {
-        let arrived = change.arrived;
-        row.bind(change.record)
+    bulk::insert(connection, CONTENT, 5, NEWER, &rows, |row, NewRecord { last, .. }| {
+        let arrived = last.arrived;
+        row.bind(last.record)
             .bind(&arrived.pseudonym)
             .bind(&arrived.hospital[..])
             .bind(&arrived.handle[..])
@@ -162,8 +163,30 @@ async fn write_records(connection: &mut Connection, changes: &[Change<'_>], at: 
         .map(|(change, current)| Line { record: change.record, at, author: author::HOSPITAL, note: current.note })
         .collect();
     history::write(connection, &later).await?;
-    for (change, _) in rows.iter().filter(|(change, _)| !change.arrived.answers.is_empty()) {
+    for (change, _) in current().filter(|(change, _)| !change.arrived.answers.is_empty()) {
         keep_comments(connection, change.record, &change.arrived.answers).await?;
     }
     Ok(())
+}
+
+/// A record as a batch leaves it: what came first stays, all else is what came last.
+struct NewRecord<'c> {
+    first: &'c Change<'c>,
+    last: &'c Change<'c>,
+    note: Note,
+}
+
+/// One row per record, in the order in which they came first: a statement of PostgreSQL does not write a row twice, and a unique id is free for
+/// another record once the one that had it is deleted.
+fn records<'c>(current: impl Iterator<Item = (&'c Change<'c>, Current)>) -> Vec<NewRecord<'c>> {
+    let mut rows: Vec<NewRecord<'c>> = Vec::new();
+    let mut places = HashMap::new();
+    for (change, Current { note, .. }) in current {
+        let place = *places.entry(change.record).or_insert(rows.len());
+        match rows.get_mut(place) {
+            Some(row) => (row.last, row.note) = (change, note),
+            None => rows.push(NewRecord { first: change, last: change, note }),
+        }
+    }
+    rows
 }

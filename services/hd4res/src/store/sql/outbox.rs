@@ -12,7 +12,7 @@ use uuid::Uuid;
 use super::{
     SqlStore,
     history::{self, Line},
-    id, list,
+    id,
     verdicts::{HELD, held, write_held},
 };
 use crate::{
@@ -38,7 +38,7 @@ async fn take_over(connection: &mut Connection, feedbacks: &[i64], at: Timestamp
         "SELECT f.kind, f.answers, {HELD} FROM feedback f JOIN record r ON r.id = f.record
         WHERE f.id IN (SELECT CAST(value AS BIGINT) FROM json_each(?)) ORDER BY f.id"
     );
-    let rows = connection.query(AssertSqlSafe(select)).bind(list(&feedbacks)?).fetch_all().await?;
+    let rows = connection.query(AssertSqlSafe(select)).bind(&bulk::list(&feedbacks)?).fetch_all().await?;
     let (mut records, mut lines): (BTreeMap<i64, Held>, Vec<Line<'_>>) = (BTreeMap::new(), Vec::new());
     for row in &rows {
         let found = held(row)?;
@@ -59,7 +59,7 @@ async fn answered(connection: &mut Connection, heard: &[Heard]) -> Result<Vec<i6
         heard.iter().map(|one| (one.receipt, one.sender.as_str(), one.registration_id)).collect();
     let registrations = bulk::id_list(heard.iter().map(|one| &one.registration_id));
     let mut answered = Vec::new();
-    for row in &connection.query(SELECT).bind(registrations).fetch_all().await? {
+    for row in &connection.query(SELECT).bind(&registrations).fetch_all().await? {
         let receipt = ItemId::from_uuid(id(row, "item_id")?).derived(Receipt::DERIVATION);
         if receipts.contains(&(receipt, row.try_get("sender")?, id(row, "registration_id")?)) {
             answered.push(row.try_get("id")?);
@@ -84,7 +84,7 @@ impl FeedbackOutbox for SqlStore {
                 let mut transaction = self.database.write().await?;
                 const STOP: &str =
                     "UPDATE feedback SET next_send_at = NULL WHERE id IN (SELECT CAST(value AS BIGINT) FROM json_each(?))";
-                transaction.query(STOP).bind(list(&over)?).execute().await?;
+                transaction.query(STOP).bind(&bulk::list(&over)?).execute().await?;
                 transaction.commit().await?;
             }
             if over.is_empty() || !due_now.is_empty() {
@@ -121,7 +121,7 @@ impl FeedbackOutbox for SqlStore {
         take_over(&mut transaction, &answered, at).await?;
         const HEARD: &str =
             "UPDATE feedback SET heard_at = ?, next_send_at = NULL WHERE id IN (SELECT CAST(value AS BIGINT) FROM json_each(?))";
-        transaction.query(HEARD).bind(at.as_micros()).bind(list(&answered)?).execute().await?;
+        transaction.query(HEARD).bind(at.as_micros()).bind(&bulk::list(&answered)?).execute().await?;
         itinerary::insert(&mut transaction, passages).await?;
         transaction.commit().await?;
         Ok(())

@@ -6,7 +6,7 @@ use store::{AssertSqlSafe, Connection, Row, StoreError, bulk};
 
 use super::{
     history::{self, Line, NewFeedback},
-    id, list, number, status, stored,
+    id, number, status, stored,
 };
 use crate::{
     record::Held,
@@ -68,7 +68,7 @@ pub(super) async fn load(connection: &mut Connection, verdicts: &[Judged]) -> Re
         WHERE i.id IN (SELECT unhex(value) FROM json_each(?))"
     );
     let ids = bulk::id_list(verdicts.iter().map(|verdict| &verdict.item_id));
-    for row in connection.query(AssertSqlSafe(select)).bind(ids).fetch_all().await? {
+    for row in connection.query(AssertSqlSafe(select)).bind(&ids).fetch_all().await? {
         let held = held(&row)?;
         judging.items.insert((id(&row, "item")?, row.try_get("item_sender")?), (held.record, row.try_get("item_version")?));
         judging.records.insert(held.record, (held, false));
@@ -104,7 +104,7 @@ pub(super) async fn write(connection: &mut Connection, judging: &Judging) -> Res
     let gone: Vec<i64> = changed.iter().filter(is_gone).map(|held| held.record).collect();
     if !gone.is_empty() {
         const CLEAR: &str = "UPDATE content SET bytes = ? WHERE record IN (SELECT CAST(value AS BIGINT) FROM json_each(?))";
-        connection.query(CLEAR).bind(Vec::new()).bind(list(&gone)?).execute().await?;
+        connection.query(CLEAR).bind(Vec::new()).bind(&bulk::list(&gone)?).execute().await?;
     }
     Ok(())
 }

@@ -1,0 +1,142 @@
+//! A PostgreSQL for tests: one server per test process, a database per test.
+//!
+//! The server is Debian's or whatever else lies in the usual folders, runs as an ordinary user, listens on a socket in a folder of its own
+//! and on no port, and goes with the process that brought it. `PRECISION_TEST_POSTGRES` names another one to use, as a role that may make databases and roles.
+
+use std::{
+    hash::{BuildHasher, RandomState},
+    io::{BufRead, BufReader},
+    path::PathBuf,
+    process::{Child, Command, Stdio},
+    sync::{
+        OnceLock,
+        atomic::{AtomicU64, Ordering},
+    },
+};
+
+use sqlx::{AssertSqlSafe, ConnectOptions, Executor, postgres::PgConnectOptions};
+
+use crate::{Location, Server};
+
+/// The variable that names a server to use.
+const VARIABLE: &str = "PRECISION_TEST_POSTGRES";
+
+/// Makes a server in a folder of its own and says where, then waits for its standard input to end, which it does with the tests at the latest.
+/// What is written to the disk need not survive a power cut. The server sorts as a dictionary does, as real ones do, and not by bytes.
+const SCRIPT: &str = r#"
+set -eu
+folder=$(mktemp -d "${TMPDIR:-/tmp}/precision-postgres-XXXXXX")
+trap 'rm -rf "$folder"' EXIT
+end() { "$1/pg_ctl" -D "$folder/data" -m immediate stop >/dev/null 2>&1 || true; }
+if ! { "$1/initdb" -D "$folder/data" -U postgres -A trust -E UTF8 --locale=C --locale-provider=icu --icu-locale=en -N &&
+    "$1/pg_ctl" -D "$folder/data" -l "$folder/log" -t 120 -w \
+        -o "-c listen_addresses='' -k $folder -c max_connections=300 -c fsync=off -c full_page_writes=off" start; } >"$folder/output" 2>&1; then
+    tail -n 5 "$folder/output" "$folder/log" 2>/dev/null | tr '\n' ' ' >&2
+    exit 1
+fi
+echo "$folder"
+cat >/dev/null
+end "$1"
+"#;
+
+/// Why there is no PostgreSQL to test against.
+#[derive(Debug, Clone, thiserror::Error)]
+#[error("bring a PostgreSQL for the tests: {0}")]
+pub struct NoServer(String);
+
+struct Running {
+    options: PgConnectOptions,
+    _script: Option<Child>,
+}
+
+/// An empty database of the test's own.
+///
+/// # Errors
+///
+/// [`NoServer`] says what to install.
+pub async fn database() -> Result<Location, NoServer> {
+    Ok(Location::Server(Server(Box::new(empty_database().await?))))
+}
+
+/// The address of an empty database of the test's own, for programs.
+///
+/// # Errors
+///
+/// [`NoServer`], as [`database`].
+pub async fn address() -> Result<String, NoServer> {
+    let options = empty_database().await?;
+    let (user, database) = (options.get_username(), options.get_database().unwrap_or_default());
+    Ok(match options.get_socket() {
+        Some(folder) => format!("postgres://{user}@localhost/{database}?host={}", folder.display()),
+        None => options.to_url_lossy().to_string(),
+    })
+}
+
+async fn empty_database() -> Result<PgConnectOptions, NoServer> {
+    static SERVER: OnceLock<Result<Running, NoServer>> = OnceLock::new();
+    static DATABASES: AtomicU64 = AtomicU64::new(0);
+    let running = SERVER.get_or_init(running).as_ref().map_err(Clone::clone)?;
+    // Several test processes may share a server that was named.
+    let (number, chance) = (DATABASES.fetch_add(1, Ordering::Relaxed), RandomState::new().hash_one(std::process::id()));
+    let name = format!("precision_test_{chance:016x}_{number}");
+    let refused = |source: sqlx::Error| NoServer(format!("make a database on it: {source}"));
+    let mut connection = running.options.connect().await.map_err(refused)?;
+    connection
+        .execute(AssertSqlSafe(format!("CREATE DATABASE {name} ENCODING 'UTF8' TEMPLATE template0")))
+        .await
+        .map_err(refused)?;
+    Ok(running.options.clone().database(&name))
+}
+
+fn running() -> Result<Running, NoServer> {
+    if let Ok(address) = std::env::var(VARIABLE) {
+        let options = address.parse().map_err(|_| NoServer(format!("{VARIABLE} is no postgres:// address")))?;
+        return Ok(Running { options, _script: None });
+    }
+    let programs = programs().ok_or_else(|| {
+        NoServer(format!("it is not installed (Debian: apt-get install postgresql), and {VARIABLE} does not name one"))
+    })?;
+    let failed = |source: std::io::Error| NoServer(format!("run its programs: {source}"));
+    let mut script = ordinary_user();
+    script.args(["sh", "-c", SCRIPT, "sh"]).arg(programs).current_dir("/").env_remove("PGOPTIONS");
+    // What ends the tests from the keyboard must not reach the script, which cleans up behind them.
+    std::os::unix::process::CommandExt::process_group(&mut script, 0);
+    script.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
+    let mut script = script.spawn().map_err(failed)?;
+    let mut folder = String::new();
+    if let Some(output) = script.stdout.take() {
+        BufReader::new(output).read_line(&mut folder).map_err(failed)?;
+    }
+    let folder = folder.trim_end();
+    if folder.is_empty() {
+        let output = script.wait_with_output().map_err(failed)?;
+        return Err(NoServer(format!("it did not start: {}", String::from_utf8_lossy(&output.stderr))));
+    }
+    let options = PgConnectOptions::new_without_pgpass().socket(folder).username("postgres").database("postgres");
+    Ok(Running { options, _script: Some(script) })
+}
+
+/// The newest installed server's programs.
+fn programs() -> Option<PathBuf> {
+    let versions = std::fs::read_dir("/usr/lib/postgresql").into_iter().flatten().flatten();
+    let mut versions: Vec<(u32, PathBuf)> =
+        versions.filter_map(|version| Some((version.file_name().to_str()?.parse().ok()?, version.path().join("bin")))).collect();
+    versions.sort();
+    let elsewhere = std::env::split_paths(&std::env::var_os("PATH").unwrap_or_default()).collect::<Vec<_>>();
+    let newest_first = versions.into_iter().rev().map(|(_, programs)| programs);
+    newest_first.chain(elsewhere).find(|programs| programs.join("initdb").is_file())
+}
+
+/// The server refuses to run as root.
+fn ordinary_user() -> Command {
+    let is_root = std::fs::metadata("/proc/self").is_ok_and(|process| std::os::unix::fs::MetadataExt::uid(&process) == 0);
+    if !is_root {
+        return Command::new("env");
+    }
+    let users = std::fs::read_to_string("/etc/passwd").unwrap_or_default();
+    let has_postgres = users.lines().any(|line| line.starts_with("postgres:"));
+    let mut command = Command::new("setpriv");
+    command.args(["--reuid", if has_postgres { "postgres" } else { "nobody" }]);
+    command.args(["--regid", if has_postgres { "postgres" } else { "nogroup" }, "--clear-groups"]);
+    command
+}
