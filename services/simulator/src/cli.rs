@@ -88,6 +88,9 @@ pub enum Command {
     /// Makes and shows the parties' keys
     #[command(subcommand)]
     Keys(commands::keys::KeysCommand),
+    /// Makes tokens for the callers of the APIs
+    #[command(subcommand)]
+    Token(commands::token::TokenCommand),
     /// Shows or declares exchanges, queues and permissions
     #[command(subcommand)]
     Topology(commands::topology::TopologyCommand),
@@ -228,6 +231,7 @@ fn execute(cli: Cli) -> anyhow::Result<Ended> {
         Command::Reopen(args) => in_runtime(commands::life::act(args, Act::Reopen, definitions)),
         Command::Delete(args) => in_runtime(commands::life::act(args, Act::Delete, definitions)),
         Command::Keys(command) => commands::keys::keys(&command),
+        Command::Token(command) => commands::token::token(command),
         Command::Topology(command) => in_runtime(commands::topology::topology(command)),
         Command::Dcd(command) => commands::dcd::dcd(&command, &definitions),
         Command::Bench(args) => in_runtime(commands::bench::bench(args, definitions)),

@@ -155,3 +155,29 @@ fn a_made_up_register_is_added_by_files() {
     let errors = fs::read_to_string(folder.path().join("out/reports/cases.error.csv")).unwrap();
     assert!(errors.contains("V04 score"), "{errors}");
 }
+
+/// The entry goes into a file, the secret to whoever will call, and neither says the other's.
+#[test]
+fn a_new_token_is_an_entry_and_a_secret() {
+    use std::os::unix::fs::PermissionsExt;
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("tokens.toml");
+    let mut entries = Vec::new();
+    for (name, more) in [("study", ["--role", "researcher", "--all-registers"]), ("help", ["--role", "support", "--register=A"])]
+    {
+        let made = precision(folder.path(), &[&["token", "new", "--name", name], &more[..]].concat());
+        assert!(made.status.success(), "{made:?}");
+        let said = String::from_utf8(made.stderr).unwrap();
+        let secret = said.split_whitespace().find(|word| word.starts_with("precision_")).unwrap();
+        assert!(!String::from_utf8_lossy(&made.stdout).contains(secret));
+        entries.push((format!("Bearer {secret}"), made.stdout));
+    }
+    fs::write(&file, entries.iter().flat_map(|(_, entry)| entry.clone()).collect::<Vec<u8>>()).unwrap();
+    fs::set_permissions(&file, fs::Permissions::from_mode(0o600)).unwrap();
+    let tokens = web::Tokens::load(&file).unwrap();
+    let names: Vec<_> =
+        entries.iter().map(|(secret, _)| tokens.caller(Some(secret), clock::Timestamp::EPOCH).unwrap().name.as_str()).collect();
+    assert_eq!(names, ["study", "help"]);
+    let refused = precision(folder.path(), &["token", "new", "--name", "x", "--role", "data-provider", "--all-registers"]);
+    assert_eq!(refused.status.code(), Some(2));
+}

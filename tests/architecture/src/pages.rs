@@ -12,7 +12,7 @@ pub const UPDATE: &str = "UPDATE_DOCS";
 const BEGIN: &str = "<!-- generated: queues -->\n";
 const END: &str = "<!-- end -->\n";
 
-/// docs/ERRORS.md: the findings in registrations, and the codes of dead letters.
+/// docs/ERRORS.md: the findings in registrations, the codes of dead letters, and the problems of the APIs.
 ///
 /// # Errors
 ///
@@ -31,6 +31,8 @@ pub fn errors(repository: &Repository) -> Result<String> {
     for code in dead_letters::codes(repository)? {
         let _ = writeln!(page, "| `{}` | {} | {} |", code.code, code.by.join(", "), code.reason);
     }
+    page.push('\n');
+    page.push_str(&web::problems_markdown());
     Ok(page)
 }
 

@@ -31,6 +31,7 @@ pub const ARROWS: &[(&str, &[&str])] = &[
     ("broker", &["clock", "topology"]),
     ("store", &["clock"]),
     ("host", &["broker", "clock", "envelope", "store", "topology"]),
+    ("web", &["clock", "store"]),
     // The services, in the order of the flow.
     (
         "hd4dp",

@@ -13,6 +13,7 @@ pub mod run;
 pub mod serve;
 pub mod session;
 pub mod sight;
+pub mod token;
 pub mod topology;
 
 use std::sync::Arc;

@@ -1,0 +1,162 @@
+//! What handlers take from a request; what is wrong with it is a problem that repeats nothing of it.
+
+use axum::{
+    body,
+    extract::{FromRequest, FromRequestParts, Request, rejection::QueryRejection},
+    http::{header, request::Parts},
+};
+use serde::de::DeserializeOwned;
+use serde_path_to_error::Segment;
+
+use crate::{Call, Code, Problem};
+
+impl<S: Sync> FromRequestParts<S> for Call {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Problem> {
+        // Only a route without a guard has none, and there is no way to make one.
+        parts.extensions.remove().ok_or(Problem::from(Code::Internal))
+    }
+}
+
+/// The parameters behind the `?`; the type refuses unknown ones (`deny_unknown_fields`).
+#[derive(Debug, Clone, Copy)]
+pub struct Query<T>(pub T);
+
+impl<S: Sync, T: DeserializeOwned> FromRequestParts<S> for Query<T> {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Problem> {
+        let read: Result<axum::extract::Query<T>, QueryRejection> = axum::extract::Query::try_from_uri(&parts.uri);
+        match read {
+            Ok(axum::extract::Query(value)) => Ok(Self(value)),
+            Err(rejection) if rejection.body_text().contains("unknown field") => Err(Code::UnknownParameter.into()),
+            Err(_) => Err(Code::InvalidParameter.into()),
+        }
+    }
+}
+
+/// The parameters within the path.
+#[derive(Debug, Clone, Copy)]
+pub struct Path<T>(pub T);
+
+impl<S: Send + Sync, T: DeserializeOwned + Send> FromRequestParts<S> for Path<T> {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Problem> {
+        let read = axum::extract::Path::<T>::from_request_parts(parts, state).await;
+        read.map(|axum::extract::Path(value)| Self(value)).map_err(|_| Code::InvalidParameter.into())
+    }
+}
+
+/// A JSON document; the type refuses unknown members (`deny_unknown_fields`) and has no maps with keys of the caller's.
+#[derive(Debug, Clone, Copy)]
+pub struct Json<T>(pub T);
+
+impl<S: Sync, T: DeserializeOwned> FromRequest<S> for Json<T> {
+    type Rejection = Problem;
+
+    async fn from_request(request: Request, _: &S) -> Result<Self, Problem> {
+        let media_type = request.headers().get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
+        let essence = media_type.split(';').next().unwrap_or_default().trim();
+        if !essence.eq_ignore_ascii_case("application/json") {
+            return Err(Code::WrongMediaType.into());
+        }
+        // The guard has read the body and knows that it is small enough.
+        let bytes = body::to_bytes(request.into_body(), usize::MAX).await.map_err(|_| Code::SlowRequest)?;
+        parse(&bytes).map(Self)
+    }
+}
+
+/// Reads one JSON document and nothing behind it.
+///
+/// # Errors
+///
+/// [`Problem`] with the place of the member.
+pub fn parse<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, Problem> {
+    let mut reader = serde_json::Deserializer::from_slice(bytes);
+    let value = serde_path_to_error::deserialize(&mut reader).map_err(|error| problem(&error))?;
+    reader.end().map_err(|_| Code::NotJson)?;
+    Ok(value)
+}
+
+fn problem(error: &serde_path_to_error::Error<serde_json::Error>) -> Problem {
+    if !error.inner().is_data() {
+        return Code::NotJson.into();
+    }
+    let text = error.inner().to_string();
+    let code = match () {
+        () if text.starts_with("unknown field") => Code::UnknownMember,
+        () if text.starts_with("missing field") => Code::MissingMember,
+        () => Code::InvalidMember,
+    };
+    let mut pointer: Vec<String> = Vec::new();
+    for segment in error.path() {
+        match segment {
+            Segment::Seq { index } => pointer.push(index.to_string()),
+            Segment::Map { key } => pointer.push(key.replace('~', "~0").replace('/', "~1")),
+            Segment::Enum { .. } | Segment::Unknown => {}
+        }
+    }
+    // The last member is the unknown one, whose name is the caller's.
+    if code == Code::UnknownMember {
+        pointer.pop();
+    }
+    Problem::at(code, pointer.iter().map(|part| format!("/{part}")).collect())
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+    use serde::Deserialize;
+
+    use super::*;
+
+    #[derive(Debug, Deserialize)]
+    #[serde(deny_unknown_fields)]
+    struct Comments {
+        #[expect(dead_code, reason = "only read")]
+        comments: Vec<Comment>,
+    }
+
+    #[derive(Debug, Deserialize)]
+    #[serde(deny_unknown_fields)]
+    struct Comment {
+        #[expect(dead_code, reason = "only read")]
+        text: String,
+    }
+
+    fn read(text: &str) -> (Code, Option<String>) {
+        let Problem { code, pointer } = parse::<Comments>(text.as_bytes()).unwrap_err();
+        (code, pointer)
+    }
+
+    #[test]
+    fn what_is_wrong_is_said_with_its_place_and_without_its_words() {
+        let at = |code, pointer: &str| (code, Some(pointer.to_owned()));
+        assert_eq!(read("{"), (Code::NotJson, None));
+        assert_eq!(read("{\"comments\":[]} 64031299906"), (Code::NotJson, None));
+        assert_eq!(read("\u{feff}{}"), (Code::NotJson, None));
+        assert_eq!(read("[]"), at(Code::InvalidMember, ""));
+        assert_eq!(read("{}"), at(Code::MissingMember, ""));
+        assert_eq!(read("{\"comments\":[],\"64031299906\":1}"), at(Code::UnknownMember, ""));
+        assert_eq!(read("{\"comments\":[],\"comments\":[]}"), at(Code::InvalidMember, ""));
+        assert_eq!(read("{\"comments\":[{\"text\":\"a\"},{\"text\":64031299906}]}"), at(Code::InvalidMember, "/comments/1/text"));
+        assert_eq!(read("{\"comments\":[{\"text\":\"a\",\"64031299906\":\"\"}]}"), at(Code::UnknownMember, "/comments/0"));
+        assert_eq!(read("{\"comments\":[{}]}"), at(Code::MissingMember, "/comments/0"));
+    }
+
+    proptest! {
+        #[test]
+        fn no_problem_repeats_a_members_name(name in "[a-z0-9]{11,20}", depth in 0_usize..3) {
+            let text = match depth {
+                0 => format!("{{\"{name}\":1}}"),
+                1 => format!("{{\"comments\":[{{\"{name}\":{{\"{name}\":1}}}}]}}"),
+                _ => format!("{{\"comments\":[{{\"text\":{{\"{name}\":1}}}}]}}"),
+            };
+            let problem = parse::<Comments>(text.as_bytes()).unwrap_err();
+            let printed = format!("{problem:?}");
+            prop_assert!(!printed.contains(&name));
+        }
+    }
+}

@@ -1,0 +1,105 @@
+//! Listening, and leaving in order.
+
+use std::{future::Future, net::SocketAddr, path::PathBuf, sync::Arc, time::Duration};
+
+use axum::Router;
+use clock::Clock;
+use futures_util::future::{self, Either};
+use serde::Deserialize;
+use tokio::net::TcpListener;
+
+/// The section `[api]` of a service's configuration.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Settings {
+    /// Address to listen at, as `127.0.0.1:8081`. There is no TLS here: what stands in front has it.
+    pub address: SocketAddr,
+    /// Path below which the routes stand, as `/hd4res`; none when they stand at the top.
+    #[serde(default)]
+    pub base_path: Option<String>,
+    /// File with the tokens, which only its owner may read.
+    pub tokens: PathBuf,
+}
+
+/// Why an API cannot be served.
+#[derive(Debug, thiserror::Error)]
+pub enum ServeError {
+    /// The base path is none.
+    #[error("serve below a path: it must look like /hd4res")]
+    BasePath,
+    /// The address cannot be listened at.
+    #[error("listen at {address}")]
+    Address {
+        /// The address.
+        address: SocketAddr,
+        /// What the operating system said.
+        source: std::io::Error,
+    },
+}
+
+impl Settings {
+    /// The path below which the routes stand; empty when they stand at the top.
+    ///
+    /// # Errors
+    ///
+    /// [`ServeError::BasePath`].
+    pub fn base_path(&self) -> Result<&str, ServeError> {
+        match self.base_path.as_deref() {
+            None | Some("" | "/") => Ok(""),
+            Some(path) if crate::api::is_base_path(path) => Ok(path),
+            Some(_) => Err(ServeError::BasePath),
+        }
+    }
+}
+
+/// Begins to listen.
+///
+/// # Errors
+///
+/// [`ServeError::Address`].
+pub async fn bind(address: SocketAddr) -> Result<TcpListener, ServeError> {
+    TcpListener::bind(address).await.map_err(|source| ServeError::Address { address, source })
+}
+
+/// How long requests may go on after the end was announced.
+const GRACE: Duration = Duration::from_secs(10);
+
+/// Serves until `stop` completes, and then until the requests that are being worked on are answered, or the grace is over.
+pub async fn serve(
+    listener: TcpListener,
+    router: Router,
+    clock: Arc<dyn Clock>,
+    stop: impl Future<Output = ()> + Send + 'static,
+) {
+    let (announce, announced) = tokio::sync::oneshot::channel::<()>();
+    let server = axum::serve(listener, router).with_graceful_shutdown(async move {
+        stop.await;
+        let _ = announce.send(());
+    });
+    let over = async move {
+        let _ = announced.await;
+        clock::sleep(&*clock, GRACE).await;
+    };
+    if let Either::Right(_) = future::select(std::pin::pin!(server.into_future()), std::pin::pin!(over)).await {
+        tracing::warn!("requests were cut off at the end");
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn base_paths_are_checked() {
+        let path = |base_path: Option<&str>| {
+            let settings =
+                Settings { address: ([127, 0, 0, 1], 0).into(), base_path: base_path.map(str::to_owned), tokens: PathBuf::new() };
+            settings.base_path().map(str::to_owned).ok()
+        };
+        assert_eq!(path(None).as_deref(), Some(""));
+        assert_eq!(path(Some("/hd4dp/00000196")).as_deref(), Some("/hd4dp/00000196"));
+        for wrong in ["hd4res", "/hd4res/", "/{any}", "/a//b", "/a/../b", "/a b"] {
+            assert_eq!(path(Some(wrong)), None, "{wrong}");
+        }
+    }
+}
