@@ -10,9 +10,11 @@
 //! - [`conclude`]: from fates and judgements to findings and answers.
 //! - [`store`]: typed tables per register, findings, verdicts, tombstones.
 //! - [`researcher`], [`findings`]: the two files that people read.
+//! - [`api`]: the same over HTTP, and single registrations and verdicts.
 //! - [`config`], [`error`], [`metrics`]: what their names say.
 
 pub mod across;
+pub mod api;
 pub mod conclude;
 pub mod config;
 pub mod decide;

@@ -12,23 +12,22 @@ use topology::Arrow;
 use crate::{
     record::{ActRefusal, Action},
     service::{Hd4res, PAGE, SERVICE, fitting},
-    store::{Acted, DueFeedback, Sent},
+    store::{Acted, By, DueFeedback, Sent},
 };
 
 /// Between two sendings, for what a researcher does to many records to go in few publications. The first one goes at once.
 const GATHERING: Duration = Duration::from_millis(25);
 
 impl Hd4res {
-    /// Acts on a record in the name of the role `author`, for instance `researcher`; never of a person or a patient. The feedback is
-    /// durable when this is done, and sent afterwards. A refusal is a value: trying again does not help.
+    /// Acts on a record. The feedback is durable when this is done, and sent afterwards. A refusal is a value: trying again does not help.
     ///
     /// # Errors
     ///
     /// [`StoreError`].
-    pub async fn act(&self, record: i64, action: &Action, author: &str) -> Result<Result<Acted, ActRefusal>, StoreError> {
+    pub async fn act(&self, record: i64, action: &Action, by: &By<'_>) -> Result<Result<Acted, ActRefusal>, StoreError> {
         let column = |dcd: &str, version: u32, place: Place| self.definitions.exact(dcd, version)?.column_at(place);
         self.context.reach(SERVICE, Point::BeforeCommit).await;
-        let acted = self.store().act(record, action, &column, author, self.context.clock.now()).await?;
+        let acted = self.store().act(record, action, &column, by, self.context.clock.now()).await?;
         // Before anything can stop this: a sender that wakes for nothing costs nothing.
         self.feedback_waits.notify_one();
         self.context.reach(SERVICE, Point::AfterCommit).await;

@@ -3,8 +3,10 @@
 //! In reading order: [`service`] wires the stations; [`arrival`] takes registrations in, by what [`receive`] decides, answers each with
 //! a STATUS and hands the new ones to the data warehouse; [`verdict`] takes what it says. [`act`] is what the researcher does, and sends
 //! the feedback. [`status`] is the table of a record's statuses, [`record`] what becomes of a record by it; [`store`] remembers.
+//! [`api`] is the way in for researchers' programs.
 
 pub mod act;
+pub mod api;
 pub mod arrival;
 pub mod config;
 pub mod error;

@@ -7,7 +7,10 @@ use envelope::ItemId;
 use registration::{Comment, Feedback, FeedbackHead, Place};
 use uuid::Uuid;
 
-use crate::status::{Event, Next, RecordStatus, next};
+use crate::{
+    status::{Event, Next, RecordStatus, next},
+    store::Seen,
+};
 
 /// The largest encoded feedback: comments are sentences, and a publication must have room for every feedback.
 pub const FEEDBACK_BYTES_MAX: usize = 64 * 1024;
@@ -88,6 +91,9 @@ pub enum ActRefusal {
     /// There is no such record.
     #[error("find the record")]
     UnknownRecord,
+    /// The record is not as it was seen.
+    #[error("act on a record that changed since it was looked at")]
+    StaleVersion,
     /// The current version has no verdict yet.
     #[error("approve a version that has no verdict yet")]
     NotValidated,
@@ -112,6 +118,7 @@ impl ActRefusal {
         match self {
             Self::WrongStatus { .. } => "WRONG_STATUS",
             Self::UnknownRecord => "UNKNOWN_RECORD",
+            Self::StaleVersion => "STALE_VERSION",
             Self::NotValidated => "NOT_VALIDATED",
             Self::ForbiddenText => "FORBIDDEN_TEXT",
             Self::NoComment => "NO_COMMENT",
@@ -172,6 +179,12 @@ impl Held {
     #[must_use]
     pub const fn is_validated(&self) -> bool {
         self.validated_version >= self.version
+    }
+
+    /// Whether it is as it was seen, by whoever looked.
+    #[must_use]
+    pub fn is_as(&self, seen: Option<Seen>) -> bool {
+        seen.is_none_or(|seen| (seen.version, seen.status) == (self.version, self.status))
     }
 
     /// Takes the verdict on `item_id`, which brought `version`.

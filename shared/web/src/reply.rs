@@ -40,6 +40,9 @@ impl Trace {
     }
 }
 
+/// Bytes of a file that are sent at once.
+const CHUNK: usize = 64 * 1024;
+
 /// An answer.
 #[derive(Debug)]
 pub struct Reply {
@@ -64,6 +67,23 @@ impl Reply {
     #[must_use]
     pub fn stream(media_type: &str, body: Body) -> Self {
         Self { status: StatusCode::OK, headers: vec![(header::CONTENT_TYPE, media_type.to_owned())], trace: None, body }
+    }
+
+    /// A file, read from its beginning while it is sent.
+    #[must_use]
+    pub fn from_file(media_type: &str, file: std::fs::File) -> Self {
+        let chunks = futures_util::stream::unfold(tokio::fs::File::from_std(file), async |mut file| {
+            let mut chunk = vec![0; CHUNK];
+            match tokio::io::AsyncReadExt::read(&mut file, &mut chunk).await {
+                Ok(0) => None,
+                Ok(length) => {
+                    chunk.truncate(length);
+                    Some((Ok(bytes::Bytes::from(chunk)), file))
+                }
+                Err(error) => Some((Err(error), file)),
+            }
+        });
+        Self::stream(media_type, Body::from_stream(chunks))
     }
 
     /// The same with another status.

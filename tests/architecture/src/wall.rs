@@ -116,9 +116,25 @@ pub const ARROWS: &[(&str, &[&str])] = &[
             "registration",
             "store",
             "topology",
+            "web",
         ],
     ),
-    ("dhw", &["broker", "clock", "dcd", "envelope", "hd-messages", "host", "pseudonymised", "registration", "store", "topology"]),
+    (
+        "dhw",
+        &[
+            "broker",
+            "clock",
+            "dcd",
+            "envelope",
+            "hd-messages",
+            "host",
+            "pseudonymised",
+            "registration",
+            "store",
+            "topology",
+            "web",
+        ],
+    ),
 ];
 
 /// A crate that not everybody may reach.

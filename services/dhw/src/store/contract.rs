@@ -1,5 +1,35 @@
 //! What every implementation of the warehouse's store must do: the same tests for all of them.
 
+macro_rules! contract {
+    ($($name:ident),+ $(,)?) => {
+        mod in_memory {
+            use super::*;
+            $(#[tokio::test] async fn $name() {
+                let registers = sample::registers();
+                super::$name(&MemoryStore::new(Arc::clone(&registers)), &registers).await;
+            })+
+        }
+        mod in_sqlite {
+            use super::*;
+            $(#[tokio::test] async fn $name() {
+                let (registers, folder) = (sample::registers(), tempfile::tempdir().unwrap());
+                let store = SqlStore::open(folder.path(), Arc::clone(&registers)).await.unwrap();
+                super::$name(&store, &registers).await;
+            })+
+        }
+        mod in_postgres {
+            use super::*;
+            $(#[tokio::test] async fn $name() {
+                let (registers, location) = (sample::registers(), ::store::test_server::database().await.unwrap());
+                let store = SqlStore::open(location, Arc::clone(&registers)).await.unwrap();
+                super::$name(&store, &registers).await;
+            })+
+        }
+    };
+}
+
+mod look;
+
 use std::sync::Arc;
 
 use store::Outcome;
@@ -214,34 +244,6 @@ async fn passages_tell_what_happened(store: &dyn DhwStore, registers: &Registers
         (2, "7", "dhw.in.dead".to_owned(), Outcome::DeadLettered("CONTENT".to_owned()), vec![Uuid::from_u128(5)]),
     ];
     assert_eq!(short, expected);
-}
-
-macro_rules! contract {
-    ($($name:ident),+ $(,)?) => {
-        mod in_memory {
-            use super::*;
-            $(#[tokio::test] async fn $name() {
-                let registers = sample::registers();
-                super::$name(&MemoryStore::new(Arc::clone(&registers)), &registers).await;
-            })+
-        }
-        mod in_sqlite {
-            use super::*;
-            $(#[tokio::test] async fn $name() {
-                let (registers, folder) = (sample::registers(), tempfile::tempdir().unwrap());
-                let store = SqlStore::open(folder.path(), Arc::clone(&registers)).await.unwrap();
-                super::$name(&store, &registers).await;
-            })+
-        }
-        mod in_postgres {
-            use super::*;
-            $(#[tokio::test] async fn $name() {
-                let (registers, location) = (sample::registers(), ::store::test_server::database().await.unwrap());
-                let store = SqlStore::open(location, Arc::clone(&registers)).await.unwrap();
-                super::$name(&store, &registers).await;
-            })+
-        }
-    };
 }
 
 contract!(

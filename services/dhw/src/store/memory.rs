@@ -1,5 +1,7 @@
 //! The warehouse's store in memory, for simulations and tests.
 
+mod look;
+
 use std::{
     collections::{BTreeMap, BTreeSet, HashMap, HashSet},
     sync::{Arc, Mutex, MutexGuard, PoisonError},
@@ -11,7 +13,7 @@ use registration::{Cell, ContentKind};
 use store::{Itinerary, MemoryItinerary, Passage, StoreError};
 use uuid::Uuid;
 
-use super::{Batch, DhwStore, RowKey, StoredRow, passages, verdicts};
+use super::{Batch, DhwStore, LookStore, RowKey, StoredRow, passages, verdicts};
 use crate::{
     across::Member,
     conclude::{conclude, touched},
@@ -45,6 +47,11 @@ impl MemoryStore {
     fn lock(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+fn stored_row(live: &Live, cells: &[Cell]) -> StoredRow {
+    let Member { pseudonym, unique_id, sender, .. } = live.member.clone();
+    StoredRow { key: RowKey { pseudonym, unique_id, sender }, cells: cells.to_vec() }
 }
 
 impl State {
@@ -153,10 +160,7 @@ impl DhwStore for MemoryStore {
         let state = self.lock();
         let of_register = state.live.values().filter(|(live, _)| live.member.register == register);
         let mut rows: Vec<StoredRow> = of_register
-            .map(|(live, cells)| {
-                let Member { pseudonym, unique_id, sender, .. } = live.member.clone();
-                StoredRow { key: RowKey { pseudonym, unique_id, sender }, cells: cells.clone() }
-            })
+            .map(|(live, cells)| stored_row(live, cells))
             .filter(|row| after.is_none_or(|after| row.key > *after))
             .collect();
         rows.sort_by(|a, b| a.key.cmp(&b.key));
@@ -181,5 +185,9 @@ impl DhwStore for MemoryStore {
         let state = self.lock();
         let range = (after.map_or(Unbounded, Excluded), Unbounded);
         Ok(state.findings.range::<FindingKey, _>(range).take(limit as usize).map(|(_, finding)| finding.clone()).collect())
+    }
+
+    fn look(&self) -> &dyn LookStore {
+        self
     }
 }

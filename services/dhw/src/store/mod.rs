@@ -2,6 +2,7 @@
 
 #[cfg(test)]
 mod contract;
+mod look;
 mod memory;
 mod sql;
 mod tables;
@@ -20,6 +21,7 @@ use crate::{
     validate::Registration,
 };
 
+pub use look::{FindingCount, FindingFilter, Found, Held, LookStore, Only, StandingRow};
 pub use memory::MemoryStore;
 pub use sql::SqlStore;
 
@@ -92,6 +94,9 @@ pub trait DhwStore: Itinerary {
 
     /// Up to `limit` findings behind `after`, sorted by their keys.
     async fn findings(&self, after: Option<&FindingKey>, limit: u32) -> Result<Vec<StoredFinding>, StoreError>;
+
+    /// The side of the people who look.
+    fn look(&self) -> &dyn LookStore;
 }
 
 /// The passages of a decided batch: per publication, which items were validated, which were known, and which are dead.

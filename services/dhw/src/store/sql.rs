@@ -1,5 +1,7 @@
 //! The warehouse's store in SQL.
 
+mod look;
+
 use std::{
     collections::{BTreeMap, BTreeSet, HashMap, HashSet},
     sync::Arc,
@@ -13,7 +15,7 @@ use store::{AssertSqlSafe, Connection, Database, Itinerary, List, Location, Pass
 use uuid::Uuid;
 
 use super::{
-    Batch, DhwStore, RowKey, StoredRow, passages,
+    Batch, DhwStore, LookStore, Only, RowKey, StoredRow, passages,
     tables::{Column, Table},
     verdicts,
     write::{self, NewRow},
@@ -29,7 +31,8 @@ use crate::{
 
 /// What does not depend on definitions. Findings stand in the order of their file.
 const SCHEMA: Schema = Schema {
-    steps: &["
+    steps: &[
+        "
 CREATE TABLE item (
     id BLOB NOT NULL, sender TEXT NOT NULL, clean INTEGER NOT NULL, findings TEXT, PRIMARY KEY (id, sender)) WITHOUT ROWID;
 CREATE TABLE tombstone (
@@ -40,7 +43,9 @@ CREATE TABLE finding (
     across INTEGER NOT NULL, number INTEGER NOT NULL, rule TEXT, code TEXT NOT NULL, severity TEXT NOT NULL, about TEXT,
     en TEXT NOT NULL, nl TEXT NOT NULL, fr TEXT NOT NULL,
     PRIMARY KEY (pseudonym, dcd, unique_id, sender, across, number)) WITHOUT ROWID;
-"],
+",
+        web::journal::SCHEMA_STEP,
+    ],
 };
 
 /// The warehouse's store `dhw`, in a SQLite file or a schema of PostgreSQL.
@@ -237,6 +242,50 @@ impl SqlStore {
     }
 }
 
+impl SqlStore {
+    /// Registrations behind a key, sorted by their keys, each with its row's number.
+    async fn select_rows(
+        &self,
+        table: &Table,
+        only: Option<Only<'_>>,
+        after: Option<&RowKey>,
+        limit: u32,
+    ) -> Result<Vec<(i64, StoredRow)>, StoreError> {
+        let (pseudonym, unique_id, sender) =
+            after.map_or(("", "", ""), |key| (key.pseudonym.as_str(), key.unique_id.as_str(), key.sender.as_str()));
+        let text = match only {
+            None => table.rows(""),
+            Some(only) => {
+                let column = table.columns.iter().find(|column| column.field == only.field && !column.is_number);
+                table.rows(&format!("AND {} = ?5", column.ok_or(StoreError::Damaged { what: "field number" })?.name))
+            }
+        };
+        let query = self.database.query(AssertSqlSafe(text));
+        let query = query.bind(pseudonym).bind(unique_id).bind(sender).bind(limit);
+        let query = if let Some(only) = only { query.bind(only.value) } else { query };
+        let selected: String = query.scalar().await?;
+        let (mut rows, mut places) = (Vec::new(), BTreeMap::new());
+        for (row, pseudonym, unique_id, sender, values) in read::<Vec<SelectedRow>>(&selected)? {
+            places.insert(row, rows.len());
+            let mut stored = StoredRow { key: RowKey { pseudonym, unique_id, sender }, cells: Vec::new() };
+            add_cells(&mut stored.cells, values, &table.columns, None)?;
+            rows.push((row, stored));
+        }
+        let ids = bulk::list(&places.keys().collect::<Vec<_>>())?;
+        for list in &table.lists {
+            let query = self.database.query(AssertSqlSafe(list.items.as_str()));
+            let selected: String = query.bind(&ids).scalar().await?;
+            for (record, item, values) in read::<Vec<SelectedItem>>(&selected)? {
+                if let Some((_, stored)) = places.get(&record).and_then(|at| rows.get_mut(*at)) {
+                    add_cells(&mut stored.cells, values, &list.columns, Some(item))?;
+                }
+            }
+        }
+        rows.iter_mut().for_each(|(_, row)| row.cells.sort_by_key(|cell| cell.place));
+        Ok(rows)
+    }
+}
+
 #[async_trait]
 impl Itinerary for SqlStore {
     async fn record(&self, passages: &[Passage]) -> Result<(), StoreError> {
@@ -298,30 +347,8 @@ impl DhwStore for SqlStore {
     }
 
     async fn rows(&self, register: usize, after: Option<&RowKey>, limit: u32) -> Result<Vec<StoredRow>, StoreError> {
-        let table = self.table(register)?;
-        let (pseudonym, unique_id, sender) =
-            after.map_or(("", "", ""), |key| (key.pseudonym.as_str(), key.unique_id.as_str(), key.sender.as_str()));
-        let query = self.database.query(AssertSqlSafe(table.rows.as_str()));
-        let selected: String = query.bind(pseudonym).bind(unique_id).bind(sender).bind(limit).scalar().await?;
-        let (mut rows, mut places) = (Vec::new(), BTreeMap::new());
-        for (row, pseudonym, unique_id, sender, values) in read::<Vec<SelectedRow>>(&selected)? {
-            places.insert(row, rows.len());
-            let mut stored = StoredRow { key: RowKey { pseudonym, unique_id, sender }, cells: Vec::new() };
-            add_cells(&mut stored.cells, values, &table.columns, None)?;
-            rows.push(stored);
-        }
-        let ids = bulk::list(&places.keys().collect::<Vec<_>>())?;
-        for list in &table.lists {
-            let query = self.database.query(AssertSqlSafe(list.items.as_str()));
-            let selected: String = query.bind(&ids).scalar().await?;
-            for (record, item, values) in read::<Vec<SelectedItem>>(&selected)? {
-                if let Some(stored) = places.get(&record).and_then(|at| rows.get_mut(*at)) {
-                    add_cells(&mut stored.cells, values, &list.columns, Some(item))?;
-                }
-            }
-        }
-        rows.iter_mut().for_each(|row| row.cells.sort_by_key(|cell| cell.place));
-        Ok(rows)
+        let rows = self.select_rows(self.table(register)?, None, after, limit).await?;
+        Ok(rows.into_iter().map(|(_, row)| row).collect())
     }
 
     async fn list_widths(&self, register: usize) -> Result<Vec<u16>, StoreError> {
@@ -344,6 +371,10 @@ impl DhwStore for SqlStore {
         let rows = query.bind(limit).fetch_all().await?;
         rows.iter().map(finding).collect()
     }
+
+    fn look(&self) -> &dyn LookStore {
+        self
+    }
 }
 
 fn id(row: &Row, column: &str) -> Result<Uuid, StoreError> {
@@ -362,7 +393,7 @@ type Values = Vec<Vec<Option<String>>>;
 type SelectedMember = (i64, String, u32, String, String, String, Vec<Option<String>>);
 /// As [`Table::spans`] selects it.
 type SelectedSpans = (String, Vec<Option<String>>);
-/// As [`Table::rows`] selects it.
+/// As [`Table::rows`] has it.
 type SelectedRow = (i64, String, String, String, Values);
 /// As the items of a list are selected.
 type SelectedItem = (i64, u16, Values);
@@ -411,16 +442,20 @@ fn key(row: &Row) -> Result<FindingKey, StoreError> {
     })
 }
 
+fn severity(row: &Row) -> Result<Severity, StoreError> {
+    match row.try_get("severity")? {
+        "error" => Ok(Severity::Error),
+        "warning" => Ok(Severity::Warning),
+        _ => Err(StoreError::Damaged { what: "finding" }),
+    }
+}
+
 fn finding(row: &Row) -> Result<StoredFinding, StoreError> {
     Ok(StoredFinding {
         key: key(row)?,
         rule: row.try_get("rule")?,
         code: row.try_get("code")?,
-        severity: match row.try_get("severity")? {
-            "error" => Severity::Error,
-            "warning" => Severity::Warning,
-            _ => return Err(StoreError::Damaged { what: "finding" }),
-        },
+        severity: severity(row)?,
         column: row.try_get("about")?,
         messages: [row.try_get("en")?, row.try_get("nl")?, row.try_get("fr")?],
     })

@@ -36,8 +36,8 @@ pub(super) struct Table {
     pub spans: Option<String>,
     /// For each of [`Registers::links`] the column that is looked in; none when the register lacks it.
     pub links: Vec<Option<String>>,
-    /// Selects rows of the researcher's file behind a key, up to a limit: row, pseudonym, unique id, sender, [`arrays`].
-    pub rows: String,
+    /// The columns' values, as [`arrays`] selects them.
+    arrays: String,
     /// The tables of its repeating lists, in the definition's order.
     pub lists: Vec<ListTable>,
     indices: Vec<String>,
@@ -66,7 +66,7 @@ pub(super) struct Column {
     /// Whether it holds numbers.
     pub is_number: bool,
     /// Quoted.
-    name: String,
+    pub name: String,
 }
 
 /// `"name"`, as SQL quotes an identifier.
@@ -139,12 +139,7 @@ impl Table {
                 json_array({facts}))), '[]') FROM json_each(?) k CROSS JOIN {name} t WHERE "
             ),
             spans: of_patient.iter().any(Option::is_some).then(|| spans(&name, &of_patient)),
-            rows: format!(
-                "SELECT coalesce(json_group_array(json_array(id, pseudonym, unique_id, sender, {})), '[]') FROM (SELECT * FROM {name}
-                WHERE pseudonym >= ?1 AND (pseudonym, unique_id, sender) > (?1, ?2, ?3)
-                ORDER BY pseudonym, unique_id, sender LIMIT ?4) AS page",
-                arrays(&columns)
-            ),
+            arrays: arrays(&columns),
             lists: lists.map(list).collect(),
             name,
             number_facts,
@@ -152,6 +147,17 @@ impl Table {
             columns,
             indices,
         }
+    }
+
+    /// Selects rows behind a key of pseudonym, unique id and sender (`?1` to `?3`), up to a limit (`?4`), with a further `condition`: row, pseudonym,
+    /// unique id, sender, values.
+    pub(super) fn rows(&self, condition: &str) -> String {
+        let Self { name, arrays, .. } = self;
+        format!(
+            "SELECT coalesce(json_group_array(json_array(id, pseudonym, unique_id, sender, {arrays})), '[]') FROM (SELECT * FROM {name}
+            WHERE pseudonym >= ?1 AND (pseudonym, unique_id, sender) > (?1, ?2, ?3) {condition}
+            ORDER BY pseudonym, unique_id, sender LIMIT ?4) AS page"
+        )
     }
 
     /// Makes the tables where they are missing, and columns that a changed definition has in addition.

@@ -95,7 +95,7 @@ impl Rig {
 
     fn act(&mut self, service: &Arc<Hd4res>, action: Action) -> Result<Acted, ActRefusal> {
         let service = Arc::clone(service);
-        self.executor.block_on(async move { service.act(1, &action, "researcher").await.unwrap() }).unwrap()
+        self.executor.block_on(async move { service.act(1, &action, &By::role("researcher")).await.unwrap() }).unwrap()
     }
 
     fn status(&mut self) -> RecordStatus {

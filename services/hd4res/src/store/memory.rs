@@ -14,7 +14,7 @@ use store::{Itinerary, MemoryItinerary, Passage, StoreError};
 use uuid::Uuid;
 
 use super::{
-    Arrived, FeedbackOutbox, Hd4resStore, HistoryEntry, Judged, KeptComment, PassagesOf, RecordStatus, ResearcherStore,
+    Acted, Arrived, FeedbackOutbox, Hd4resStore, HistoryEntry, Judged, KeptComment, PassagesOf, RecordStatus, ResearcherStore,
     Unvalidated, author,
     known::{Change, ItemKey, Known},
 };
@@ -36,6 +36,7 @@ struct State {
     records: BTreeMap<i64, Record>,
     items: BTreeMap<ItemKey, Item>,
     feedback: Vec<KeptFeedback>,
+    effects: BTreeMap<[u8; 16], Acted>,
     incarnation: Option<Uuid>,
 }
 

@@ -19,7 +19,9 @@ use crate::receive::Reception;
 pub use crate::status::RecordStatus;
 pub use memory::MemoryStore;
 pub use outbox::{DueFeedback, FeedbackOutbox, Heard, Sent};
-pub use researcher::{Acted, ColumnOf, Filter, HistoryEntry, KeptComment, RecordRow, RecordView, ResearcherStore, author};
+pub use researcher::{
+    Acted, By, ColumnOf, Filter, HistoryEntry, KeptComment, RecordRow, RecordView, ResearcherStore, Seen, StatusCount, author,
+};
 pub use sql::SqlStore;
 
 /// A registration that arrived, read and ready to be kept.

@@ -26,6 +26,34 @@ pub mod author {
 /// The column of a place in a definition of this name and version.
 pub type ColumnOf<'a> = &'a (dyn Fn(&str, u32, Place) -> Option<String> + Sync);
 
+/// What a researcher looked at before acting.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Seen {
+    /// The record's version.
+    pub version: u32,
+    /// Its status.
+    pub status: RecordStatus,
+}
+
+/// Who acts, on what, and under which request.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct By<'a> {
+    /// The role, for instance `researcher`; never a person or a patient.
+    pub author: &'a str,
+    /// What was looked at; none for whoever acts on the record as it stands.
+    pub seen: Option<Seen>,
+    /// The effect's id: what is asked for under a known one was done before. None for whoever does not ask twice.
+    pub effect: Option<[u8; 16]>,
+}
+
+impl<'a> By<'a> {
+    /// Somebody who acts on the record as it stands, once.
+    #[must_use]
+    pub const fn role(author: &'a str) -> Self {
+        Self { author, seen: None, effect: None }
+    }
+}
+
 /// What became of an act of the researcher.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Acted {
@@ -98,16 +126,42 @@ pub struct RecordRow {
 }
 
 /// A record, with all that was said about it.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq)]
 pub struct RecordView {
     /// The record.
     pub row: RecordRow,
     /// The patient, as the TTP calls it.
     pub pseudonym: String,
+    /// The encoded content of the current version; empty once the verdict on a deletion came.
+    pub content: Vec<u8>,
     /// The comments and the answers to them, oldest first.
     pub comments: Vec<KeptComment>,
     /// What happened, oldest first. A clean verdict leaves no line: it shows in `is_validated`.
     pub history: Vec<HistoryEntry>,
+}
+
+impl fmt::Debug for RecordView {
+    /// Prints no content and no pseudonym.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { row, comments, history, .. } = self;
+        f.debug_struct("RecordView")
+            .field("record", &row.record)
+            .field("status", &row.status)
+            .field("comments", comments)
+            .field("history", history)
+            .finish_non_exhaustive()
+    }
+}
+
+/// How many records of a register have a status.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub struct StatusCount {
+    /// Technical name of the register.
+    pub dcd: String,
+    /// The status.
+    pub status: RecordStatus,
+    /// How many records have it.
+    pub count: u64,
 }
 
 /// Which records a list shows.
@@ -122,13 +176,14 @@ pub struct Filter {
 /// The researcher's side of HD4RES's store. Every method is one transaction.
 #[async_trait]
 pub trait ResearcherStore: Send + Sync {
-    /// Acts on a record in the name of the role `author`: its new status, the feedback, the comments and the line of history, or none of it.
+    /// Acts on a record: its new status, the feedback, the comments and the line of history, and the effect's id, or none of it. Refused when
+    /// the record is not as it was seen; an act whose effect is known is answered as it was, and not done again.
     async fn act(
         &self,
         record: i64,
         action: &Action,
         columns: ColumnOf<'_>,
-        author: &str,
+        by: &By<'_>,
         at: Timestamp,
     ) -> Result<Result<Acted, ActRefusal>, StoreError>;
 
@@ -143,4 +198,7 @@ pub trait ResearcherStore: Send + Sync {
 
     /// Up to `limit` records behind the record `after`.
     async fn list(&self, filter: &Filter, after: Option<i64>, limit: u32) -> Result<Vec<RecordRow>, StoreError>;
+
+    /// How many records there are by register and status, in this order; none for what is not there.
+    async fn counts(&self) -> Result<Vec<StatusCount>, StoreError>;
 }

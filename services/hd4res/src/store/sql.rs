@@ -45,8 +45,17 @@ CREATE TABLE history (
     id INTEGER PRIMARY KEY, record INTEGER NOT NULL, at INTEGER NOT NULL, author TEXT NOT NULL, event TEXT NOT NULL,
     version INTEGER NOT NULL, status TEXT NOT NULL);
 CREATE INDEX history_by_record ON history (record);
-"],
+",
+        EFFECT,
+        web::journal::SCHEMA_STEP,
+    ],
 };
+
+/// What acts led to that were asked for over HTTP, so that none comes about twice.
+const EFFECT: &str = "
+CREATE TABLE effect (
+    id BLOB PRIMARY KEY, status TEXT NOT NULL, version INTEGER NOT NULL, number INTEGER NOT NULL, item_id BLOB NOT NULL) WITHOUT ROWID;
+";
 
 /// HD4RES's store `hd4res`, in a SQLite file or a schema of PostgreSQL.
 #[derive(Debug, Clone)]

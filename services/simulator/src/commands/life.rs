@@ -20,7 +20,7 @@ use hd4dp::{
     options::{ConflictMaster, ConflictMode, How, UploadOptions, Validation},
     upload::{CsvFile, upload_with},
 };
-use hd4res::Action;
+use hd4res::{Action, store::By};
 use registration::{Comment, Place};
 use serde::{Serialize, de::DeserializeOwned};
 use topology::Nihdi;
@@ -472,7 +472,7 @@ fn refused<T>(done: Result<T, hd4dp::LifeError>) -> anyhow::Result<()> {
 async fn ask(session: &Session, registration: Uuid, action: &Action, by: &str) -> anyhow::Result<()> {
     let hd4res = &session.installation.hd4res;
     let record = hd4res.store().of_registration(registration).await?.context("find the record (UNKNOWN_RECORD)")?;
-    match hd4res.act(record, action, by).await? {
+    match hd4res.act(record, action, &By::role(by)).await? {
         Ok(_) => Ok(()),
         Err(refusal) => Err(anyhow::anyhow!("{refusal} ({})", refusal.code())),
     }

@@ -201,7 +201,7 @@ fn of_hospital(nihdi: &Nihdi, view: View, column: impl Fn(u16) -> Option<String>
 async fn of_healthdata(session: &Session, registration: Uuid) -> anyhow::Result<Option<OfHealthdata>> {
     let store = session.installation.hd4res.store();
     let Some(record) = store.of_registration(registration).await? else { return Ok(None) };
-    let Some(RecordView { row, pseudonym, comments, history }) = store.view(record).await? else { return Ok(None) };
+    let Some(RecordView { row, pseudonym, comments, history, .. }) = store.view(record).await? else { return Ok(None) };
     let comments = comments.into_iter().map(|kept| Remark {
         column: kept.column,
         text: kept.text,

@@ -7,7 +7,7 @@ use std::{
 
 use futures_util::{FutureExt, future::BoxFuture};
 use hd4dp::{Hd4dp, LifeError, store::Refusal};
-use hd4res::{ActRefusal, Action, Hd4res};
+use hd4res::{ActRefusal, Action, Hd4res, store::By};
 use registration::{Comment, Place};
 use uuid::Uuid;
 
@@ -139,7 +139,7 @@ pub(super) fn at_hd4res(
 async fn act(hd4res: &Hd4res, registration: Uuid, action: &Action) -> Result<(), Violation> {
     let record = hd4res.store().of_registration(registration).await.map_err(broken("find a record"))?;
     let Some(record) = record else { return Ok(()) };
-    match hd4res.act(record, action, "researcher").await.map_err(broken("act at HD4RES"))? {
+    match hd4res.act(record, action, &By::role("researcher")).await.map_err(broken("act at HD4RES"))? {
         Ok(_) | Err(ActRefusal::WrongStatus { .. } | ActRefusal::NotValidated) => Ok(()),
         Err(refusal) => Err(broken("act at HD4RES")(refusal)),
     }

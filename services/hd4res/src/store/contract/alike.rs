@@ -87,7 +87,7 @@ async fn take(store: &dyn Hd4resStore, step: &Step) -> String {
                 2 => Action::RequestCorrections(comments()),
                 _ => Action::RequestFollowUp(comments()),
             };
-            format!("{:?}", researcher.act(*record, &action, &column, "researcher", at(1)).await.unwrap())
+            format!("{:?}", researcher.act(*record, &action, &column, &By::role("researcher"), at(1)).await.unwrap())
         }
         Step::SendFirst(limit) => {
             let due = store.outbox().due(at(2), *limit).await.unwrap();

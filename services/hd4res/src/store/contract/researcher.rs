@@ -24,7 +24,7 @@ fn follow_up() -> Action {
 }
 
 async fn try_act(store: &dyn Hd4resStore, record: i64, action: &Action) -> Result<Acted, ActRefusal> {
-    store.researcher().act(record, action, &column, RESEARCHER, at(100)).await.unwrap()
+    store.researcher().act(record, action, &column, &By::role(RESEARCHER), at(100)).await.unwrap()
 }
 
 async fn act(store: &dyn Hd4resStore, record: i64, action: &Action) -> Acted {
@@ -278,6 +278,59 @@ async fn feedback_under_one_item_id_is_told_apart(store: &dyn Hd4resStore) {
     assert_eq!(store.outbox().due(at(400), 0).await.unwrap(), []);
 }
 
+/// A version, or a verdict, that came after the look is not what was decided on.
+async fn an_act_on_what_is_no_longer_there_is_refused(store: &dyn Hd4resStore) {
+    let act_on = async |version, status, action: &Action| {
+        let by = By { seen: Some(Seen { version, status }), ..By::role(RESEARCHER) };
+        store.researcher().act(1, action, &column, &by, at(100)).await.unwrap()
+    };
+    receive(store, &[arrived(1, "U1", 1)]).await;
+    judge(store, 1, true).await;
+    receive(store, &[arrived(2, "U1", 2)]).await;
+    let before = view(store, 1).await;
+    assert_eq!(act_on(1, RecordStatus::New, &corrections()).await, Err(ActRefusal::StaleVersion));
+    judge(store, 2, false).await;
+    assert_eq!(act_on(2, RecordStatus::New, &Action::Approve).await, Err(ActRefusal::StaleVersion));
+    assert!(unsent(store).await.is_empty());
+    assert_eq!(view(store, 1).await.comments, before.comments);
+    let acted = act_on(2, RecordStatus::CommentsNeeded, &corrections()).await.unwrap();
+    assert_eq!((acted.version, acted.status), (2, RecordStatus::SendingComments));
+}
+
+/// Whoever asked, lost the answer and asks again gets it, and nothing is done a second time.
+async fn an_act_with_a_known_effect_is_answered_and_not_done_again(store: &dyn Hd4resStore) {
+    receive(store, &[arrived(1, "U1", 1)]).await;
+    judge(store, 1, false).await;
+    let seen = Some(Seen { version: 1, status: RecordStatus::CommentsNeeded });
+    let ask = async |effect, action: &Action| {
+        let by = By { author: RESEARCHER, seen, effect: Some([effect; 16]) };
+        store.researcher().act(1, action, &column, &by, at(100)).await.unwrap()
+    };
+    let acted = ask(1, &corrections()).await.unwrap();
+    send_all(store).await;
+    let before = view(store, 1).await;
+    assert_eq!(ask(1, &corrections()).await, Ok(acted));
+    assert!(unsent(store).await.is_empty());
+    assert_eq!(view(store, 1).await, before);
+    assert_eq!(ask(2, &corrections()).await, Err(ActRefusal::StaleVersion));
+    assert_eq!(ask(2, &corrections()).await, Err(ActRefusal::StaleVersion), "a refusal is no effect");
+}
+
+async fn records_are_counted_by_register_and_status(store: &dyn Hd4resStore) {
+    let of = |item: u128, dcd: &str| Arrived {
+        dcd: dcd.to_owned(),
+        registration_id: Uuid::from_u128(item),
+        ..arrived(item, &item.to_string(), 1)
+    };
+    assert!(store.researcher().counts().await.unwrap().is_empty());
+    receive(store, &[of(1, "Y"), of(2, "X"), of(3, "X"), of(4, "X")]).await;
+    judge(store, 3, false).await;
+    let counted = |dcd: &str, status, count| StatusCount { dcd: dcd.to_owned(), status, count };
+    let expected =
+        [counted("X", RecordStatus::New, 2), counted("X", RecordStatus::CommentsNeeded, 1), counted("Y", RecordStatus::New, 1)];
+    assert_eq!(store.researcher().counts().await.unwrap(), expected);
+}
+
 async fn records_are_found_and_listed(store: &dyn Hd4resStore) {
     let of = |item: u128, dcd: &str, sender: &str| Arrived {
         dcd: dcd.to_owned(),
@@ -316,7 +369,7 @@ async fn records_are_found_and_listed(store: &dyn Hd4resStore) {
         version: 1,
         is_validated: true,
     };
-    assert_eq!((&view.row, view.pseudonym.as_str()), (&expected, "P1"));
+    assert_eq!((&view.row, view.pseudonym.as_str(), view.content.len()), (&expected, "P1", 30));
     assert_eq!(researcher.list(&Filter::default(), Some(1), 1).await.unwrap(), [expected]);
     assert_eq!(researcher.view(6).await.unwrap(), None);
 }
@@ -331,5 +384,8 @@ contract!(
     a_receipt_says_that_the_feedback_was_taken_over,
     what_was_answered_before_it_was_sent_is_sent_once,
     feedback_under_one_item_id_is_told_apart,
+    an_act_on_what_is_no_longer_there_is_refused,
+    an_act_with_a_known_effect_is_answered_and_not_done_again,
+    records_are_counted_by_register_and_status,
     records_are_found_and_listed,
 );

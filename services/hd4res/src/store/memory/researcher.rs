@@ -1,5 +1,7 @@
 //! The researcher's side of the store in memory.
 
+use std::collections::BTreeMap;
+
 use async_trait::async_trait;
 use clock::Timestamp;
 use store::StoreError;
@@ -9,7 +11,7 @@ use super::{MemoryStore, Record, State};
 use crate::{
     record::{ActRefusal, Action, columns},
     status::RecordStatus,
-    store::{Acted, ColumnOf, Filter, KeptComment, RecordRow, RecordView, ResearcherStore},
+    store::{Acted, By, ColumnOf, Filter, KeptComment, RecordRow, RecordView, ResearcherStore, StatusCount},
 };
 
 fn row(record: &Record) -> RecordRow {
@@ -33,10 +35,17 @@ impl State {
         number: i64,
         action: &Action,
         column: ColumnOf<'_>,
-        author: &str,
+        by: &By<'_>,
         at: Timestamp,
     ) -> Result<Acted, ActRefusal> {
+        if let Some(acted) = by.effect.and_then(|effect| self.effects.get(&effect)) {
+            return Ok(*acted);
+        }
+        let author = by.author;
         let record = self.records.get_mut(&number).ok_or(ActRefusal::UnknownRecord)?;
+        if !record.held.is_as(by.seen) {
+            return Err(ActRefusal::StaleVersion);
+        }
         let (dcd, dcd_version) = (record.arrived.dcd.as_str(), record.arrived.dcd_version);
         let columns = columns(action, |place| column(dcd, dcd_version, place))?;
         let deed = record.held.act(action)?;
@@ -52,6 +61,7 @@ impl State {
         let acted = Acted { status: deed.note.status, version, number: number_of_feedback, item_id: deed.feedback.item_id };
         self.issue(number, deed, author, at);
         self.know(number);
+        self.effects.extend(by.effect.map(|effect| (effect, acted)));
         Ok(acted)
     }
 }
@@ -63,10 +73,10 @@ impl ResearcherStore for MemoryStore {
         record: i64,
         action: &Action,
         columns: ColumnOf<'_>,
-        author: &str,
+        by: &By<'_>,
         at: Timestamp,
     ) -> Result<Result<Acted, ActRefusal>, StoreError> {
-        Ok(self.lock().act(record, action, columns, author, at))
+        Ok(self.lock().act(record, action, columns, by, at))
     }
 
     async fn find(&self, sender: Option<&str>, dcd: &str, unique_id: &str) -> Result<Vec<i64>, StoreError> {
@@ -89,6 +99,7 @@ impl ResearcherStore for MemoryStore {
         Ok(state.records.get(&record).map(|record| RecordView {
             row: row(record),
             pseudonym: record.arrived.pseudonym.clone(),
+            content: record.arrived.content.clone(),
             comments: record.comments.clone(),
             history: record.history.clone(),
         }))
@@ -102,5 +113,13 @@ impl ResearcherStore for MemoryStore {
         };
         let behind = state.records.range(after.unwrap_or(0).saturating_add(1)..).map(|(_, record)| record);
         Ok(behind.filter(is_wanted).take(limit as usize).map(row).collect())
+    }
+
+    async fn counts(&self) -> Result<Vec<StatusCount>, StoreError> {
+        let mut counts: BTreeMap<(String, RecordStatus), u64> = BTreeMap::new();
+        for record in self.lock().records.values() {
+            *counts.entry((record.arrived.dcd.clone(), record.held.status)).or_default() += 1;
+        }
+        Ok(counts.into_iter().map(|((dcd, status), count)| StatusCount { dcd, status, count }).collect())
     }
 }

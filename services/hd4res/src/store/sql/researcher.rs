@@ -14,7 +14,9 @@ use super::{
 use crate::{
     record::{ActRefusal, Action, Note, columns},
     status::{Event, RecordStatus},
-    store::{Acted, ColumnOf, Filter, HistoryEntry, KeptComment, RecordRow, RecordView, ResearcherStore, author},
+    store::{
+        Acted, By, ColumnOf, Filter, HistoryEntry, KeptComment, RecordRow, RecordView, ResearcherStore, StatusCount, author,
+    },
 };
 
 /// The columns of a record that [`record_row`] reads.
@@ -87,6 +89,32 @@ fn first_arrival(row: &Row) -> Result<HistoryEntry, StoreError> {
     Ok(HistoryEntry { at: moment(row, "arrived_at")?, author: author::HOSPITAL.to_owned(), note })
 }
 
+/// What an act led to whose effect is known.
+async fn known_effect(connection: &mut Connection, by: &By<'_>) -> Result<Option<Acted>, StoreError> {
+    let Some(effect) = by.effect else { return Ok(None) };
+    const SELECT: &str = "SELECT status, version, number, item_id FROM effect WHERE id = ?";
+    let row = connection.query(SELECT).bind(&effect[..]).fetch_optional().await?;
+    let read = |row: &Row| {
+        let (status, number) = (status(row)?, number(row, "number")?);
+        Ok(Acted { status, version: row.try_get("version")?, number, item_id: id(row, "item_id")? })
+    };
+    row.as_ref().map(read).transpose()
+}
+
+async fn keep_effect(connection: &mut Connection, by: &By<'_>, acted: &Acted) -> Result<(), StoreError> {
+    let Some(effect) = by.effect else { return Ok(()) };
+    connection
+        .query("INSERT INTO effect (id, status, version, number, item_id) VALUES (?, ?, ?, ?, ?)")
+        .bind(&effect[..])
+        .bind(acted.status.as_str())
+        .bind(acted.version)
+        .bind(stored(acted.number))
+        .bind(&acted.item_id.as_bytes()[..])
+        .execute()
+        .await?;
+    Ok(())
+}
+
 #[async_trait]
 impl ResearcherStore for SqlStore {
     async fn act(
@@ -94,19 +122,26 @@ impl ResearcherStore for SqlStore {
         record: i64,
         action: &Action,
         column: ColumnOf<'_>,
-        author: &str,
+        by: &By<'_>,
         at: Timestamp,
     ) -> Result<Result<Acted, ActRefusal>, StoreError> {
         let mut transaction = self.database.write().await?;
+        if let Some(acted) = known_effect(&mut transaction, by).await? {
+            return Ok(Ok(acted));
+        }
+        let author = by.author;
         let select = format!("SELECT {HELD}, r.dcd, r.dcd_version FROM record r WHERE r.id = ?");
         let row = transaction.query(AssertSqlSafe(select)).bind(record).fetch_optional().await?;
         let Some(row) = row else { return Ok(Err(ActRefusal::UnknownRecord)) };
+        let mut held = held(&row)?;
+        if !held.is_as(by.seen) {
+            return Ok(Err(ActRefusal::StaleVersion));
+        }
         let (dcd, dcd_version): (&str, u32) = (row.try_get("dcd")?, row.try_get("dcd_version")?);
         let columns = match columns(action, |place| column(dcd, dcd_version, place)) {
             Ok(columns) => columns,
             Err(refusal) => return Ok(Err(refusal)),
         };
-        let mut held = held(&row)?;
         let deed = match held.act(action) {
             Ok(deed) => deed,
             Err(refusal) => return Ok(Err(refusal)),
@@ -126,6 +161,7 @@ impl ResearcherStore for SqlStore {
         history::issue(&mut transaction, &[NewFeedback { record, at, author, issued }]).await?;
         keep_comments(&mut transaction, record, &kept).await?;
         history::write(&mut transaction, &[Line { record, at, author, note }]).await?;
+        keep_effect(&mut transaction, by, &acted).await?;
         transaction.commit().await?;
         Ok(Ok(acted))
     }
@@ -146,14 +182,15 @@ impl ResearcherStore for SqlStore {
         // A transaction, so that comments and history are of one moment with the record.
         let mut transaction = self.database.read_one_moment().await?;
         let select = format!(
-            "SELECT {ROW}, r.arrived_at, r.first_version, c.pseudonym FROM record r JOIN content c ON c.record = r.id WHERE r.id = ?"
+            "SELECT {ROW}, r.arrived_at, r.first_version, c.pseudonym, c.bytes FROM record r JOIN content c ON c.record = r.id WHERE r.id = ?"
         );
         let row = transaction.query(AssertSqlSafe(select)).bind(record).fetch_optional().await?;
         let Some(row) = row else { return Ok(None) };
         let mut lines = vec![first_arrival(&row)?];
         lines.extend(history(&mut transaction, record).await?);
         let comments = comments(&mut transaction, record).await?;
-        Ok(Some(RecordView { row: record_row(&row)?, pseudonym: row.try_get("pseudonym")?, comments, history: lines }))
+        let (pseudonym, content) = (row.try_get("pseudonym")?, row.try_get("bytes")?);
+        Ok(Some(RecordView { row: record_row(&row)?, pseudonym, content, comments, history: lines }))
     }
 
     async fn list(&self, filter: &Filter, after: Option<i64>, limit: u32) -> Result<Vec<RecordRow>, StoreError> {
@@ -171,5 +208,14 @@ impl ResearcherStore for SqlStore {
             .fetch_all()
             .await?;
         rows.iter().map(record_row).collect()
+    }
+
+    async fn counts(&self) -> Result<Vec<StatusCount>, StoreError> {
+        const COUNT: &str = "SELECT dcd, status, count(*) AS records FROM record GROUP BY dcd, status";
+        let read = |row: &Row| Ok(StatusCount { dcd: row.try_get("dcd")?, status: status(row)?, count: number(row, "records")? });
+        let mut counts =
+            self.database.query(COUNT).fetch_all().await?.iter().map(read).collect::<Result<Vec<_>, StoreError>>()?;
+        counts.sort_unstable();
+        Ok(counts)
     }
 }

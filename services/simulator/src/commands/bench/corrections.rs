@@ -6,7 +6,10 @@ use std::{path::Path, sync::Arc, time::Duration};
 use anyhow::Context as _;
 use dcd::Definition;
 use hd4dp::{AcceptedRow, Hd4dp, upload::CsvFile};
-use hd4res::{Action, store::Filter};
+use hd4res::{
+    Action,
+    store::{By, Filter},
+};
 use registration::{Comment, Place};
 use serde::Serialize;
 use topology::Nihdi;
@@ -90,7 +93,7 @@ async fn ask(session: &Session, field: u16) -> anyhow::Result<u64> {
         let Some(last) = page.last() else { return Ok(asked) };
         after = Some(last.record);
         for record in &page {
-            hd4res.act(record.record, &action, "researcher").await??;
+            hd4res.act(record.record, &action, &By::role("researcher")).await??;
             asked += 1;
         }
     }
