@@ -15,6 +15,9 @@ pub struct Config {
     pub common: Common,
     /// The brokers that it connects to.
     pub broker: Brokers,
+    /// The API over HTTP; none is served when this is missing.
+    #[serde(default)]
+    pub api: Option<web::Settings>,
 }
 
 /// The brokers that the data warehouse connects to.

@@ -3,9 +3,10 @@
 use std::{process::ExitCode, sync::Arc};
 
 use dcd::Definitions;
-use hd4res::{Hd4res, Parts, config::Config, store::SqlStore};
+use hd4res::{Hd4res, Parts, SERVICE, api, config::Config, store::SqlStore};
 use host::{StandAlone, Work, stand_alone};
 use topology::Vhost;
+use web::{Opening, SqlJournal};
 
 fn main() -> ExitCode {
     stand_alone::main("The research application (steps 6 to 7 and back)", start)
@@ -14,12 +15,19 @@ fn main() -> ExitCode {
 async fn start(config: &Config, alone: &StandAlone) -> anyhow::Result<Vec<Work>> {
     let built_in = Definitions::built_in()?;
     let definitions = config.common.definitions.iter().try_fold(built_in, |all, folder| all.with_directory(folder))?;
+    let store = SqlStore::open(alone.store()).await?;
+    let journal = Arc::new(SqlJournal::new(store.database().clone()));
     let hd4res = Hd4res::new(Parts {
         source: alone.source()?,
         context: alone.context.clone(),
         definitions: Arc::new(definitions),
-        store: Arc::new(SqlStore::open(alone.store()).await?),
+        store: Arc::new(store),
         hd: alone.connect(Vhost::Hd, &config.broker.hd).await?,
     });
+    if let Some(settings) = &config.api {
+        let opening = Opening { service: SERVICE, organisation: None, journal, clock: Arc::clone(&alone.context.clock) };
+        let opened = settings.open(opening, |desk| api::api(Arc::clone(&hd4res), desk).0).await?;
+        alone.until_stopped(|stop| opened.serve(stop));
+    }
     Ok(hd4res.works())
 }

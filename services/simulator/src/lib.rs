@@ -4,6 +4,7 @@
 //! - [`flow`]: running them until everything has come to rest.
 //! - [`tally`], [`itinerary_file`]: the verdict, and where every registration was, in memory that does not grow with it ([`id_set`]).
 //! - [`simulation`]: the same on virtual time, with crashes and faults.
+//! - [`site`]: the APIs of all services at one address.
 //! - [`cli`], [`commands`]: what people type.
 
 pub mod broker_choice;
@@ -16,5 +17,6 @@ pub mod itinerary_file;
 pub mod keys;
 pub mod output;
 pub mod simulation;
+pub mod site;
 pub mod stores;
 pub mod tally;

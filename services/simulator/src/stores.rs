@@ -10,6 +10,7 @@ use hd4dp::store::Hd4dpStore;
 use hd4res::store::Hd4resStore;
 use store::{Database, Itinerary, Location, MemoryItinerary, Schema, SqlItinerary, StoreError};
 use topology::Nihdi;
+use web::{Journal, MemoryJournal, SqlJournal};
 
 /// The two stores of a hospital.
 #[derive(Clone)]
@@ -18,6 +19,8 @@ pub struct HospitalStores {
     pub hd4dp: Arc<dyn Hd4dpStore>,
     /// The messaging client's.
     pub ehbox_hco: Arc<dyn Itinerary>,
+    /// What HD4DP's API remembers, in HD4DP's store.
+    pub journal: Arc<dyn Journal>,
 }
 
 /// The stores of all parties.
@@ -33,6 +36,10 @@ pub struct Stores {
     pub hd4res: Arc<dyn Hd4resStore>,
     /// The data warehouse's.
     pub dhw: Arc<dyn DhwStore>,
+    /// What HD4RES's API remembers, in HD4RES's store.
+    pub hd4res_journal: Arc<dyn Journal>,
+    /// What the data warehouse's API remembers, in its store.
+    pub dhw_journal: Arc<dyn Journal>,
 }
 
 impl Stores {
@@ -57,7 +64,8 @@ impl Stores {
             let client = Database::open(location, &format!("{}-{nihdi}", ehbox_hco::SERVICE), Schema { steps: &[] }).await?;
             databases.push((format!("{}-{nihdi}", hd4dp::SERVICE), hd4dp.database().clone()));
             databases.push((client.name().to_owned(), client.clone()));
-            let stores = HospitalStores { hd4dp: Arc::new(hd4dp), ehbox_hco: Arc::new(SqlItinerary::new(client)) };
+            let journal = Arc::new(SqlJournal::new(hd4dp.database().clone()));
+            let stores = HospitalStores { hd4dp: Arc::new(hd4dp), ehbox_hco: Arc::new(SqlItinerary::new(client)), journal };
             of_hospitals.insert(*nihdi, stores);
         }
         let ttp = ehealth_ttp::store::SqlStore::open(location).await?;
@@ -79,6 +87,8 @@ impl Stores {
             hospitals: of_hospitals,
             ttp: Arc::new(ttp),
             ehbox_hd: Arc::new(ehbox_hd),
+            hd4res_journal: Arc::new(SqlJournal::new(hd4res.database().clone())),
+            dhw_journal: Arc::new(SqlJournal::new(dhw.database().clone())),
             hd4res: Arc::new(hd4res),
             dhw: Arc::new(dhw),
         })
@@ -91,6 +101,7 @@ impl Stores {
             let stores = HospitalStores {
                 hd4dp: Arc::new(hd4dp::store::MemoryStore::default()),
                 ehbox_hco: Arc::new(MemoryItinerary::default()),
+                journal: Arc::new(MemoryJournal::default()),
             };
             (*nihdi, stores)
         };
@@ -100,6 +111,8 @@ impl Stores {
             ehbox_hd: Arc::new(ehbox_hd::store::MemoryStore::default()),
             hd4res: Arc::new(hd4res::store::MemoryStore::default()),
             dhw: Arc::new(dhw::MemoryStore::new(Arc::new(Registers::new(definitions)))),
+            hd4res_journal: Arc::new(MemoryJournal::default()),
+            dhw_journal: Arc::new(MemoryJournal::default()),
         }
     }
 

@@ -333,9 +333,12 @@ fn make_secrets(folder: &Path) -> Result<()> {
     Ok(())
 }
 
-/// The setting of a line such as `# prefix = "trial"`, and not a sentence.
+/// The setting of a line such as `# prefix = "trial"`, or the table of one such as `# [api]`, and not a sentence.
 fn commented_setting(line: &str) -> Option<&str> {
     let setting = line.strip_prefix("# ")?;
+    if setting.starts_with('[') && setting.ends_with(']') {
+        return Some(setting);
+    }
     let (name, _) = setting.split_once(" = ")?;
     (!name.contains(' ')).then_some(setting)
 }
@@ -386,16 +389,27 @@ impl Sample {
             }
             Actor::Hd4res => {
                 let config: hd4res::config::Config = stand_alone::load(path)?;
+                check_api(config.api.as_ref(), "/hd4res")?;
                 (user_of(&config), config.common, vec![(Vhost::Hd, config.broker.hd)], None)
             }
             Actor::Dhw => {
                 let config: dhw::config::Config = stand_alone::load(path)?;
+                check_api(config.api.as_ref(), "/dhw")?;
                 (user_of(&config), config.common, vec![(Vhost::Hd, config.broker.hd)], None)
             }
         };
         ensure!(found == *user, "it is {found}'s");
         Ok(Self { name: user.to_string(), user: found, common, brokers, reports })
     }
+}
+
+/// Where there is an API, nobody reaches it from outside without something in front, and its tokens are a secret of their own.
+fn check_api(api: Option<&web::Settings>, base_path: &str) -> Result<()> {
+    let Some(api) = api else { return Ok(()) };
+    ensure!(api.address.ip().is_loopback(), "its API listens at {}", api.address);
+    ensure!(api.base_path()? == base_path, "its API does not stand below {base_path}");
+    ensure!(api.tokens.starts_with("/run/secrets"), "its tokens are no secret: {}", api.tokens.display());
+    Ok(())
 }
 
 fn user_of<S: Settings>(settings: &S) -> User {

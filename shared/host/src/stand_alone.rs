@@ -15,9 +15,13 @@ use broker::{Broker, BrokerError, RabbitBroker};
 use clap::{Arg, Args, Command, value_parser};
 use clock::SystemClock;
 use envelope::{NameError, Source};
-use futures_util::FutureExt;
+use futures_util::{
+    FutureExt,
+    future::{BoxFuture, Shared},
+};
 use serde::de::DeserializeOwned;
 use store::StoreLock;
+use tokio::task::JoinHandle;
 use topology::{Actor, Naming, Nihdi, Topology, User, Vhost};
 
 use crate::{
@@ -115,7 +119,7 @@ async fn serve<S: Settings>(
 ) -> anyhow::Result<()> {
     let stop = process::told_to_stop().boxed().shared();
     let _lock = StoreLock::take(&settings.common().store)?;
-    let alone = StandAlone::new(settings)?;
+    let alone = StandAlone::new(settings, stop.clone())?;
     let works = tokio::select! {
         works = start(settings, &alone) => works?,
         // A broker may be waited for until then.
@@ -137,16 +141,23 @@ pub struct StandAlone {
     user: User,
     common: Common,
     brokers: Mutex<Vec<Arc<RabbitBroker>>>,
+    stop: Stop,
+    servers: Mutex<Vec<JoinHandle<()>>>,
 }
 
+/// Completes when the process is told to stop.
+pub type Stop = Shared<BoxFuture<'static, ()>>;
+
 impl StandAlone {
-    fn new<S: Settings>(settings: &S) -> anyhow::Result<Self> {
+    fn new<S: Settings>(settings: &S, stop: Stop) -> anyhow::Result<Self> {
         let chance = Chance::from_system().context("draw randomness")?;
         Ok(Self {
             context: Context { clock: Arc::new(SystemClock), chance: Arc::new(chance), probe: Arc::new(NoProbe) },
             user: S::ACTOR.user(settings.nihdi()),
             common: settings.common().clone(),
             brokers: Mutex::default(),
+            stop,
+            servers: Mutex::default(),
         })
     }
 
@@ -229,8 +240,20 @@ impl StandAlone {
         }
     }
 
-    /// Sends the acknowledgements that still wait, and leaves the brokers.
+    /// Runs a server beside the service's work. It is given what completes when the process is told to stop, ends in its own time then, and is
+    /// waited for.
+    pub fn until_stopped<F: Future<Output = ()> + Send + 'static>(&self, server: impl FnOnce(Stop) -> F) {
+        let running = tokio::spawn(server(self.stop.clone()));
+        self.servers.lock().unwrap_or_else(PoisonError::into_inner).push(running);
+    }
+
+    /// Waits for the servers, sends the acknowledgements that still wait, and leaves the brokers.
     async fn close(&self) {
+        let servers = std::mem::take(&mut *self.servers.lock().unwrap_or_else(PoisonError::into_inner));
+        for server in servers {
+            // One that panicked has said so.
+            let _ = server.await;
+        }
         let brokers = std::mem::take(&mut *self.brokers.lock().unwrap_or_else(PoisonError::into_inner));
         for broker in brokers {
             broker.close().await;

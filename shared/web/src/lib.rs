@@ -30,5 +30,5 @@ pub use journal::{AuditRow, Journal, MemoryJournal, SqlJournal};
 pub use language::Language;
 pub use problem::Problem;
 pub use reply::{Reply, Trace};
-pub use server::{Settings, bind, serve};
+pub use server::{Opening, Settings, bind, serve};
 pub use token::{Caller, Role, Tokens};

@@ -6,7 +6,10 @@ use axum::Router;
 use clock::Clock;
 use futures_util::future::{self, Either};
 use serde::Deserialize;
+use store::StoreError;
 use tokio::net::TcpListener;
+
+use crate::{Desk, DeskParts, Journal, Site, Tokens, token::TokenError};
 
 /// The section `[api]` of a service's configuration.
 #[derive(Debug, Clone, Deserialize)]
@@ -27,6 +30,12 @@ pub enum ServeError {
     /// The base path is none.
     #[error("serve below a path: it must look like /hd4res")]
     BasePath,
+    /// The tokens cannot be used.
+    #[error(transparent)]
+    Tokens(#[from] TokenError),
+    /// The store does not open.
+    #[error(transparent)]
+    Store(#[from] StoreError),
     /// The address cannot be listened at.
     #[error("listen at {address}")]
     Address {
@@ -49,6 +58,51 @@ impl Settings {
             Some(path) if crate::api::is_base_path(path) => Ok(path),
             Some(_) => Err(ServeError::BasePath),
         }
+    }
+}
+
+/// What an API of a service that stands alone is opened with, beside its settings.
+pub struct Opening {
+    /// The service's name in logs.
+    pub service: &'static str,
+    /// The hospital that it belongs to; none at healthdata.
+    pub organisation: Option<String>,
+    /// What the API remembers.
+    pub journal: Arc<dyn Journal>,
+    /// Time.
+    pub clock: Arc<dyn Clock>,
+}
+
+/// An API that listens and does not answer yet.
+#[derive(Debug)]
+pub struct Listening {
+    listener: TcpListener,
+    router: Router,
+    clock: Arc<dyn Clock>,
+}
+
+impl Settings {
+    /// Reads the tokens, opens the desk, puts the API together, and listens.
+    ///
+    /// # Errors
+    ///
+    /// [`ServeError`]: what an operator must mend.
+    pub async fn open(&self, opening: Opening, api: impl FnOnce(Arc<Desk>) -> Router) -> Result<Listening, ServeError> {
+        let Opening { service, organisation, journal, clock } = opening;
+        let base_path = self.base_path()?;
+        let tokens = Arc::new(Tokens::load(&self.tokens)?);
+        let desk = Desk::open(DeskParts { service, organisation, tokens, journal, clock: Arc::clone(&clock) }).await?;
+        let router = Site::new().with(base_path, api(desk)).finish(Arc::clone(&clock));
+        let listener = bind(self.address).await?;
+        tracing::info!(service, address = %self.address, base_path, "listening");
+        Ok(Listening { listener, router, clock })
+    }
+}
+
+impl Listening {
+    /// Answers until `stop` completes, as [`serve`] does.
+    pub async fn serve(self, stop: impl Future<Output = ()> + Send + 'static) {
+        serve(self.listener, self.router, self.clock, stop).await;
     }
 }
 

@@ -1,21 +1,24 @@
 //! `precision serve`: all services until interrupted.
 
 use std::{
+    net::{Ipv4Addr, SocketAddr},
     path::{Path, PathBuf},
     sync::Arc,
 };
 
 use clap::Args;
 use dcd::Definitions;
+use futures_util::FutureExt;
 use serde::Deserialize;
 use topology::Nihdi;
+use web::Tokens;
 
 use super::session::{Prepared, Wanted, folders};
 use crate::{
     broker_choice::BrokerChoice,
     cli::{Ended, Place, hospital},
     installation::Tuning,
-    output,
+    output, site,
 };
 
 /// What `serve` takes.
@@ -30,6 +33,12 @@ pub struct ServeArgs {
     /// Where the flow lives; the store is precision-store by default
     #[command(flatten)]
     pub place: Place,
+    /// Serve the APIs at this port of 127.0.0.1: /hd4dp/NIHDI, /hd4res, /dhw; 0 lets the system choose
+    #[arg(long, value_name = "N", requires = "tokens", conflicts_with = "config")]
+    pub port: Option<u16>,
+    /// File with the callers' tokens (see `precision token new`), which only its owner may read
+    #[arg(long, value_name = "FILE", requires = "port")]
+    pub tokens: Option<PathBuf>,
 }
 
 /// The configuration file of `serve`.
@@ -52,6 +61,9 @@ pub struct ServeConfig {
     /// Distinct patients per hospital and day at the TTP.
     #[serde(default = "quota")]
     pub quota_patients_per_day: u32,
+    /// The APIs over HTTP; none are served when this is missing.
+    #[serde(default)]
+    pub api: Option<web::Settings>,
 }
 
 fn embedded() -> String {
@@ -73,13 +85,17 @@ struct Settings {
     store: PathBuf,
     keys: PathBuf,
     tuning: Tuning,
+    api: Option<web::Settings>,
 }
 
 fn settings(args: &ServeArgs) -> anyhow::Result<Settings> {
     let Some(path) = &args.config else {
         let (store, keys) = folders(args.place.store.as_ref(), args.place.keys.as_ref(), Path::new("precision-store"));
         let tuning = Tuning { quota: Some(quota()), ..Tuning::default() };
-        return Ok(Settings { hospitals: args.org.clone(), broker: args.place.broker.clone(), store, keys, tuning });
+        let address = |port| SocketAddr::from((Ipv4Addr::LOCALHOST, port));
+        let api = args.port.zip(args.tokens.clone());
+        let api = api.map(|(port, tokens)| web::Settings { address: address(port), base_path: None, tokens });
+        return Ok(Settings { hospitals: args.org.clone(), broker: args.place.broker.clone(), store, keys, tuning, api });
     };
     let config: ServeConfig = host::config::load(path)?;
     let parsed = config.hospitals.iter().map(|text| hospital(text).map_err(anyhow::Error::msg));
@@ -94,6 +110,7 @@ fn settings(args: &ServeArgs) -> anyhow::Result<Settings> {
             quota: Some(config.quota_patients_per_day),
             ..Tuning::default()
         },
+        api: config.api,
     })
 }
 
@@ -113,12 +130,23 @@ pub async fn serve(args: ServeArgs, definitions: Definitions) -> anyhow::Result<
         definitions: Arc::new(definitions),
         tuning: settings.tuning,
     };
+    // What an operator must mend comes before anything is started.
+    let api = match &settings.api {
+        Some(api) => Some((api.base_path()?, Arc::new(Tokens::load(&api.tokens)?), web::bind(api.address).await?)),
+        None => None,
+    };
     let prepared = Prepared::open(&wanted).await?;
     let broker = prepared.broker(&wanted).await?;
     let session = prepared.start(wanted, broker).await?;
     let hospitals: Vec<String> = settings.hospitals.iter().map(ToString::to_string).collect();
     output::complain(format!("serving hospitals {}; store {}; Ctrl-C stops", hospitals.join(", "), settings.store.display()));
-    host::process::told_to_stop().await;
+    let stop = host::process::told_to_stop().boxed().shared();
+    if let Some((base_path, tokens, listener)) = api {
+        let site = site::open(&session.installation, &tokens, &session.clock, base_path).await?;
+        output::complain(format!("APIs at http://{}{base_path}", listener.local_addr()?));
+        web::serve(listener, site.router, Arc::clone(&session.clock), stop.clone()).await;
+    }
+    stop.await;
     session.close(false).await;
     Ok(Ended::Well)
 }
