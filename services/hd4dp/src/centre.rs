@@ -54,10 +54,21 @@ impl Hd4dp {
     /// [`UploadError`] when the file cannot be read or the rows not be written down; the upload stands in the overview as failed then, or,
     /// when the store does not even take that, as cut off after the next start.
     pub async fn receive(&self, file: Incoming<'_>, how: &How<'_>, language: Language) -> Result<Outcome, UploadError> {
+        self.receive_beside(file, None, how, language).await
+    }
+
+    /// The same for a file whose attachments lie in another folder than itself.
+    pub(crate) async fn receive_beside(
+        &self,
+        file: Incoming<'_>,
+        beside: Option<&Path>,
+        how: &How<'_>,
+        language: Language,
+    ) -> Result<Outcome, UploadError> {
         let new = NewUpload { file: file.name, dcd: file.definition.name(), way: how.way, author: how.author, claim: how.claim };
         let opened = self.store().open_upload(&new, self.context().clock.now()).await;
         let upload = opened.map_err(unwritten)?;
-        self.take_up(file, (upload, 0), how, language).await
+        self.take_up_beside(file, beside, (upload, 0), how, language).await
     }
 
     /// Goes on with an upload of which `done` rows were taken in before; `file` must be the same.
@@ -72,7 +83,18 @@ impl Hd4dp {
         how: &How<'_>,
         language: Language,
     ) -> Result<Outcome, UploadError> {
-        let taken = self.take_rows(file, (upload, done), how, language).await;
+        self.take_up_beside(file, None, (upload, done), how, language).await
+    }
+
+    pub(crate) async fn take_up_beside(
+        &self,
+        file: Incoming<'_>,
+        beside: Option<&Path>,
+        (upload, done): (UploadId, u64),
+        how: &How<'_>,
+        language: Language,
+    ) -> Result<Outcome, UploadError> {
+        let taken = self.take_rows(file, beside, (upload, done), how, language).await;
         let (progress, refused, reports) = match taken {
             Ok(()) => (Progress::Done, Vec::new(), Vec::new()),
             Err(UploadError::Refused { findings, .. }) => {
@@ -80,8 +102,11 @@ impl Hd4dp {
                 (Progress::Failed, findings, vec![report])
             }
             Err(error) => {
+                // What the store did not take it may take later, so that is no failure of the file.
+                let progress =
+                    if let UploadError::Submit(SubmitError::Trouble(_)) = &error { Progress::CutOff } else { Progress::Failed };
                 // Whatever the store says now, the first error is the one to be told.
-                let _ = self.store().end_upload(upload, Progress::Failed, &[], self.context().clock.now()).await;
+                let _ = self.store().end_upload(upload, progress, &[], self.context().clock.now()).await;
                 return Err(error);
             }
         };
@@ -92,6 +117,7 @@ impl Hd4dp {
     async fn take_rows(
         &self,
         file: Incoming<'_>,
+        beside: Option<&Path>,
         (upload, done): (UploadId, u64),
         how: &How<'_>,
         language: Language,
@@ -102,7 +128,10 @@ impl Hd4dp {
             let finding = Finding::new(Code::E12).expecting(Expected::AtMost(FILE_MAX));
             return Err(UploadError::Refused { path: file.path.to_path_buf(), findings: vec![finding] });
         }
-        let csv = CsvFile::open(file.path, file.definition, today)?;
+        let mut csv = CsvFile::open(file.path, file.definition, today)?;
+        if let Some(beside) = beside {
+            csv = csv.with_attachments_in(beside);
+        }
         let mut begun = Vec::new();
         for report in Report::ALL {
             if done > 0 && self.store().report(upload, report).await.map_err(unwritten)?.is_some() {

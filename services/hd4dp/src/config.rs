@@ -1,6 +1,6 @@
 //! Settings of a hospital's HD4DP when it runs by itself.
 
-use std::path::PathBuf;
+use std::{path::PathBuf, sync::Arc, time::Duration};
 
 use dcd::Language;
 use host::{
@@ -9,6 +9,8 @@ use host::{
 };
 use serde::{Deserialize, Deserializer, de};
 use topology::{Actor, Nihdi};
+
+use crate::{Hd4dp, folders};
 
 /// The configuration file of `hd4dp`.
 #[derive(Debug, Clone, Deserialize)]
@@ -22,6 +24,9 @@ pub struct Config {
     pub broker: Brokers,
     /// Files that are taken in at start.
     pub uploads: Uploads,
+    /// Folders that files are taken from; none when left out.
+    #[serde(default)]
+    pub folders: Option<Folders>,
     /// How registrations are handed over.
     #[serde(default)]
     pub sending: Sending,
@@ -44,6 +49,36 @@ pub struct Uploads {
     /// Language of the reports: `en`, `nl` or `fr`.
     #[serde(default, deserialize_with = "language")]
     pub language: Language,
+}
+
+/// Folders that files are taken from: `<root>/<nihdi>/<register>/provisioning` and `…/fast-track`, made when missing.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Folders {
+    /// What HD4DP calls `FAST_TRACK_DIRECTORY`.
+    pub root: PathBuf,
+    /// Seconds between two looks; a file is taken when nothing of it changed from one to the next.
+    #[serde(default = "a_minute")]
+    pub interval_seconds: u32,
+}
+
+const fn a_minute() -> u32 {
+    60
+}
+
+impl Folders {
+    /// Folders below `root`, looked at once a minute.
+    #[must_use]
+    pub const fn below(root: PathBuf) -> Self {
+        Self { root, interval_seconds: a_minute() }
+    }
+
+    /// The folders of a hospital; what is wrong with a row is told in `language`.
+    #[must_use]
+    pub fn watched(&self, hd4dp: &Arc<Hd4dp>, language: Language) -> Arc<folders::Folders> {
+        let interval = Duration::from_secs(u64::from(self.interval_seconds));
+        folders::Folders::new(hd4dp, &self.root, interval, language)
+    }
 }
 
 /// How registrations are handed over to the messaging client.

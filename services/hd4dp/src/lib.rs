@@ -1,6 +1,6 @@
 //! Steps 1 to 3 and back: the hospital's registration application.
 //!
-//! In reading order: [`status`] is the life of a registration as one table. [`upload`] takes in a CSV file as its [`options`] say, and [`centre`] keeps what became of it, `submit`
+//! In reading order: [`status`] is the life of a registration as one table. [`upload`] takes in a CSV file as its [`options`] say, [`centre`] keeps what became of it, and [`folders`] takes files from folders, `submit`
 //! decides what a row is and `conflict` merges it with what is stored, [`prepare`] splits it into who it is about and what healthdata may have, [`intake`] writes it down, [`service`] hands it over,
 //! [`host::resend`] says when it is sent again, [`feedback`] and [`answer`] take what comes back, `receipts` answers a researcher's feedback,
 //! [`entry`] takes in a [`form`] with its files ([`attachment`]), [`life`] does what else a person asks for, [`gate`] says on which days,
@@ -18,6 +18,7 @@ pub mod download;
 pub mod entry;
 pub mod error;
 pub mod feedback;
+pub mod folders;
 pub mod form;
 pub mod gate;
 pub mod intake;

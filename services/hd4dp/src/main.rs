@@ -32,5 +32,6 @@ async fn start(config: &Config, alone: &StandAlone, at_start: AtStart) -> anyhow
     let hd4dp = hd4dp.await?;
     let mut works = hd4dp.works();
     works.push(files.taking_in(&hd4dp, &config.uploads));
+    works.extend(config.folders.iter().map(|folders| folders.watched(&hd4dp, config.uploads.language).work()));
     Ok(works)
 }

@@ -107,6 +107,12 @@ impl CsvFile {
         Ok(Self { path: path.to_path_buf(), header, layout, reader, attachments })
     }
 
+    /// The same with its attachments in another folder than its own.
+    pub(crate) fn with_attachments_in(mut self, folder: &Path) -> Self {
+        self.attachments = Folder(folder.to_path_buf());
+        self
+    }
+
     /// The columns, in the file's order.
     #[must_use]
     pub fn header(&self) -> &[String] {
@@ -275,7 +281,8 @@ impl<'a> Reading<'a> {
         let clock = &self.hd4dp.context().clock;
         if self.how.options.validation == Validation::ValidateAll {
             self.refuses_all = self.is_faulty(&mut file).await?;
-            file = CsvFile::open(&file.path, self.definition, clock.now().date())?;
+            let Folder(beside) = file.attachments;
+            file = CsvFile::open(&file.path, self.definition, clock.now().date())?.with_attachments_in(&beside);
         }
         let mut reports = Reports::create(to, &file.path, &file.header, self.how, begun)?;
         let mut total = 0;

@@ -7,8 +7,10 @@ use std::{
 };
 
 use clap::Args;
-use dcd::Definitions;
-use futures_util::FutureExt;
+use dcd::{Definitions, Language};
+use futures_util::{FutureExt, future};
+use hd4dp::Hd4dp;
+use host::Work;
 use serde::Deserialize;
 use topology::Nihdi;
 use web::Tokens;
@@ -30,6 +32,9 @@ pub struct ServeArgs {
     /// The hospitals' NIHDI numbers
     #[arg(long, value_name = "NIHDI", num_args = 1.., required_unless_present = "config", value_parser = hospital)]
     pub org: Vec<Nihdi>,
+    /// Folder for the hospitals' files: below it, <nihdi>/<register>/provisioning and fast-track are made and emptied once a minute
+    #[arg(long, value_name = "DIR", conflicts_with = "config")]
+    pub folders: Option<PathBuf>,
     /// Where the flow lives; the store is precision-store by default
     #[command(flatten)]
     pub place: Place,
@@ -55,6 +60,9 @@ pub struct ServeConfig {
     /// Folder of the keys; `keys` in the store by default.
     #[serde(default)]
     pub keys: Option<PathBuf>,
+    /// Folders that the hospitals' files are taken from; none when left out.
+    #[serde(default)]
+    pub folders: Option<hd4dp::config::Folders>,
     /// Registrations of a publication at most.
     #[serde(default = "publication_size")]
     pub publication_size: usize,
@@ -84,6 +92,7 @@ struct Settings {
     broker: BrokerChoice,
     store: PathBuf,
     keys: PathBuf,
+    folders: Option<hd4dp::config::Folders>,
     tuning: Tuning,
     api: Option<web::Settings>,
 }
@@ -95,7 +104,8 @@ fn settings(args: &ServeArgs) -> anyhow::Result<Settings> {
         let address = |port| SocketAddr::from((Ipv4Addr::LOCALHOST, port));
         let api = args.port.zip(args.tokens.clone());
         let api = api.map(|(port, tokens)| web::Settings { address: address(port), base_path: None, tokens });
-        return Ok(Settings { hospitals: args.org.clone(), broker: args.place.broker.clone(), store, keys, tuning, api });
+        let folders = args.folders.clone().map(hd4dp::config::Folders::below);
+        return Ok(Settings { hospitals: args.org.clone(), broker: args.place.broker.clone(), store, keys, folders, tuning, api });
     };
     let config: ServeConfig = host::config::load(path)?;
     let parsed = config.hospitals.iter().map(|text| hospital(text).map_err(anyhow::Error::msg));
@@ -105,6 +115,7 @@ fn settings(args: &ServeArgs) -> anyhow::Result<Settings> {
         broker: config.broker.parse().map_err(anyhow::Error::msg)?,
         store,
         keys,
+        folders: config.folders,
         tuning: Tuning {
             publication_size: config.publication_size.max(1),
             quota: Some(config.quota_patients_per_day),
@@ -140,13 +151,17 @@ pub async fn serve(args: ServeArgs, definitions: Definitions) -> anyhow::Result<
     let session = prepared.start(wanted, broker).await?;
     let hospitals: Vec<String> = settings.hospitals.iter().map(ToString::to_string).collect();
     output::complain(format!("serving hospitals {}; store {}; Ctrl-C stops", hospitals.join(", "), settings.store.display()));
+    let watch = |hd4dp: &Arc<Hd4dp>| settings.folders.as_ref().map(|folders| folders.watched(hd4dp, Language::default()).work());
+    let works: Vec<Work> = session.installation.hd4dp.values().filter_map(watch).collect();
     let stop = host::process::told_to_stop().boxed().shared();
+    let folders = host::supervise(works, Arc::clone(&session.clock), stop.clone());
     if let Some((base_path, tokens, listener)) = api {
         let site = site::open(&session.installation, &tokens, &session.clock, base_path).await?;
         output::complain(format!("APIs at http://{}{base_path}", listener.local_addr()?));
-        web::serve(listener, site.router, Arc::clone(&session.clock), stop.clone()).await;
+        future::join(folders, web::serve(listener, site.router, Arc::clone(&session.clock), stop.clone())).await;
+    } else {
+        folders.await;
     }
-    stop.await;
     session.close(false).await;
     Ok(Ended::Well)
 }
