@@ -25,7 +25,7 @@ pub(super) fn patient_fields(tree: &Tree<'_>) -> Compiled<PatientFields> {
         }
         number => Ok(number.copied()),
     };
-    Ok(PatientFields {
+    let patient = PatientFields {
         id: tree.columns.get(id.column.as_str()).copied().unwrap_or_default(),
         internal_id: find("internal_patient_id", Kind::Text)?,
         generated: find("generated", Kind::Boolean)?,
@@ -33,7 +33,14 @@ pub(super) fn patient_fields(tree: &Tree<'_>) -> Compiled<PatientFields> {
         first_name: find("first_name", Kind::Text)?,
         date_of_birth: find("date_of_birth", Kind::Date)?,
         sex: find("sex", Kind::Choice)?,
-    })
+    };
+    // An index of such values would be a list of patients; they are found by number, one at a time.
+    let identifying = [Some(patient.id), patient.internal_id, patient.name, patient.first_name, patient.date_of_birth];
+    let filterable = identifying.into_iter().flatten().filter_map(|number| tree.fields.get(usize::from(number)));
+    match filterable.into_iter().find(|field| field.filterable) {
+        Some(field) => fault("sections", format!("{} identifies the patient, so nobody filters by it", field.column)),
+        None => Ok(patient),
+    }
 }
 
 pub(super) fn unique_hd_columns(definition: &Definition) -> Compiled<()> {

@@ -79,6 +79,7 @@ fn faults_of_meaning_name_the_path() {
         ("\"default\": \"IV\"", "\"default\": \"V\"", "fields[4].default", "does not take"),
         ("\"hd\": \"pseudonym\"", "\"hd\": \"as_is\"", "at sections[0].fields[0].hd", "pseudonym"),
         ("\"hd\": \"year\"", "\"hd\": \"postal_area\"", "fields[4].hd", "cannot be reduced"),
+        ("\"hd\": \"year\"", "\"filterable\": true, \"hd\": \"year\"", "at sections:", "identifies the patient"),
         ("\"hd_name\": \"year_of_birth\"", "\"hd_name\": \"sex\"", "at sections", "would exist twice"),
         ("\"min\": 100", "\"min\": 100, \"pattern\": \"x\"", "fields[1].pattern", "means nothing"),
         ("\"pattern\": \"[A-Z0-9-]+\"", "\"pattern\": \"[A-Z\"", "fields[0].pattern", "regex"),
