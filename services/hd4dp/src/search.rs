@@ -1,9 +1,9 @@
 //! Finding registrations by a patient or by the value of a filterable field.
 //!
 //! The index behind it follows the flow: nothing of it is written when rows are taken in but the ids of what changed. It catches up when it is
-//! asked, and by itself when nothing is on its way.
+//! asked, and by itself when nothing has happened for a while.
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, time::Duration};
 
 use dcd::{Definition, Field, FieldNo};
 use identifying::patient_tag;
@@ -21,6 +21,8 @@ use crate::{
 
 /// Registrations that are indexed at once.
 const PAGE: u32 = 500;
+/// How long nothing may happen before the index is brought forward unasked.
+const IDLE: Duration = Duration::from_secs(2);
 
 impl Hd4dp {
     /// Up to `limit` registrations of a register behind `after` whose field has this value, in order of their ids. The value is written as a
@@ -52,6 +54,11 @@ impl Hd4dp {
         let _indexing = self.indexing.lock().await;
         while self.index_page().await? > 0 {}
         Ok(())
+    }
+
+    async fn index_alone(&self) -> Result<usize, StoreError> {
+        let _indexing = self.indexing.lock().await;
+        self.index_page().await
     }
 
     /// Brings the index a page forward, and says how many changes that were.
@@ -91,19 +98,17 @@ impl Hd4dp {
         Ok(Entry { registration_id: current.registration_id, patient_tag, facets })
     }
 
-    /// Keeps the index up when nothing waits for an answer, so that the flow has the machine for itself when it needs it.
+    /// Keeps the index up when nothing has happened for a while, so that the flow has the machine for itself when it needs it.
     pub(crate) async fn keep_indexing(&self) {
-        let mut waiting = self.waiting.subscribe();
+        let (mut waiting, clock) = (self.waiting.subscribe(), &*self.parts.context.clock);
         loop {
-            // The sender lives in `self`, so neither wait can fail.
+            // The sender lives in `self`, so none of these waits can fail.
             let _ = waiting.wait_for(|waiting| *waiting <= 0).await;
-            let done = {
-                let _indexing = self.indexing.lock().await;
-                self.keep_trying(|| self.index_page()).await
-            };
-            if done == 0 {
-                let _ = waiting.changed().await;
+            if clock::timeout(clock, IDLE, waiting.changed()).await.is_ok() {
+                continue;
             }
+            while self.keep_trying(|| self.index_alone()).await > 0 && !waiting.has_changed().unwrap_or(true) {}
+            let _ = waiting.changed().await;
         }
     }
 }

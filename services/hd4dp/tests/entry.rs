@@ -263,6 +263,15 @@ async fn stable_data_are_filled_in_for_a_known_patient() {
         assert_eq!(known.get(column), form.get(column), "{column}");
     }
     assert!(known.iter().all(|(column, _)| column.starts_with("patient_id")), "nothing but stable fields");
+    let mut other = with(hospital.form(1), "patient_id|internal_patient_id", "INT-9");
+    for (column, value) in form.iter().filter(|(column, _)| *column != "patient_id|internal_patient_id") {
+        if column.starts_with("patient_id") {
+            other.set(column, value);
+        }
+    }
+    let definition = &hospital.definition;
+    let new = NewRegistration { definition, registration_id: None, form: other, files: Vec::new(), submit: false, author: "ann" };
+    let other = hd4dp.create(new).await.unwrap().registration_id;
     hospital.is_on(2);
     hd4dp.save(ID, with(form, "patient_id|internal_patient_id", "INT-8"), Vec::new(), "ann").await.unwrap();
     assert_eq!(hd4dp.prefill(&treatment, &number).await.unwrap().get("patient_id|internal_patient_id"), Some("INT-8"));
@@ -272,7 +281,24 @@ async fn stable_data_are_filled_in_for_a_known_patient() {
     let records = hospital::records(&file);
     let internal = records[0].iter().position(|column| column == "patient_id|internal_patient_id").unwrap();
     assert_eq!((records.len(), records[1][0].as_str(), records[1][internal].as_str()), (2, number.as_str(), "INT-8"));
-    // A patient whose only registration is gone is not known any more.
+    // A patient whose registrations are gone is not known any more.
     hd4dp.delete(ID, "ann").await.unwrap();
+    assert_eq!(hd4dp.prefill(&treatment, &number).await.unwrap().get("patient_id|internal_patient_id"), Some("INT-9"));
+    hd4dp.delete(other, "ann").await.unwrap();
     assert_eq!(hd4dp.prefill(&treatment, &number).await.unwrap().iter().count(), 1);
+}
+
+#[tokio::test]
+async fn the_index_follows_by_itself_when_nothing_happens_for_a_while() {
+    let hospital = Hospital::new().await;
+    let is_behind = async || !hospital.store.changes(9).await.unwrap().is_empty();
+    create(&hospital, hospital.form(0), false).await.unwrap();
+    for _ in 0..50 {
+        tokio::task::yield_now().await;
+    }
+    assert!(is_behind().await, "two seconds have not passed");
+    hospital.is_on(2);
+    while is_behind().await {
+        tokio::task::yield_now().await;
+    }
 }

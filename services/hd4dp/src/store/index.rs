@@ -1,7 +1,7 @@
 //! What HD4DP finds registrations by beyond their ids: the patient, and the values of filterable fields.
 //!
 //! The index follows the flow instead of slowing it: whoever changes a registration leaves its id in a log, one row per transaction, and
-//! [`crate::search`] brings the index up to the log's end when it is asked or nothing is on its way. The log's oldest row is the durable mark
+//! [`crate::search`] brings the index up to the log's end when it is asked, or when nothing has happened for a while. The log's oldest row is the durable mark
 //! of how far it has come.
 
 use std::fmt;
