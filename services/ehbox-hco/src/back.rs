@@ -6,10 +6,13 @@ use envelope::{
     sealed::{Encapsulation, ReturnedFeedback, ReturnedItem},
 };
 use hco_messages::{DeliveredItem, FeedbackDelivery};
-use host::{BadItem, Passed, Refusal, Transform};
+use host::{BadItem, Passed, Refusal, Transform, Trouble};
 use identifying::IdentityPart;
 use registration::Feedback;
-use sealing::{KeyId, Opener, Part, keys::Party};
+use sealing::{
+    KeyId, Opener, Part,
+    keys::{MessagingKeys, Party},
+};
 use topology::Arrow;
 
 use crate::{
@@ -29,21 +32,28 @@ struct Openers {
 }
 
 impl Back {
-    fn opener(&self, part: Part, sender: Party, seal: &Encapsulation) -> Result<Opener, ItemError> {
-        let keys = &self.client.keys;
+    fn opener(keys: &MessagingKeys, part: Part, sender: Party, seal: &Encapsulation) -> Result<Opener, ItemError> {
         let senders = keys.public.keys(sender).map_err(|_| ItemError::UnknownParty)?.all();
         Ok(keys.keyring.opener(part, senders, KeyId(seal.key.0), &seal.enc.0)?)
     }
 
-    fn openers(&self, data: &ReturnedFeedback) -> Result<Openers, ItemError> {
+    fn openers(keys: &MessagingKeys, data: &ReturnedFeedback) -> Result<Openers, ItemError> {
         Ok(Openers {
-            identity: self.opener(Part::ReturnedIdentity, Party::EhealthTtp, &data.identity)?,
-            feedback: self.opener(Part::Feedback, Party::EhboxHd, &data.feedback)?,
+            identity: Self::opener(keys, Part::ReturnedIdentity, Party::EhealthTtp, &data.identity)?,
+            feedback: Self::opener(keys, Part::Feedback, Party::EhboxHd, &data.feedback)?,
         })
     }
 }
 
 impl Openers {
+    /// Whether these open both parts of the publication, as its first item shows.
+    fn fit(&self, data: &ReturnedFeedback) -> bool {
+        data.items.first().is_none_or(|item| {
+            let id = item.id.as_bytes();
+            self.identity.open(id, &item.identity).is_ok() && self.feedback.open(id, &item.feedback).is_ok()
+        })
+    }
+
     fn open(&self, item: &ReturnedItem) -> Result<DeliveredItem, ItemError> {
         let part = self.identity.open(item.id.as_bytes(), &item.identity)?;
         let part = IdentityPart::decode(&part).map_err(|_| ItemError::Identity)?;
@@ -67,7 +77,9 @@ impl Transform for Back {
         publication: Publication<ReturnedFeedback>,
     ) -> Result<Passed<ReturnedFeedback, FeedbackDelivery>, Refusal> {
         let data = publication.data;
-        let openers = self.openers(&data).map_err(|error| Refusal::Envelope(error.code()))?;
+        let keys = self.client.keys.that_open(|keys| Self::openers(keys, &data).is_ok_and(|openers| openers.fit(&data)));
+        let keys = keys.map_err(|error| Trouble::Keys(error.into()))?;
+        let openers = Self::openers(&keys, &data).map_err(|error| Refusal::Envelope(error.code()))?;
         let (mut items, mut bad) = (Vec::with_capacity(data.items.len()), Vec::new());
         for item in data.items {
             match openers.open(&item) {

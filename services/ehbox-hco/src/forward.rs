@@ -27,7 +27,7 @@ struct Seals {
 
 impl Forward {
     fn seals(&self) -> Result<Seals, ItemError> {
-        let keys = &self.client.keys;
+        let keys = self.client.keys.get();
         let ttp = keys.public.keys(Party::EhealthTtp).map_err(|_| ItemError::UnknownParty)?.current();
         let hd = keys.public.keys(Party::EhboxHd).map_err(|_| ItemError::UnknownParty)?.current();
         Ok(Seals {

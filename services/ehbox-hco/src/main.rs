@@ -3,7 +3,7 @@
 use std::{process::ExitCode, sync::Arc};
 
 use ehbox_hco::{EhboxHco, Parts, config::Config};
-use host::{StandAlone, Work, stand_alone};
+use host::{StandAlone, Work, stand_alone, watch::LOOK_FOR_KEYS_EVERY};
 use sealing::keys::{KeyDirectory, Party};
 use store::{Database, Schema, SqlItinerary};
 use topology::Vhost;
@@ -22,10 +22,12 @@ async fn start(config: &Config, alone: &StandAlone) -> anyhow::Result<Vec<Work>>
         nihdi: config.nihdi,
         source: alone.source()?,
         context: alone.context.clone(),
-        keys: Arc::new(keys.messaging(party)?),
+        keys: Arc::new(keys.messaging_in_use(party)?),
         itinerary: Arc::new(SqlItinerary::new(database)),
         hospital: alone.connect(Vhost::Hospital(config.nihdi), &config.broker.hospital).await?,
         ehealth: alone.connect(Vhost::EHealth, &config.broker.ehealth).await?,
     });
-    Ok(client.works())
+    let mut works = client.works();
+    works.push(client.watching_keys(LOOK_FOR_KEYS_EVERY));
+    Ok(works)
 }

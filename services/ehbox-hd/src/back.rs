@@ -9,7 +9,10 @@ use envelope::{
 };
 use hd_messages::{OutgoingFeedback, OutgoingItem};
 use host::{BadItem, Passed, Refusal, Transform};
-use sealing::{KeyId, Part, Sealer, keys::Party};
+use sealing::{
+    KeyId, Part, Sealer,
+    keys::{MessagingKeys, Party},
+};
 use topology::{Arrow, Nihdi};
 
 use crate::{error::ItemError, service::Client};
@@ -27,8 +30,7 @@ struct ForHospital {
 }
 
 impl Back {
-    fn for_hospital(&self, hospital: Nihdi) -> Result<ForHospital, ItemError> {
-        let keys = &self.client.keys;
+    fn for_hospital(keys: &MessagingKeys, hospital: Nihdi) -> Result<ForHospital, ItemError> {
         let key_of = |party| keys.public.keys(party).map_err(|_| ItemError::UnknownParty);
         Ok(ForHospital {
             feedback: keys.keyring.sealer(Part::Feedback, key_of(Party::EhboxHco(hospital))?.current())?,
@@ -37,17 +39,17 @@ impl Back {
         })
     }
 
-    fn seal(&self, hospitals: &mut BTreeMap<Nihdi, ForHospital>, item: &OutgoingItem) -> Result<(), ItemError> {
+    fn seal(keys: &MessagingKeys, hospitals: &mut BTreeMap<Nihdi, ForHospital>, item: &OutgoingItem) -> Result<(), ItemError> {
         let feedback = item.feedback().map_err(|_| ItemError::Feedback)?;
         if feedback.comments().iter().any(|comment| pseudonym_shape::contains_pseudonym(&comment.text)) {
             return Err(ItemError::Pseudonym);
         }
-        let Some((Party::EhboxHco(hospital), _)) = self.client.keys.public.by_id(KeyId(item.hospital.0)) else {
+        let Some((Party::EhboxHco(hospital), _)) = keys.public.by_id(KeyId(item.hospital.0)) else {
             return Err(ItemError::UnknownParty);
         };
         let hospital = match hospitals.entry(hospital) {
             std::collections::btree_map::Entry::Occupied(known) => known.into_mut(),
-            std::collections::btree_map::Entry::Vacant(new) => new.insert(self.for_hospital(hospital)?),
+            std::collections::btree_map::Entry::Vacant(new) => new.insert(Self::for_hospital(keys, hospital)?),
         };
         let feedback = hospital.feedback.seal(item.id.as_bytes(), &item.feedback)?;
         let part = ReturnPart { handle: item.handle.0.clone(), feedback_hash: content_hash(&feedback) };
@@ -73,8 +75,9 @@ impl Transform for Back {
         publication: Publication<OutgoingFeedback>,
     ) -> Result<Passed<OutgoingFeedback, SealedFeedback>, Refusal> {
         let (mut hospitals, mut bad) = (BTreeMap::new(), Vec::new());
+        let keys = self.client.keys.get();
         for item in publication.data.items {
-            if let Err(error) = self.seal(&mut hospitals, &item) {
+            if let Err(error) = Self::seal(&keys, &mut hospitals, &item) {
                 bad.push(BadItem { id: item.id, code: error.code(), data: OutgoingFeedback { items: vec![item] } });
             }
         }

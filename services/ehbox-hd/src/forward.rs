@@ -11,7 +11,10 @@ use hd_messages::{Arrival, ArrivalItem};
 use host::{BadItem, Passed, Refusal, Transform, Trouble};
 use pseudonymised::PseudonymPart;
 use registration::Submitted;
-use sealing::{KeyId, Opener, Part, keys::Party};
+use sealing::{
+    KeyId, Opener, Part,
+    keys::{MessagingKeys, Party},
+};
 use topology::{Arrow, Nihdi};
 
 use crate::{
@@ -36,6 +39,16 @@ struct Openers {
     hospital_key: KeyId,
 }
 
+impl Openers {
+    /// Whether these open both parts of the publication, as its first item shows.
+    fn fit(&self, data: &PseudonymisedSubmission) -> bool {
+        data.items.first().is_none_or(|item| {
+            let id = item.id.as_bytes();
+            self.pseudonym.open(id, &item.pseudonym).is_ok() && self.content.open(id, &item.content).is_ok()
+        })
+    }
+}
+
 /// An item that was opened and inspected.
 struct Opened {
     sealed: PseudonymisedItem,
@@ -44,8 +57,7 @@ struct Opened {
 }
 
 impl Forward {
-    fn openers(&self, data: &PseudonymisedSubmission) -> Result<Openers, ItemError> {
-        let keys = &self.client.keys;
+    fn openers(keys: &MessagingKeys, data: &PseudonymisedSubmission) -> Result<Openers, ItemError> {
         let own = KeyId(data.content.key.0);
         let hospital_key = keys.keyring.open_header(own, &data.content.header)?;
         let (party, key) = keys.public.by_id(hospital_key).ok_or(ItemError::UnknownParty)?;
@@ -100,7 +112,9 @@ impl Transform for Forward {
         publication: Publication<PseudonymisedSubmission>,
     ) -> Result<Passed<PseudonymisedSubmission, Arrival>, Refusal> {
         let mut data = publication.data;
-        let openers = self.openers(&data).map_err(|error| Refusal::Envelope(error.code()))?;
+        let keys = self.client.keys.that_open(|keys| Self::openers(keys, &data).is_ok_and(|openers| openers.fit(&data)));
+        let keys = keys.map_err(|error| Trouble::Keys(error.into()))?;
+        let openers = Self::openers(&keys, &data).map_err(|error| Refusal::Envelope(error.code()))?;
         let (mut opened, mut bad) = (Vec::with_capacity(data.items.len()), Vec::new());
         for item in std::mem::take(&mut data.items) {
             match self.open(&openers, &item) {

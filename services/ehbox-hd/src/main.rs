@@ -4,7 +4,7 @@ use std::{process::ExitCode, sync::Arc};
 
 use dcd::Definitions;
 use ehbox_hd::{EhboxHd, Parts, config::Config, store::SqlStore};
-use host::{StandAlone, Work, stand_alone};
+use host::{StandAlone, Work, stand_alone, watch::LOOK_FOR_KEYS_EVERY};
 use sealing::keys::{KeyDirectory, Party};
 use topology::Vhost;
 
@@ -23,11 +23,13 @@ async fn start(config: &Config, alone: &StandAlone) -> anyhow::Result<Vec<Work>>
     let client = EhboxHd::new(Parts {
         source: alone.source()?,
         context: alone.context.clone(),
-        keys: Arc::new(keys.messaging(party)?),
+        keys: Arc::new(keys.messaging_in_use(party)?),
         definitions: Arc::new(definitions),
         store: Arc::new(store),
         ehealth: alone.connect(Vhost::EHealth, &config.broker.ehealth).await?,
         hd: alone.connect(Vhost::Hd, &config.broker.hd).await?,
     });
-    Ok(client.works())
+    let mut works = client.works();
+    works.push(client.watching_keys(LOOK_FOR_KEYS_EVERY));
+    Ok(works)
 }

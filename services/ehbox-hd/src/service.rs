@@ -1,12 +1,12 @@
 //! healthdata's messaging client at work: one relay forward, one back.
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
 use broker::Broker;
 use dcd::Definitions;
 use envelope::Source;
-use host::{Context, Relay, Work};
-use sealing::keys::MessagingKeys;
+use host::{Context, Relay, Work, watch_keys};
+use sealing::keys::{KeysInUse, MessagingKeys};
 use store::Itinerary;
 use topology::Arrow;
 
@@ -29,8 +29,8 @@ pub struct Parts {
     pub store: Arc<dyn HdStore>,
     /// The registers' definitions, for what healthdata may have.
     pub definitions: Arc<Definitions>,
-    /// Its keys.
-    pub keys: Arc<MessagingKeys>,
+    /// Its keys; renewed ones count at once.
+    pub keys: Arc<KeysInUse<MessagingKeys>>,
 }
 
 /// What both directions need.
@@ -38,7 +38,7 @@ pub struct Parts {
 pub(crate) struct Client {
     pub(crate) source: Source,
     pub(crate) context: Context,
-    pub(crate) keys: Arc<MessagingKeys>,
+    pub(crate) keys: Arc<KeysInUse<MessagingKeys>>,
 }
 
 /// The messaging client of healthdata.
@@ -90,5 +90,12 @@ impl EhboxHd {
             }
             .work(),
         ]
+    }
+
+    /// Work that looks for renewed keys `every` so often.
+    #[must_use]
+    pub fn watching_keys(&self, every: Duration) -> Work {
+        let keys = Arc::clone(&self.parts.keys);
+        watch_keys(SERVICE, &self.parts.context.clock, every, move || keys.look_again())
     }
 }

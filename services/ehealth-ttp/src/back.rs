@@ -7,14 +7,18 @@ use envelope::{
     B64, ItemId, Publication,
     sealed::{Encapsulation, ReturnPart, ReturnedFeedback, ReturnedItem, SealedFeedback, SealedFeedbackItem},
 };
-use host::{BadItem, Passed, Refusal, Transform};
+use host::{BadItem, Passed, Refusal, Transform, Trouble};
 use identifying::{Identity, IdentityPart};
-use sealing::{KeyId, Opener, Part, Sealer, keys::Party};
+use sealing::{
+    KeyId, Opener, Part, Sealer,
+    keys::{Party, TtpKeys},
+};
 use topology::{Arrow, Nihdi};
 
 use crate::{
     error::{ItemError, belongs},
     service::Ttp,
+    tools::Tools,
 };
 
 /// Passes feedback on to the hospitals.
@@ -29,39 +33,48 @@ struct ForHospital {
 }
 
 impl Back {
-    fn opener(&self, data: &SealedFeedback) -> Result<Opener, ItemError> {
-        let keys = &self.ttp.keys;
+    fn opener(keys: &TtpKeys, data: &SealedFeedback) -> Result<Opener, ItemError> {
         let hd = keys.public.keys(Party::EhboxHd).map_err(|_| ItemError::UnknownParty)?.all();
         Ok(keys.keyring.opener(Part::Return, hd, KeyId(data.r#return.key.0), &data.r#return.enc.0)?)
     }
 
+    /// Whether these keys open the publication, as its first item shows.
+    fn opens(keys: &TtpKeys, data: &SealedFeedback) -> bool {
+        let opens =
+            |opener: Opener| data.items.first().is_none_or(|item| opener.open(item.id.as_bytes(), &item.r#return).is_ok());
+        Self::opener(keys, data).is_ok_and(opens)
+    }
+}
+
+/// The way back of one publication.
+struct Turn<'a> {
+    tools: &'a Tools,
+    opener: Opener,
+    hospitals: BTreeMap<Nihdi, ForHospital>,
+}
+
+impl Turn<'_> {
     /// Who the feedback is for, and about whom.
-    fn read(&self, opener: &Opener, item: &SealedFeedbackItem) -> Result<(Nihdi, Identity), ItemError> {
-        let part = opener.open(item.id.as_bytes(), &item.r#return)?;
+    fn read(&self, item: &SealedFeedbackItem) -> Result<(Nihdi, Identity), ItemError> {
+        let part = self.opener.open(item.id.as_bytes(), &item.r#return)?;
         let part = ReturnPart::decode(&part).map_err(|error| ItemError::ReturnPart(error.code()))?;
         belongs(&part.feedback_hash, &item.feedback)?;
-        let handle = self.ttp.handles.open(&part.handle)?;
+        let handle = self.tools.handles.open(&part.handle)?;
         Ok((handle.sender.parse().map_err(|_| ItemError::Handle)?, handle.identity))
     }
 
     fn sealer(&self, nihdi: Nihdi) -> Result<Sealer, ItemError> {
-        let hospital = self.ttp.keys.public.keys(Party::EhboxHco(nihdi)).map_err(|_| ItemError::UnknownParty)?.current();
-        Ok(self.ttp.keys.keyring.sealer(Part::ReturnedIdentity, hospital)?)
+        let hospital = self.tools.keys.public.keys(Party::EhboxHco(nihdi)).map_err(|_| ItemError::UnknownParty)?.current();
+        Ok(self.tools.keys.keyring.sealer(Part::ReturnedIdentity, hospital)?)
     }
 
-    fn turn(
-        &self,
-        opener: &Opener,
-        hospitals: &mut BTreeMap<Nihdi, ForHospital>,
-        item: &SealedFeedbackItem,
-    ) -> Result<(), ItemError> {
-        let (nihdi, identity) = self.read(opener, item)?;
-        let hospital = match hospitals.entry(nihdi) {
-            std::collections::btree_map::Entry::Occupied(known) => known.into_mut(),
-            std::collections::btree_map::Entry::Vacant(new) => {
-                new.insert(ForHospital { sealer: self.sealer(nihdi)?, items: Vec::new() })
-            }
-        };
+    fn turn(&mut self, item: &SealedFeedbackItem) -> Result<(), ItemError> {
+        let (nihdi, identity) = self.read(item)?;
+        if !self.hospitals.contains_key(&nihdi) {
+            let sealer = self.sealer(nihdi)?;
+            self.hospitals.insert(nihdi, ForHospital { sealer, items: Vec::new() });
+        }
+        let Some(hospital) = self.hospitals.get_mut(&nihdi) else { return Err(ItemError::UnknownParty) };
         let part = IdentityPart { identity, content_hash: envelope::content_hash(&item.feedback) };
         let identity = hospital.sealer.seal(item.id.as_bytes(), &part.encode())?;
         hospital.items.push(ReturnedItem { id: item.id, identity: B64(identity), feedback: item.feedback.clone() });
@@ -79,17 +92,19 @@ impl Transform for Back {
         publication: Publication<SealedFeedback>,
     ) -> Result<Passed<SealedFeedback, ReturnedFeedback>, Refusal> {
         let mut data = publication.data;
-        let opener = self.opener(&data).map_err(|error| Refusal::Envelope(error.code()))?;
-        let (mut hospitals, mut bad) = (BTreeMap::new(), Vec::new());
+        let tools = self.ttp.toolbox.that_open(|keys| Self::opens(keys, &data));
+        let tools = tools.map_err(|error| Trouble::Keys(error.into()))?;
+        let opener = Self::opener(&tools.keys, &data).map_err(|error| Refusal::Envelope(error.code()))?;
+        let (mut turn, mut bad) = (Turn { tools: &tools, opener, hospitals: BTreeMap::new() }, Vec::new());
         for item in std::mem::take(&mut data.items) {
-            if let Err(error) = self.turn(&opener, &mut hospitals, &item) {
+            if let Err(error) = turn.turn(&item) {
                 let (id, code) = (item.id, error.code());
                 let alone =
                     SealedFeedback { r#return: data.r#return.clone(), feedback: data.feedback.clone(), items: vec![item] };
                 bad.push(BadItem { id, code, data: alone });
             }
         }
-        let onward = hospitals.into_iter().filter(|(_, hospital)| !hospital.items.is_empty()).map(|(nihdi, hospital)| {
+        let onward = turn.hospitals.into_iter().filter(|(_, hospital)| !hospital.items.is_empty()).map(|(nihdi, hospital)| {
             let (key, enc) = hospital.sealer.encapsulation();
             let returned = ReturnedFeedback {
                 identity: Encapsulation::new(key.0, enc),

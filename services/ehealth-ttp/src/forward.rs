@@ -7,7 +7,10 @@ use envelope::{
 };
 use host::{BadItem, Passed, Refusal, Transform, Trouble};
 use pseudonymisation::{HandleSealer, Quarter, sender_code};
-use sealing::{KeyId, Opener, Part, keys::Party};
+use sealing::{
+    KeyId, Opener, Part,
+    keys::{Party, TtpKeys},
+};
 use topology::{Arrow, Nihdi};
 
 use crate::{
@@ -15,6 +18,7 @@ use crate::{
     pseudonymise::{Identified, Pseudonymisation, identify},
     quota::Mark,
     service::Ttp,
+    tools::Tools,
 };
 
 const DAY_MICROS: i64 = 24 * 3600 * 1_000_000;
@@ -26,20 +30,26 @@ pub struct Forward {
 
 impl Forward {
     /// The sender is a claim of the envelope; that the identities open under its key is the proof.
-    fn opener(&self, sender: Party, data: &SealedSubmission) -> Result<Opener, ItemError> {
-        let keys = &self.ttp.keys;
+    fn opener(keys: &TtpKeys, sender: Party, data: &SealedSubmission) -> Result<Opener, ItemError> {
         let senders = keys.public.keys(sender).map_err(|_| ItemError::UnknownParty)?.all();
         Ok(keys.keyring.opener(Part::Identity, senders, KeyId(data.identity.key.0), &data.identity.enc.0)?)
     }
 
-    fn pseudonymisation<'a>(&'a self, sender: &'a Nihdi) -> Result<Pseudonymisation<'a>, ItemError> {
-        let (ttp, today) = (&self.ttp, self.ttp.context.clock.now().date());
-        let hd = ttp.keys.public.keys(Party::EhboxHd).map_err(|_| ItemError::UnknownParty)?.current();
+    /// Whether these keys open the publication, as its first item shows.
+    fn opens(keys: &TtpKeys, sender: Party, data: &SealedSubmission) -> bool {
+        let opens =
+            |opener: Opener| data.items.first().is_none_or(|item| opener.open(item.id.as_bytes(), &item.identity).is_ok());
+        Self::opener(keys, sender, data).is_ok_and(opens)
+    }
+
+    fn pseudonymisation<'a>(&'a self, tools: &'a Tools, sender: &'a Nihdi) -> Result<Pseudonymisation<'a>, ItemError> {
+        let today = self.ttp.context.clock.now().date();
+        let hd = tools.keys.public.keys(Party::EhboxHd).map_err(|_| ItemError::UnknownParty)?.current();
         Ok(Pseudonymisation {
-            pseudonymiser: &ttp.pseudonymiser,
-            handles: HandleSealer::new(&ttp.handle_key, Quarter::of(today.year(), today.month())?)?,
-            sealer: ttp.keys.keyring.sealer(Part::Pseudonym, hd)?,
-            sender_code: sender_code(&ttp.sender_key, sender.as_str())?,
+            pseudonymiser: &tools.pseudonymiser,
+            handles: HandleSealer::new(&tools.handle_key, Quarter::of(today.year(), today.month())?)?,
+            sealer: tools.keys.keyring.sealer(Part::Pseudonym, hd)?,
+            sender_code: sender_code(&tools.sender_key, sender.as_str())?,
             sender,
         })
     }
@@ -79,7 +89,10 @@ impl Transform for Forward {
             return Err(refuse(ItemError::UnknownParty));
         };
         let mut data = publication.data;
-        let opener = self.opener(Party::EhboxHco(sender), &data).map_err(refuse)?;
+        let party = Party::EhboxHco(sender);
+        let tools = self.ttp.toolbox.that_open(|keys| Self::opens(keys, party, &data));
+        let tools = tools.map_err(|error| Trouble::Keys(error.into()))?;
+        let opener = Self::opener(&tools.keys, party, &data).map_err(refuse)?;
         let (mut identified, mut bad) = (Vec::with_capacity(data.items.len()), Vec::new());
         for item in std::mem::take(&mut data.items) {
             match identify(&opener, item) {
@@ -88,7 +101,7 @@ impl Transform for Forward {
             }
         }
         let admitted = self.within_quota(sender.as_str(), &identified).await?;
-        let mut pseudonymisation = self.pseudonymisation(&sender).map_err(refuse)?;
+        let mut pseudonymisation = self.pseudonymisation(&tools, &sender).map_err(refuse)?;
         let mut items = Vec::with_capacity(identified.len());
         for (one, admitted) in identified.into_iter().zip(admitted) {
             let outcome = if admitted { pseudonymisation.pseudonymise(&one) } else { Err(ItemError::Quota) };

@@ -12,5 +12,6 @@ pub mod pseudonymise;
 pub mod quota;
 pub mod service;
 pub mod store;
+mod tools;
 
 pub use service::{DOMAIN, EhealthTtp, Parts, SERVICE};

@@ -3,7 +3,7 @@
 use std::{process::ExitCode, sync::Arc};
 
 use ehealth_ttp::{EhealthTtp, Parts, config::Config, store::SqlStore};
-use host::{StandAlone, Work, stand_alone};
+use host::{StandAlone, Work, stand_alone, watch::LOOK_FOR_KEYS_EVERY};
 use sealing::keys::{KeyDirectory, Party};
 use topology::Vhost;
 
@@ -20,10 +20,12 @@ async fn start(config: &Config, alone: &StandAlone) -> anyhow::Result<Vec<Work>>
     let ttp = EhealthTtp::new(Parts {
         source: alone.source()?,
         context: alone.context.clone(),
-        keys: Arc::new(keys.ttp()?),
+        keys: Arc::new(keys.ttp_in_use()?),
         quota: Some(config.quota.patients_per_day),
         store: Arc::new(store),
         ehealth: alone.connect(Vhost::EHealth, &config.broker.ehealth).await?,
     })?;
-    Ok(ttp.works())
+    let mut works = ttp.works();
+    works.push(ttp.watching_keys(LOOK_FOR_KEYS_EVERY));
+    Ok(works)
 }

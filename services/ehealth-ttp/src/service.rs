@@ -1,16 +1,16 @@
 //! The TTP at work: one relay forward, one back. It keeps no patient.
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
 use broker::Broker;
 use envelope::{Message, Publication, PublicationId, Source};
-use host::{Context, Relay, Work};
-use pseudonymisation::{HandleKey, HandleOpener, PseudonymisationError, Pseudonymiser, SenderKey};
-use sealing::keys::TtpKeys;
+use host::{Context, Relay, Work, watch_keys};
+use pseudonymisation::PseudonymisationError;
+use sealing::keys::{KeysInUse, TtpKeys};
 use store::Itinerary;
 use topology::Arrow;
 
-use crate::{back::Back, forward::Forward, store::TtpStore};
+use crate::{back::Back, forward::Forward, store::TtpStore, tools::Toolbox};
 
 /// The service's name in logs, queues and key folders.
 pub const SERVICE: &str = "ehealth-ttp";
@@ -28,8 +28,8 @@ pub struct Parts {
     pub ehealth: Arc<dyn Broker>,
     /// What it remembers.
     pub store: Arc<dyn TtpStore>,
-    /// Its keys.
-    pub keys: Arc<TtpKeys>,
+    /// Its keys; renewed ones count at once.
+    pub keys: Arc<KeysInUse<TtpKeys>>,
     /// Distinct patients per sender and day; `None` lifts the limit.
     pub quota: Option<u32>,
 }
@@ -40,11 +40,7 @@ pub(crate) struct Ttp {
     pub(crate) source: Source,
     pub(crate) context: Context,
     pub(crate) store: Arc<dyn TtpStore>,
-    pub(crate) keys: Arc<TtpKeys>,
-    pub(crate) pseudonymiser: Arc<Pseudonymiser>,
-    pub(crate) handle_key: Arc<HandleKey>,
-    pub(crate) handles: Arc<HandleOpener>,
-    pub(crate) sender_key: Arc<SenderKey>,
+    pub(crate) toolbox: Arc<Toolbox>,
     pub(crate) quota: Option<u32>,
 }
 
@@ -69,16 +65,11 @@ impl EhealthTtp {
     ///
     /// [`PseudonymisationError::Epochs`] when the epochs of its keys have gaps.
     pub fn new(parts: Parts) -> Result<Self, PseudonymisationError> {
-        let masters = parts.keys.masters.iter().map(|(epoch, master)| (*epoch, master.bytes()));
         let ttp = Ttp {
-            pseudonymiser: Arc::new(Pseudonymiser::new(DOMAIN, masters)?),
-            handle_key: Arc::new(HandleKey::new(*parts.keys.handle.bytes())),
-            handles: Arc::new(HandleOpener::new(HandleKey::new(*parts.keys.handle.bytes()))),
-            sender_key: Arc::new(SenderKey::new(*parts.keys.sender.bytes())),
+            toolbox: Arc::new(Toolbox::new(parts.keys)?),
             source: parts.source,
             context: parts.context,
             store: parts.store,
-            keys: parts.keys,
             quota: parts.quota,
         };
         Ok(Self { ttp, ehealth: parts.ehealth })
@@ -91,6 +82,13 @@ impl EhealthTtp {
             self.relay(Arrow::ToTtp, Arrow::ToHd, Forward { ttp: self.ttp.clone() }).work(),
             self.relay(Arrow::ToTtpBack, Arrow::ToHco, Back { ttp: self.ttp.clone() }).work(),
         ]
+    }
+
+    /// Work that looks for renewed keys `every` so often.
+    #[must_use]
+    pub fn watching_keys(&self, every: Duration) -> Work {
+        let toolbox = Arc::clone(&self.ttp.toolbox);
+        watch_keys(SERVICE, &self.ttp.context.clock, every, move || toolbox.look_again())
     }
 
     fn relay<T>(&self, from: Arrow, to: Arrow, transform: T) -> Relay<T> {

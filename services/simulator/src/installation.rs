@@ -1,6 +1,6 @@
 //! All services of an installation, put together.
 
-use std::{collections::BTreeMap, sync::Arc};
+use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
 use broker::Broker;
 use dcd::Definitions;
@@ -66,11 +66,14 @@ pub struct Tuning {
     pub window: u64,
     /// Distinct patients per sender and day at the TTP; `None` lifts the limit.
     pub quota: Option<u32>,
+    /// Between two looks for renewed keys; `None` looks only when something does not open.
+    pub look_for_keys_every: Option<Duration>,
 }
 
 impl Default for Tuning {
     fn default() -> Self {
-        Self { publication_size: 1_000, window: 6_000, quota: None }
+        let look_for_keys_every = Some(host::watch::LOOK_FOR_KEYS_EVERY);
+        Self { publication_size: 1_000, window: 6_000, quota: None, look_for_keys_every }
     }
 }
 
@@ -167,8 +170,11 @@ impl Installation {
         let mut add = |service: &str, of_service: Vec<Work>| {
             works.extend(of_service.into_iter().map(|work| (service.to_owned(), work)));
         };
+        let watching = plan.tuning.look_for_keys_every;
         add(ehealth_ttp::SERVICE, ttp.works());
+        add(ehealth_ttp::SERVICE, watching.map(|every| ttp.watching_keys(every)).into_iter().collect());
         add(ehbox_hd::SERVICE, client.works());
+        add(ehbox_hd::SERVICE, watching.map(|every| client.watching_keys(every)).into_iter().collect());
         add(hd4res::SERVICE, hd4res.works());
         add(dhw::service::SERVICE, dhw.works());
         Ok(Self { hd4dp: BTreeMap::new(), hd4res, dhw, stores: stores.clone(), zones: zones.clone(), works })
@@ -200,7 +206,8 @@ impl Installation {
             keys: Arc::clone(of_client),
         });
         let works = hd4dp.works().into_iter().map(|work| (source(hd4dp::SERVICE), work));
-        let works = works.chain(client.works().into_iter().map(|work| (source(ehbox_hco::SERVICE), work)));
+        let watching = plan.tuning.look_for_keys_every.map(|every| client.watching_keys(every));
+        let works = works.chain(client.works().into_iter().chain(watching).map(|work| (source(ehbox_hco::SERVICE), work)));
         for (service, work) in works {
             self.works.push((service?.to_string(), work));
         }

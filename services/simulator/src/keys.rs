@@ -4,7 +4,7 @@ use std::{collections::BTreeMap, path::Path, sync::Arc};
 
 use sealing::{
     Keyring, PrivateKey, SealingError, Secret,
-    keys::{HospitalSecrets, KeyDirectory, KeyError, MessagingKeys, Party, PartyKeys, PublicDirectory, TtpKeys},
+    keys::{HospitalSecrets, KeyDirectory, KeyError, KeysInUse, MessagingKeys, Party, PartyKeys, PublicDirectory, TtpKeys},
 };
 use topology::Nihdi;
 
@@ -12,11 +12,11 @@ use topology::Nihdi;
 #[derive(Debug)]
 pub struct AllKeys {
     /// HD4DP's secrets and the messaging client's keys, per hospital.
-    pub hospitals: BTreeMap<Nihdi, (HospitalSecrets, Arc<MessagingKeys>)>,
+    pub hospitals: BTreeMap<Nihdi, (HospitalSecrets, Arc<KeysInUse<MessagingKeys>>)>,
     /// The TTP's.
-    pub ttp: Arc<TtpKeys>,
+    pub ttp: Arc<KeysInUse<TtpKeys>>,
     /// Of healthdata's messaging client.
-    pub hd: Arc<MessagingKeys>,
+    pub hd: Arc<KeysInUse<MessagingKeys>>,
     /// A fingerprint per party, by the name of its key folder; empty for keys that live in memory.
     pub fingerprints: BTreeMap<String, String>,
 }
@@ -39,14 +39,14 @@ impl AllKeys {
             let client = Party::EhboxHco(*nihdi);
             remember(Party::Hd4dp(*nihdi))?;
             remember(client)?;
-            of_hospitals.insert(*nihdi, (directory.hospital_secrets(nihdi)?, Arc::new(directory.messaging(client)?)));
+            of_hospitals.insert(*nihdi, (directory.hospital_secrets(nihdi)?, Arc::new(directory.messaging_in_use(client)?)));
         }
         remember(Party::EhealthTtp)?;
         remember(Party::EhboxHd)?;
         Ok(Self {
             hospitals: of_hospitals,
-            ttp: Arc::new(directory.ttp()?),
-            hd: Arc::new(directory.messaging(Party::EhboxHd)?),
+            ttp: Arc::new(directory.ttp_in_use()?),
+            hd: Arc::new(directory.messaging_in_use(Party::EhboxHd)?),
             fingerprints,
         })
     }
@@ -74,7 +74,7 @@ impl AllKeys {
                 generated_id_key: generated_id_key.clone(),
                 code_key: code_key.clone(),
             };
-            of_hospitals.insert(nihdi, (secrets, Arc::new(MessagingKeys { keyring, public: public.clone() })));
+            of_hospitals.insert(nihdi, (secrets, Arc::new(KeysInUse::fixed(MessagingKeys { keyring, public: public.clone() }))));
         }
         let ttp = TtpKeys {
             keyring: ttp,
@@ -84,7 +84,7 @@ impl AllKeys {
             sender: Secret::generate()?,
             quota: Secret::generate()?,
         };
-        let hd = Arc::new(MessagingKeys { keyring: hd, public });
-        Ok(Self { hospitals: of_hospitals, ttp: Arc::new(ttp), hd, fingerprints: BTreeMap::new() })
+        let hd = Arc::new(KeysInUse::fixed(MessagingKeys { keyring: hd, public }));
+        Ok(Self { hospitals: of_hospitals, ttp: Arc::new(KeysInUse::fixed(ttp)), hd, fingerprints: BTreeMap::new() })
     }
 }

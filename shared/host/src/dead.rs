@@ -15,6 +15,9 @@ pub enum Trouble {
     /// The broker does not take it.
     #[error("publish it")]
     Publish(#[from] PublishError),
+    /// The keys of the service cannot be read: they are just being renewed, or their folder is broken.
+    #[error("read the keys again")]
+    Keys(#[source] Box<dyn std::error::Error + Send + Sync>),
     /// A publication of ours cannot be written; a defect, which a later version of the program may mend.
     #[error("write a publication")]
     Envelope(#[from] EnvelopeError),

@@ -10,6 +10,7 @@
 //! - [`probe`]: the points where a simulation can crash a service.
 //! - [`chance`]: randomness for ids and shuffling, seeded in simulations.
 //! - [`stand_alone`]: a service as a process of its own.
+//! - [`watch`]: looks from time to time whether keys were renewed.
 //! - [`backoff`], [`config`], [`logging`], [`process`]: what their names say.
 
 pub mod backoff;
@@ -24,6 +25,7 @@ pub mod relay;
 pub mod resend;
 pub mod stand_alone;
 pub mod station;
+pub mod watch;
 
 use std::{fmt, sync::Arc};
 
@@ -39,6 +41,7 @@ pub use process::supervise;
 pub use relay::{BadItem, Passed, Refusal, Relay, Transform};
 pub use stand_alone::{Settings, StandAlone};
 pub use station::{Handle, Station, Verdict};
+pub use watch::watch_keys;
 
 /// What every service is given: time, chance, and the points where a simulation may crash it.
 #[derive(Clone)]

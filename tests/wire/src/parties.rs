@@ -6,7 +6,7 @@ use identifying::{SharedHospitalKey, TagKey};
 use registration::CodeKey;
 use sealing::{
     Keyring, PrivateKey, Secret,
-    keys::{MessagingKeys, Party, PartyKeys, PublicDirectory, TtpKeys},
+    keys::{KeysInUse, MessagingKeys, Party, PartyKeys, PublicDirectory, TtpKeys},
 };
 use topology::Nihdi;
 
@@ -80,19 +80,19 @@ impl Parties {
         Keyring::new(current.clone(), old.to_vec())
     }
 
-    pub(crate) fn messaging(&self, party: Party) -> Arc<MessagingKeys> {
-        Arc::new(MessagingKeys { keyring: self.keyring(party), public: self.public() })
+    pub(crate) fn messaging(&self, party: Party) -> Arc<KeysInUse<MessagingKeys>> {
+        Arc::new(KeysInUse::fixed(MessagingKeys { keyring: self.keyring(party), public: self.public() }))
     }
 
-    pub(crate) fn ttp(&self) -> Arc<TtpKeys> {
-        Arc::new(TtpKeys {
+    pub(crate) fn ttp(&self) -> Arc<KeysInUse<TtpKeys>> {
+        Arc::new(KeysInUse::fixed(TtpKeys {
             keyring: self.keyring(Party::EhealthTtp),
             public: self.public(),
             masters: BTreeMap::from([(1, self.master.clone())]),
             handle: self.handle.clone(),
             sender: self.sender.clone(),
             quota: secret(),
-        })
+        }))
     }
 
     pub(crate) fn hospital(&self, nihdi: &Nihdi) -> hd4dp::prepare::Secrets {

@@ -14,7 +14,7 @@ use topology::Nihdi;
 use crate::{Keyring, PrivateKey, Secret};
 
 use super::{
-    HospitalSecrets, KeyError, MessagingKeys, Party, PartyKeys, PublicDirectory, TtpKeys,
+    HospitalSecrets, KeyError, KeysInUse, MessagingKeys, Party, PartyKeys, PublicDirectory, TtpKeys,
     files::{self, failed},
     public,
 };
@@ -153,6 +153,59 @@ impl KeyDirectory {
             sender: read_secret(&folder.join(SENDER))?,
             quota: read_secret(&folder.join(QUOTA))?,
         })
+    }
+
+    /// The keys of a messaging client, renewed when the folder is.
+    ///
+    /// # Errors
+    ///
+    /// As [`Self::messaging`].
+    pub fn messaging_in_use(&self, party: Party) -> Result<KeysInUse<MessagingKeys>, KeyError> {
+        self.in_use(party, move |directory| directory.messaging(party))
+    }
+
+    /// The keys of the TTP, renewed when the folder is.
+    ///
+    /// # Errors
+    ///
+    /// As [`Self::ttp`].
+    pub fn ttp_in_use(&self) -> Result<KeysInUse<TtpKeys>, KeyError> {
+        self.in_use(Party::EhealthTtp, Self::ttp)
+    }
+
+    fn in_use<T: 'static>(
+        &self,
+        party: Party,
+        read: impl Fn(&Self) -> Result<T, KeyError> + Send + 'static,
+    ) -> Result<KeysInUse<T>, KeyError> {
+        let directory = self.clone();
+        let mut last = directory.state(party)?;
+        let first = read(&directory)?;
+        Ok(KeysInUse::new(first, move || {
+            // Of before the reading: what is written meanwhile is seen by the next look.
+            let now = directory.state(party)?;
+            if now == last {
+                return Ok(None);
+            }
+            let found = read(&directory)?;
+            last = now;
+            Ok(Some(found))
+        }))
+    }
+
+    /// Changes whenever keys of `party` are added or public keys change: a private key is a new file and never written over.
+    fn state(&self, party: Party) -> Result<[u8; 32], KeyError> {
+        let mut hash = Sha256::new();
+        for name in files::names(&self.own_folder(party)?)? {
+            hash.update(Sha256::digest(name));
+        }
+        let public = self.root.join(PUBLIC);
+        for name in files::names(&public)?.iter().filter(|name| name.ends_with(".json")) {
+            let path = public.join(name);
+            hash.update(Sha256::digest(name));
+            hash.update(Sha256::digest(std::fs::read(&path).map_err(failed("read the public key file", &path))?));
+        }
+        Ok(hash.finalize().into())
     }
 
     /// Everybody's public keys.

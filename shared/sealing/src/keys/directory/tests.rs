@@ -328,3 +328,41 @@ fn debug_prints_no_key() {
         assert!(!printed.contains(digits) && !printed.contains(&as_list[1..20]), "{printed}");
     }
 }
+
+#[test]
+fn renewed_keys_are_found_by_the_next_look() {
+    let folder = tempfile::tempdir().unwrap();
+    let hospital = "00000196".parse().unwrap();
+    let keys = KeyDirectory::create(folder.path(), &[hospital]).unwrap();
+    let (ttp, client) = (keys.ttp_in_use().unwrap(), keys.messaging_in_use(Party::EhboxHco(hospital)).unwrap());
+    let before = ttp.get();
+    assert!(!ttp.look_again().unwrap() && !client.look_again().unwrap());
+    keys.add_epoch().unwrap();
+    assert!(ttp.look_again().unwrap(), "a new epoch is the TTP's own");
+    assert!(!client.look_again().unwrap());
+    assert_eq!((before.masters.len(), ttp.get().masters.len()), (1, 2));
+    keys.renew_key_pair(Party::EhealthTtp).unwrap();
+    assert!(ttp.look_again().unwrap() && client.look_again().unwrap(), "a new key pair is everybody's");
+    assert!(!ttp.look_again().unwrap() && !client.look_again().unwrap());
+    let current = client.get().public.keys(Party::EhealthTtp).unwrap().current().id();
+    assert_eq!(current, ttp.get().keyring.public().id());
+    assert_ne!(current, before.keyring.public().id());
+}
+
+#[test]
+fn a_look_in_the_middle_of_a_renewal_keeps_what_there_was() {
+    let folder = tempfile::tempdir().unwrap();
+    let keys = KeyDirectory::create(folder.path(), &["00000196".parse().unwrap()]).unwrap();
+    let ttp = keys.ttp_in_use().unwrap();
+    let before = ttp.get().keyring.public().id();
+    let public = folder.path().join("public/ehealth-ttp.json");
+    let shown = std::fs::read(&public).unwrap();
+    keys.renew_key_pair(Party::EhealthTtp).unwrap();
+    let renewed = std::fs::read(&public).unwrap();
+    std::fs::write(&public, shown).unwrap();
+    assert!(matches!(ttp.look_again(), Err(KeyError::PublicDiffers { .. })));
+    assert_eq!(ttp.get().keyring.public().id(), before);
+    std::fs::write(&public, renewed).unwrap();
+    assert!(ttp.look_again().unwrap());
+    assert_ne!(ttp.get().keyring.public().id(), before);
+}
