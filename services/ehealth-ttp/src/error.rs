@@ -29,6 +29,9 @@ pub enum ItemError {
     /// The sender or the recipient is not in the public directory.
     #[error("find the party in the public directory")]
     UnknownParty,
+    /// The part of re-coding cannot be read.
+    #[error("read the pseudonyms to re-code")]
+    RecodePart,
     /// The return part cannot be read.
     #[error("read the return part")]
     ReturnPart(&'static str),
@@ -47,6 +50,7 @@ impl ItemError {
             Self::Pseudonymisation(PseudonymisationError::Handle) | Self::Handle => "HANDLE",
             Self::Pseudonymisation(_) => "PSEUDONYMISATION",
             Self::UnknownParty => "UNKNOWN_PARTY",
+            Self::RecodePart => "RECODE_PART",
             Self::ReturnPart(code) => code,
         }
     }

@@ -1,4 +1,4 @@
-//! The TTP at work: one relay forward, one back. It keeps no patient.
+//! The TTP at work: one relay forward, one back, one for re-coding. It keeps no patient.
 
 use std::{sync::Arc, time::Duration};
 
@@ -10,7 +10,7 @@ use sealing::keys::{KeysInUse, TtpKeys};
 use store::Itinerary;
 use topology::Arrow;
 
-use crate::{back::Back, forward::Forward, store::TtpStore, tools::Toolbox};
+use crate::{back::Back, forward::Forward, recode::Recode, store::TtpStore, tools::Toolbox};
 
 /// The service's name in logs, queues and key folders.
 pub const SERVICE: &str = "ehealth-ttp";
@@ -81,6 +81,7 @@ impl EhealthTtp {
         vec![
             self.relay(Arrow::ToTtp, Arrow::ToHd, Forward { ttp: self.ttp.clone() }).work(),
             self.relay(Arrow::ToTtpBack, Arrow::ToHco, Back { ttp: self.ttp.clone() }).work(),
+            self.relay(Arrow::RecodeRequest, Arrow::RecodeAnswer, Recode { ttp: self.ttp.clone() }).work(),
         ]
     }
 

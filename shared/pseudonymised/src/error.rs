@@ -21,6 +21,9 @@ pub enum PseudonymisedError {
     /// Not `S` and 16 characters of base32.
     #[error("read a sender code: expected S and 16 characters of base32")]
     SenderCode,
+    /// A part of re-coding with no pseudonym, or too many.
+    #[error("read a part of re-coding: expected 1 to 1024 pseudonyms")]
+    Count,
     /// A pseudonym part of another version of the wire format, or of none.
     #[error("read a pseudonym part: unknown version")]
     UnknownVersion,

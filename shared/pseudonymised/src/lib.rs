@@ -6,11 +6,13 @@
 mod error;
 mod part;
 mod pseudonym;
+mod recode_part;
 mod sender_code;
 
 pub use error::PseudonymisedError;
 pub use part::PseudonymPart;
 pub use pseudonym::Pseudonym;
+pub use recode_part::{RECODE_MAX, RecodePart, RecodedPart};
 pub use sender_code::SenderCode;
 
 #[cfg(test)]

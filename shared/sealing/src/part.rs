@@ -20,6 +20,10 @@ pub enum Part {
     Feedback = 6,
     /// The identity, TTP to hospital (step 4 back).
     ReturnedIdentity = 7,
+    /// Pseudonyms of earlier epochs, healthdata to TTP (re-coding).
+    Recode = 8,
+    /// The same with those of the current epoch, TTP to healthdata (re-coding).
+    Recoded = 9,
 }
 
 impl Part {
@@ -40,6 +44,8 @@ impl fmt::Display for Part {
             Self::Return => "return part",
             Self::Feedback => "feedback",
             Self::ReturnedIdentity => "returned identity",
+            Self::Recode => "pseudonyms to re-code",
+            Self::Recoded => "re-coded pseudonyms",
         })
     }
 }

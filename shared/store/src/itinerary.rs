@@ -77,7 +77,7 @@ impl Outcome {
 pub struct Passage {
     /// The publication that passed.
     pub publication: Uuid,
-    /// The step of the published flow: `3` to `7`, or `7 back` to `3 back`.
+    /// The step of the published flow: `3` to `7`, or `7 back` to `3 back`; `R1` to `R4` for re-coding.
     pub step: &'static str,
     /// The queue that it was put on or taken from.
     pub queue: String,
@@ -240,8 +240,8 @@ fn read(row: &Row) -> Result<(i64, Passage), StoreError> {
     Ok((row.try_get("id")?, passage))
 }
 
-/// The steps of the published flow that are passages between parties, and their ways back.
-pub const STEPS: [&str; 10] = ["3", "4", "5", "6", "7", "7 back", "6 back", "5 back", "4 back", "3 back"];
+/// The steps of the published flow that are passages between parties, their ways back, and those of re-coding.
+pub const STEPS: [&str; 14] = ["3", "4", "5", "6", "7", "7 back", "6 back", "5 back", "4 back", "3 back", "R1", "R2", "R3", "R4"];
 
 #[cfg(test)]
 mod tests {

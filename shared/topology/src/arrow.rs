@@ -66,11 +66,37 @@ pub enum Arrow {
     ToHco,
     /// Step 3 back: feedback to HD4DP.
     ToHd4dp,
+    /// Re-coding: healthdata's messaging client asks the TTP for pseudonyms of the current epoch.
+    RecodeRequest,
+    /// Re-coding: the TTP's answer.
+    RecodeAnswer,
+    /// Re-coding: healthdata's messaging client tells HD4RES.
+    RecodedToHd4res,
+    /// Re-coding: HD4RES tells the data warehouse.
+    RecodedToDhw,
 }
 
 impl Arrow {
-    /// All arrows: forward, then the way back.
-    pub const ALL: [Self; 10] = [
+    /// All arrows: forward, the way back, and re-coding.
+    pub const ALL: [Self; 14] = [
+        Self::HandOver,
+        Self::ToTtp,
+        Self::ToHd,
+        Self::ToHd4res,
+        Self::ToDhw,
+        Self::Verdicts,
+        Self::FeedbackOut,
+        Self::ToTtpBack,
+        Self::ToHco,
+        Self::ToHd4dp,
+        Self::RecodeRequest,
+        Self::RecodeAnswer,
+        Self::RecodedToHd4res,
+        Self::RecodedToDhw,
+    ];
+
+    /// The arrows that a registration and its answers take: forward, then the way back.
+    pub const FLOW: [Self; 10] = [
         Self::HandOver,
         Self::ToTtp,
         Self::ToHd,
@@ -83,7 +109,7 @@ impl Arrow {
         Self::ToHd4dp,
     ];
 
-    /// The step's number as published: `3`, … `3 back`.
+    /// The step's number as published: `3`, … `3 back`; `R1` to `R4` for re-coding, of which nothing is published.
     #[must_use]
     pub fn step(self) -> &'static str {
         self.row().step
@@ -174,6 +200,10 @@ impl Arrow {
             Self::ToTtpBack => ("5 back", EhboxHd, EhealthTtp, EHealth, Sealed, "step-5-back", ("ttp.return", None), "return handle sealed for the TTP, feedback sealed for the HCO"),
             Self::ToHco => ("4 back", EhealthTtp, EhboxHco, EHealth, Sealed, "step-4-back", ("hco", Some("in")), "identity sealed for the HCO, feedback untouched"),
             Self::ToHd4dp => ("3 back", EhboxHco, Hd4dp, Hospital, Clear, "step-3-back", ("hd4dp", Some("in")), "feedback and identity"),
+            Self::RecodeRequest => ("R1", EhboxHd, EhealthTtp, EHealth, Sealed, "recode-1", ("ttp.recode", None), "pseudonyms of earlier epochs sealed for the TTP"),
+            Self::RecodeAnswer => ("R2", EhealthTtp, EhboxHd, EHealth, Sealed, "recode-2", ("hd.recoded", None), "the same with those of the current epoch, sealed for HD"),
+            Self::RecodedToHd4res => ("R3", EhboxHd, Hd4res, Hd, Clear, "recode-3", ("hd4res.recoded", None), "pseudonyms of earlier epochs with those of the current one"),
+            Self::RecodedToDhw => ("R4", Hd4res, Dhw, Hd, Clear, "recode-4", ("dhw.recoded", None), "pseudonyms of earlier epochs with those of the current one"),
         };
         Row { step, from, to, zone, form, exchange, queue, travels }
     }
@@ -211,6 +241,10 @@ mod tests {
             ("5 back", "ttp.return"),
             ("4 back", "hco.71000012.in"),
             ("3 back", "hd4dp.71000012.in"),
+            ("R1", "ttp.recode"),
+            ("R2", "hd.recoded"),
+            ("R3", "hd4res.recoded"),
+            ("R4", "dhw.recoded"),
         ]
         .map(|(step, queue)| (step, queue.to_owned()));
         assert_eq!(names, expected);
@@ -224,10 +258,10 @@ mod tests {
         }
     }
 
-    /// Each arrow's sender is the receiver of the arrow before, so the table is one way there and one way back.
+    /// Each arrow's sender is the receiver of the arrow before, so the flow is one way there and one way back.
     #[test]
     fn arrows_are_chained() {
-        for pair in Arrow::ALL.windows(2) {
+        for pair in Arrow::FLOW.windows(2) {
             assert_eq!(pair[0].to(), pair[1].from(), "{pair:?}");
         }
         assert_eq!(Arrow::HandOver.from(), Arrow::ToHd4dp.to());

@@ -223,8 +223,8 @@ mod tests {
     #[test]
     fn every_working_queue_has_its_dead_letters_beside_it() {
         let (_, _, topology) = two_hospitals();
-        // Three arrows per hospital, seven shared, and as many dead-letter queues.
-        assert_eq!(topology.queues().len(), 2 * (3 * 2 + 7));
+        // Three arrows per hospital, seven shared, four of re-coding, and as many dead-letter queues.
+        assert_eq!(topology.queues().len(), 2 * (3 * 2 + 7 + 4));
         for queue in topology.queues() {
             let Some(dead) = &queue.dead else { continue };
             assert!(topology.exchanges().iter().any(|exchange| exchange.vhost == queue.vhost && exchange.name == dead.exchange));

@@ -14,7 +14,7 @@ const IDENTIFYING: (&str, &[&str]) = ("shared/identifying/src", &["IdentityKind"
 const ELSEWHERE: &[(&str, &[&str])] = &[
     ("shared/national-number/src", &["Facts"]),
     ("shared/registration/src", &["Cell", "Content", "Attachment", "Comment", "CodeKey"]),
-    ("shared/pseudonymised/src", &["Pseudonym", "PseudonymPart", "SenderCode"]),
+    ("shared/pseudonymised/src", &["Pseudonym", "PseudonymPart", "RecodePart", "RecodedPart", "SenderCode"]),
     ("shared/pseudonymisation/src", &["Handle", "HandleKey", "SenderKey", "Pseudonymiser"]),
     ("shared/sealing/src", &["PrivateKey", "Secret", "Keyring"]),
     ("shared/hco-messages/src", &["ClearIdentity"]),

@@ -10,7 +10,7 @@ fn names_numbers_pseudonyms_and_contents_stay_in_their_zones() -> Result<(), Vio
     let mut world = world(3)?;
     world.run(all_rows())?;
     world.come_to_rest()?;
-    for arrow in Arrow::ALL {
+    for arrow in Arrow::FLOW {
         assert!(world.published().iter().any(|publication| publication.arrow == arrow), "nothing passed {arrow:?}");
     }
     let (patients, _) = world.patients_and_pseudonyms();
@@ -35,7 +35,7 @@ fn healthdata_can_join_what_belongs_together_and_nothing_else() -> Result<(), Vi
 #[test]
 fn dead_letters_and_repeated_publications_tell_no_more() -> Result<(), Violation> {
     let mut world = world(5)?;
-    world.run(Arrow::ALL.map(|arrow| Op::Once { arrow, fault: Fault::Duplicate }))?;
+    world.run(Arrow::FLOW.map(|arrow| Op::Once { arrow, fault: Fault::Duplicate }))?;
     world.run(all_rows().chain([Op::Down(Service::EhealthTtp), Op::Minutes(0), Op::Forge(North), Op::Minutes(0)]))?;
     let dead = world.published().iter().filter(|publication| publication.is_dead).count();
     assert_eq!(dead, 2, "the forgery, doubled like the rest");

@@ -126,10 +126,13 @@ pub(crate) const fn after(arrow: Arrow) -> &'static [Arrow] {
         Arrow::FeedbackOut => &[Arrow::ToTtpBack],
         Arrow::ToTtpBack => &[Arrow::ToHco],
         Arrow::ToHco => &[Arrow::ToHd4dp],
-        Arrow::Verdicts | Arrow::ToHd4dp => &[],
+        Arrow::RecodeRequest => &[Arrow::RecodeAnswer],
+        Arrow::RecodeAnswer => &[Arrow::RecodedToHd4res],
+        Arrow::RecodedToHd4res => &[Arrow::RecodedToDhw],
+        Arrow::Verdicts | Arrow::ToHd4dp | Arrow::RecodedToDhw => &[],
     }
 }
 
 fn before(arrow: Arrow) -> Arrow {
-    *Arrow::ALL.iter().find(|other| after(**other).contains(&arrow)).unwrap_or_else(|| panic!("nothing leads to {arrow:?}"))
+    *Arrow::FLOW.iter().find(|other| after(**other).contains(&arrow)).unwrap_or_else(|| panic!("nothing leads to {arrow:?}"))
 }

@@ -23,6 +23,8 @@ pub(crate) struct Parties {
     pub(crate) code: Secret,
     /// The TTP's, of epoch 1.
     pub(crate) master: Secret,
+    /// Of the epochs from 2 on.
+    pub(crate) later_masters: Vec<Secret>,
     /// The TTP's.
     pub(crate) handle: Secret,
     /// The TTP's.
@@ -48,6 +50,7 @@ impl Parties {
             generated_id: secret(),
             code: secret(),
             master: secret(),
+            later_masters: Vec::new(),
             handle: secret(),
             sender: secret(),
         }
@@ -88,7 +91,7 @@ impl Parties {
         Arc::new(KeysInUse::fixed(TtpKeys {
             keyring: self.keyring(Party::EhealthTtp),
             public: self.public(),
-            masters: BTreeMap::from([(1, self.master.clone())]),
+            masters: (1..).zip(std::iter::once(&self.master).chain(&self.later_masters).cloned()).collect(),
             handle: self.handle.clone(),
             sender: self.sender.clone(),
             quota: secret(),

@@ -31,6 +31,22 @@ async fn the_key_of_a_day_stays_for_the_day(store: &dyn TtpStore) {
     assert_eq!(store.day_key(6, [3; 32]).await.unwrap(), [3; 32]);
 }
 
+async fn a_recoding_is_noted_once_per_publication(store: &dyn TtpStore) {
+    let recoding = |publication, to_epoch| Recoding {
+        publication: Uuid::from_u128(publication),
+        at: Timestamp::from_micros(7),
+        asked_by: "ehbox-hd".to_owned(),
+        pseudonyms: 1_024,
+        refused: 3,
+        epochs: BTreeSet::from([1, 12]),
+        to_epoch,
+    };
+    for (publication, to_epoch) in [(2, 13), (1, 13), (2, 14)] {
+        store.note_recoding(&recoding(publication, to_epoch)).await.unwrap();
+    }
+    assert_eq!(store.recodings().await.unwrap(), [recoding(2, 13), recoding(1, 13)]);
+}
+
 macro_rules! contract {
     ($($name:ident),+ $(,)?) => {
         mod in_memory { $(#[tokio::test] async fn $name() { super::$name(&super::MemoryStore::default()).await; })+ }
@@ -49,4 +65,4 @@ macro_rules! contract {
     };
 }
 
-contract!(counts_per_sender_and_day, the_key_of_a_day_stays_for_the_day);
+contract!(counts_per_sender_and_day, the_key_of_a_day_stays_for_the_day, a_recoding_is_noted_once_per_publication);

@@ -8,13 +8,14 @@ use std::{
 use async_trait::async_trait;
 use store::{Itinerary, MemoryItinerary, Passage, StoreError};
 
-use super::TtpStore;
+use super::{Recoding, TtpStore};
 use crate::quota::{Mark, Sketch};
 
 /// The TTP's store in memory.
 #[derive(Default)]
 pub struct MemoryStore {
     days: Mutex<BTreeMap<i64, Day>>,
+    recodings: Mutex<Vec<Recoding>>,
     itinerary: MemoryItinerary,
 }
 
@@ -57,5 +58,17 @@ impl TtpStore for MemoryStore {
         let Some(day) = days.get_mut(&day) else { return Err(StoreError::Damaged { what: "key of the day" }) };
         let sketch = day.sketches.entry(sender.to_owned()).or_default();
         Ok(marks.iter().map(|mark| sketch.admit(*mark, limit)).collect())
+    }
+
+    async fn note_recoding(&self, recoding: &Recoding) -> Result<(), StoreError> {
+        let mut recodings = self.recodings.lock().unwrap_or_else(PoisonError::into_inner);
+        if !recodings.iter().any(|known| known.publication == recoding.publication) {
+            recodings.push(recoding.clone());
+        }
+        Ok(())
+    }
+
+    async fn recodings(&self) -> Result<Vec<Recoding>, StoreError> {
+        Ok(self.recodings.lock().unwrap_or_else(PoisonError::into_inner).clone())
     }
 }

@@ -3,18 +3,27 @@
 use std::collections::BTreeSet;
 
 use async_trait::async_trait;
-use store::{Database, Itinerary, Location, Passage, Schema, StoreError, bulk, itinerary};
+use clock::Timestamp;
+use store::{Database, Itinerary, Location, Passage, Row, Schema, StoreError, bulk, itinerary};
+use uuid::Uuid;
 
-use super::TtpStore;
+use super::{Recoding, TtpStore};
 use crate::quota::{Mark, Sketch};
 
 const SCHEMA: Schema = Schema {
-    steps: &["
+    steps: &[
+        "
 CREATE TABLE quota_key (day INTEGER PRIMARY KEY, key BLOB NOT NULL);
 CREATE TABLE quota_sketch (
     day INTEGER NOT NULL, sender TEXT NOT NULL, chunk INTEGER NOT NULL, bits BLOB NOT NULL,
     PRIMARY KEY (day, sender, chunk)) WITHOUT ROWID;
-"],
+",
+        "
+CREATE TABLE recoding (
+    id INTEGER PRIMARY KEY, publication BLOB NOT NULL UNIQUE, at INTEGER NOT NULL, asked_by TEXT NOT NULL,
+    pseudonyms INTEGER NOT NULL, refused INTEGER NOT NULL, epochs TEXT NOT NULL, to_epoch INTEGER NOT NULL);
+",
+    ],
 };
 
 /// The TTP's store `ehealth-ttp`, in a SQLite file or a schema of PostgreSQL.
@@ -99,4 +108,45 @@ impl TtpStore for SqlStore {
         transaction.commit().await?;
         Ok(admitted)
     }
+
+    async fn note_recoding(&self, recoding: &Recoding) -> Result<(), StoreError> {
+        let epochs: Vec<String> = recoding.epochs.iter().map(u32::to_string).collect();
+        let mut transaction = self.database.write().await?;
+        const INSERT: &str = "INSERT INTO recoding (publication, at, asked_by, pseudonyms, refused, epochs, to_epoch)
+            VALUES (?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING";
+        transaction
+            .query(INSERT)
+            .bind(&recoding.publication.as_bytes()[..])
+            .bind(recoding.at.as_micros())
+            .bind(&recoding.asked_by)
+            .bind(i64::try_from(recoding.pseudonyms).unwrap_or(i64::MAX))
+            .bind(i64::try_from(recoding.refused).unwrap_or(i64::MAX))
+            .bind(epochs.join(","))
+            .bind(recoding.to_epoch)
+            .execute()
+            .await?;
+        transaction.commit().await?;
+        Ok(())
+    }
+
+    async fn recodings(&self) -> Result<Vec<Recoding>, StoreError> {
+        const SELECT: &str = "SELECT publication, at, asked_by, pseudonyms, refused, epochs, to_epoch FROM recoding ORDER BY id";
+        let rows = self.database.query(SELECT).fetch_all().await?;
+        rows.iter().map(recoding).collect()
+    }
+}
+
+fn recoding(row: &Row) -> Result<Recoding, StoreError> {
+    const DAMAGED: StoreError = StoreError::Damaged { what: "re-coding" };
+    let count = |column: &str| u64::try_from(row.try_get::<i64>(column)?).map_err(|_| DAMAGED);
+    let epochs: &str = row.try_get("epochs")?;
+    Ok(Recoding {
+        publication: Uuid::from_slice(row.try_get("publication")?).map_err(|_| DAMAGED)?,
+        at: Timestamp::from_micros(row.try_get("at")?),
+        asked_by: row.try_get("asked_by")?,
+        pseudonyms: count("pseudonyms")?,
+        refused: count("refused")?,
+        epochs: epochs.split(',').map(|epoch| epoch.parse().map_err(|_| DAMAGED)).collect::<Result<_, _>>()?,
+        to_epoch: row.try_get("to_epoch")?,
+    })
 }

@@ -63,7 +63,7 @@ impl Draw {
     }
 
     fn arrow(&mut self) -> Arrow {
-        self.one(&Arrow::ALL, Arrow::ToHd4res)
+        self.one(&Arrow::FLOW, Arrow::ToHd4res)
     }
 
     fn op(&mut self) -> Op {

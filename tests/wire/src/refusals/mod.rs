@@ -5,6 +5,7 @@ mod contents;
 mod documents;
 mod keys;
 mod limits;
+mod recode;
 mod replays;
 mod sealed_fields;
 mod swaps;

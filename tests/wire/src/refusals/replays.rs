@@ -57,7 +57,7 @@ fn a_publication_is_replayed() {
         let of = |journey: &mut Journey, rig: &mut Rig| answers(&journey.at(rig, Arrow::FeedbackOut));
         assert_eq!(of(&mut first, &mut rig), of(&mut second, &mut rig), "the same answers with the same numbers");
         // A party that passes a publication on gives it an id that follows from the one that came: a redelivery is the same publication.
-        for arrow in Arrow::ALL.into_iter().skip_while(|arrow| *arrow != from).filter(|arrow| *arrow != Arrow::HandOver) {
+        for arrow in Arrow::FLOW.into_iter().skip_while(|arrow| *arrow != from).filter(|arrow| *arrow != Arrow::HandOver) {
             let [first, second] = [&mut first, &mut second].map(|journey| parse(&journey.at(&mut rig, arrow))["id"].clone());
             assert_eq!(first, second, "{arrow:?}");
         }

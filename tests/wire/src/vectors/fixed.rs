@@ -61,6 +61,7 @@ pub(super) fn parties() -> Parties {
         generated_id: derived("precision/1 generated id"),
         code: derived("precision/1 code"),
         master: fixed(MASTER),
+        later_masters: Vec::new(),
         handle: fixed(HANDLE),
         sender: fixed(SENDER),
     }
