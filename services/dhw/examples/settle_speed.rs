@@ -84,6 +84,7 @@ fn item(registers: &Registers, number: u64) -> anyhow::Result<ValidationItem> {
     Ok(ValidationItem {
         id: ItemId::from_uuid(Uuid::from_u128((2 << 100) | u128::from(number))),
         pseudonym: Text::from(&Pseudonym::assemble("healthdata", 1, &code)?),
+        recoded_from: Vec::new(),
         sender: Text::unchecked("SAAAAAAAAAAAAAAAA".to_owned()),
         content: B64(content.encode()),
     })

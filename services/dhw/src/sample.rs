@@ -129,6 +129,7 @@ impl Draft {
         ValidationItem {
             id: ItemId::from_uuid(self.item_id()),
             pseudonym: Text::unchecked(pseudonym(self.patient)),
+            recoded_from: Vec::new(),
             sender: Text::unchecked(sender(self.hospital)),
             content: B64(self.content().encode()),
         }

@@ -15,6 +15,9 @@ pub enum ItemError {
     /// The TTP's pseudonym part is none.
     #[error("read the pseudonym part")]
     PseudonymPart,
+    /// The TTP's re-coded pseudonyms are none.
+    #[error("read the re-coded pseudonyms")]
+    RecodePart,
     /// The pseudonym belongs to another content.
     #[error("match the pseudonym with its content")]
     Swapped,
@@ -52,6 +55,7 @@ impl ItemError {
             Self::Sealing(error) => error.code(),
             Self::UnknownParty => "UNKNOWN_PARTY",
             Self::PseudonymPart => "PSEUDONYM_PART",
+            Self::RecodePart => "RECODE_PART",
             Self::Swapped => "SWAPPED_CONTENT",
             Self::Content => "CONTENT",
             Self::UnknownDefinition => "UNKNOWN_DEFINITION",

@@ -20,8 +20,9 @@ use topology::{Arrow, Nihdi};
 use crate::{
     error::ItemError,
     inspect::Inspection,
+    recode::Wakes,
     service::Client,
-    store::{Binding, HdStore},
+    store::{Binding, Bound, HdStore},
 };
 
 /// Passes registrations on to HD4RES.
@@ -29,6 +30,7 @@ pub struct Forward {
     pub(crate) client: Client,
     pub(crate) store: Arc<dyn HdStore>,
     pub(crate) inspection: Arc<Inspection>,
+    pub(crate) wakes: Arc<Wakes>,
 }
 
 /// What opens one publication, and whose it is.
@@ -87,6 +89,7 @@ impl Forward {
         let arrival = ArrivalItem {
             id: item.id,
             pseudonym: Text::from(&part.pseudonym),
+            recoded_from: Vec::new(),
             sender: Text::from(&part.sender),
             hospital: KeyIdHex(openers.hospital_key.0),
             handle: B64(part.handle),
@@ -94,6 +97,12 @@ impl Forward {
         };
         Ok((arrival, binding))
     }
+}
+
+/// The item under its patient's latest pseudonym, with the earlier ones: so that nobody behind this must know the pair before the item.
+fn recoded(arrival: ArrivalItem, bound: Bound) -> ArrivalItem {
+    let recoded_from = bound.earlier.into_iter().take(hd_messages::EARLIER_MAX).map(Text::unchecked).collect();
+    ArrivalItem { pseudonym: Text::unchecked(bound.pseudonym), recoded_from, ..arrival }
 }
 
 fn alone(data: &PseudonymisedSubmission, item: PseudonymisedItem, error: &ItemError) -> BadItem<PseudonymisedSubmission> {
@@ -123,15 +132,20 @@ impl Transform for Forward {
             }
         }
         let bindings: Vec<&Binding> = opened.iter().map(|one| &one.binding).collect();
-        let bound = self.store.bind(&bindings).await.map_err(Trouble::from)?;
-        let mut items = Vec::with_capacity(opened.len());
+        let bound = self.store.bind(&bindings, self.client.context.clock.now()).await.map_err(Trouble::from)?;
+        let (mut items, mut wakes) = (Vec::with_capacity(opened.len()), false);
         for (one, bound) in opened.into_iter().zip(bound) {
-            if bound {
-                items.push(one.arrival);
+            if let Some(bound) = bound {
+                wakes |= bound.wakes;
+                items.push(recoded(one.arrival, bound));
             } else {
                 tracing::error!(item = %one.sealed.id, "ALARM: a tag and a pseudonym do not belong together; the item is held");
                 bad.push(alone(&data, one.sealed, &ItemError::Tag));
             }
+        }
+        if wakes {
+            self.wakes.ask.notify_one();
+            self.wakes.tell.notify_one();
         }
         let mut onward = Vec::new();
         if !items.is_empty() {

@@ -1,16 +1,25 @@
-//! healthdata's messaging client at work: one relay forward, one back.
+//! healthdata's messaging client at work: one relay forward, one back, and the works of a rotation.
 
 use std::{sync::Arc, time::Duration};
 
 use broker::Broker;
 use dcd::Definitions;
 use envelope::Source;
+use hd_messages::RecodedPatients;
 use host::{Context, Relay, Work, watch_keys};
+use recoding::{Telling, tell::Teller};
 use sealing::keys::{KeysInUse, MessagingKeys};
-use store::Itinerary;
+use store::{Itinerary, StoreError};
 use topology::Arrow;
 
-use crate::{back::Back, forward::Forward, inspect::Inspection, store::HdStore};
+use crate::{
+    back::Back,
+    forward::Forward,
+    inspect::Inspection,
+    recode::{Asking, Wakes},
+    recoded::Answers,
+    store::HdStore,
+};
 
 /// The service's name in logs, queues and key folders.
 pub const SERVICE: &str = "ehbox-hd";
@@ -44,13 +53,14 @@ pub(crate) struct Client {
 /// The messaging client of healthdata.
 pub struct EhboxHd {
     parts: Parts,
+    wakes: Arc<Wakes>,
 }
 
 impl EhboxHd {
     /// The messaging client from its parts.
     #[must_use]
     pub fn new(parts: Parts) -> Self {
-        Self { parts }
+        Self { parts, wakes: Arc::default() }
     }
 
     /// What runs as long as the service does: one relay per direction, so that the way back never waits for the way forward.
@@ -63,8 +73,9 @@ impl EhboxHd {
             client: client.clone(),
             store: Arc::clone(&parts.store),
             inspection: Arc::new(Inspection::new(&parts.definitions)),
+            wakes: Arc::clone(&self.wakes),
         };
-        vec![
+        let mut works = vec![
             Relay {
                 service: SERVICE,
                 from: Arrow::ToHd,
@@ -86,10 +97,50 @@ impl EhboxHd {
                 outgoing: Arc::clone(&parts.ehealth),
                 itinerary,
                 context: parts.context.clone(),
-                transform: Back { client },
+                transform: Back { client: client.clone() },
             }
             .work(),
-        ]
+        ];
+        works.extend(self.of_rotation(client));
+        works
+    }
+
+    /// Asking the TTP, taking its answers, and telling HD4RES.
+    fn of_rotation(&self, client: Client) -> [Work; 3] {
+        let (parts, wakes) = (&self.parts, &self.wakes);
+        let asking = Asking {
+            client: client.clone(),
+            store: Arc::clone(&parts.store),
+            broker: Arc::clone(&parts.ehealth),
+            wakes: Arc::clone(wakes),
+        };
+        let answers = Answers {
+            client: client.clone(),
+            store: Arc::clone(&parts.store),
+            broker: Arc::clone(&parts.ehealth),
+            wakes: Arc::clone(wakes),
+        };
+        let teller = Teller {
+            service: SERVICE,
+            source: client.source,
+            context: client.context,
+            broker: Arc::clone(&parts.hd),
+            arrow: Arrow::RecodedToHd4res,
+            store: Arc::clone(&parts.store) as Arc<dyn Telling>,
+            wake: Arc::clone(&wakes.tell),
+        };
+        [Arc::new(asking).work(), answers.work(), Arc::new(teller).work::<RecodedPatients>()]
+    }
+
+    /// Has everything re-coded that is of an earlier epoch than this one, also before anything of it was seen.
+    ///
+    /// # Errors
+    ///
+    /// [`StoreError`].
+    pub async fn recode_to(&self, domain: &str, epoch: u32) -> Result<(), StoreError> {
+        self.parts.store.aim_at(domain, epoch).await?;
+        self.wakes.ask.notify_one();
+        Ok(())
     }
 
     /// Work that looks for renewed keys `every` so often.

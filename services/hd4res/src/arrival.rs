@@ -82,6 +82,7 @@ impl Arrivals {
             item_id: item.id.uuid(),
             sender: sender.to_string(),
             pseudonym: pseudonym.to_string(),
+            recoded_from: item.recoded_from.iter().map(earlier).collect::<Result<_, _>>()?,
             hospital: item.hospital.0,
             handle: item.handle.0.clone(),
             registration_id: head.registration_id,
@@ -206,6 +207,11 @@ impl Arrivals {
     }
 }
 
+/// An earlier pseudonym that an item brings along.
+fn earlier(text: &Text<Pseudonym>) -> Result<String, ItemError> {
+    Ok(text.parse().map_err(|_| ItemError::Pseudonym)?.to_string())
+}
+
 /// The unique id in healthdata's form: the pseudonym stands where the hospital has the patient. A deletion has no cells to make it of.
 fn unique_id(definition: &Definition, content: &Content, pseudonym: &Pseudonym) -> String {
     if content.head().kind == ContentKind::Deletion {
@@ -253,6 +259,7 @@ fn validation_item(arrived: &Arrived) -> ValidationItem {
     ValidationItem {
         id: ItemId::from_uuid(arrived.item_id),
         pseudonym: Text::unchecked(arrived.pseudonym.clone()),
+        recoded_from: arrived.recoded_from.iter().cloned().map(Text::unchecked).collect(),
         sender: Text::unchecked(arrived.sender.clone()),
         content: B64(arrived.content.clone()),
     }

@@ -179,6 +179,8 @@ fn item(unvalidated: &Unvalidated) -> ValidationItem {
     ValidationItem {
         id: ItemId::from_uuid(unvalidated.item_id),
         pseudonym: Text::unchecked(unvalidated.pseudonym.clone()),
+        // The pair is on its way by itself.
+        recoded_from: Vec::new(),
         sender: Text::unchecked(unvalidated.sender.clone()),
         content: B64(unvalidated.content.clone()),
     }

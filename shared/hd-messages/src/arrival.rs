@@ -5,6 +5,8 @@ use pseudonymised::{Pseudonym, SenderCode};
 use registration::{ContentError, Submitted};
 use serde::{Deserialize, Serialize};
 
+use crate::recoded_from::{earlier, earlier_size};
+
 /// Registrations that arrived, clear and under pseudonyms.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -22,6 +24,9 @@ pub struct ArrivalItem {
     pub id: ItemId,
     /// The patient.
     pub pseudonym: Text<Pseudonym>,
+    /// What the patient was in earlier epochs, as far as anybody behind may not know it yet.
+    #[serde(default, skip_serializing_if = "Vec::is_empty", deserialize_with = "earlier")]
+    pub recoded_from: Vec<Text<Pseudonym>>,
     /// The hospital.
     pub sender: Text<SenderCode>,
     /// The hospital's key that proved the content: feedback is sealed for its owner.
@@ -53,7 +58,7 @@ impl Message for Arrival {
     fn size_max(&self) -> usize {
         let size = |item: &ArrivalItem| {
             let blobs = B64::encoded_len(item.handle.len()) + B64::encoded_len(item.content.len());
-            160 + item.pseudonym.size() + item.sender.size() + blobs
+            160 + earlier_size(&item.recoded_from) + item.pseudonym.size() + item.sender.size() + blobs
         };
         self.items.iter().map(size).sum()
     }

@@ -38,6 +38,7 @@ fn arrival() -> Arrival {
         items: vec![ArrivalItem {
             id: item_id(),
             pseudonym: (&pseudonym()).into(),
+            recoded_from: Vec::new(),
             sender: (&sender()).into(),
             hospital,
             handle,
@@ -48,7 +49,9 @@ fn arrival() -> Arrival {
 
 fn validation() -> Validation {
     let (pseudonym, sender) = ((&pseudonym()).into(), (&sender()).into());
-    Validation { items: vec![ValidationItem { id: item_id(), pseudonym, sender, content: B64(vec![1, 2, 3]) }] }
+    Validation {
+        items: vec![ValidationItem { id: item_id(), pseudonym, recoded_from: Vec::new(), sender, content: B64(vec![1, 2, 3]) }],
+    }
 }
 
 fn verdict() -> Verdict {

@@ -5,6 +5,8 @@ use pseudonymised::{Pseudonym, SenderCode};
 use registration::{Content, ContentError};
 use serde::{Deserialize, Serialize};
 
+use crate::recoded_from::{earlier, earlier_size};
+
 /// Registrations to validate: pseudonymised patients and registration variables, and no way back to a hospital.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -22,6 +24,9 @@ pub struct ValidationItem {
     pub id: ItemId,
     /// The patient.
     pub pseudonym: Text<Pseudonym>,
+    /// What the patient was in earlier epochs, as far as anybody behind may not know it yet.
+    #[serde(default, skip_serializing_if = "Vec::is_empty", deserialize_with = "earlier")]
+    pub recoded_from: Vec<Text<Pseudonym>>,
     /// The hospital.
     pub sender: Text<SenderCode>,
     /// The encoded content.
@@ -47,8 +52,12 @@ impl Message for Validation {
     }
 
     fn size_max(&self) -> usize {
-        let size =
-            |item: &ValidationItem| 120 + item.pseudonym.size() + item.sender.size() + B64::encoded_len(item.content.len());
+        let size = |item: &ValidationItem| {
+            120 + earlier_size(&item.recoded_from)
+                + item.pseudonym.size()
+                + item.sender.size()
+                + B64::encoded_len(item.content.len())
+        };
         self.items.iter().map(size).sum()
     }
 }

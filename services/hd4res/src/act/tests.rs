@@ -75,6 +75,7 @@ impl Rig {
         let item = ArrivalItem {
             id: ItemId::from_uuid(ITEM),
             pseudonym: Text::unchecked(pseudonym.as_str().to_owned()),
+            recoded_from: Vec::new(),
             sender: Text::unchecked(SENDER.to_owned()),
             hospital: KeyIdHex([7; 8]),
             handle: B64(vec![8; 40]),

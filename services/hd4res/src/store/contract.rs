@@ -31,6 +31,7 @@ fn arrived(item: u128, unique_id: &str, version: u32) -> Arrived {
         item_id: Uuid::from_u128(item),
         sender: "SA".to_owned(),
         pseudonym: "P1".to_owned(),
+        recoded_from: Vec::new(),
         hospital: [1; 8],
         handle: vec![item as u8],
         registration_id: Uuid::from_u128(9),

@@ -33,6 +33,8 @@ pub struct Arrived {
     pub sender: String,
     /// The patient, as the TTP calls it.
     pub pseudonym: String,
+    /// What the TTP called the patient in earlier epochs.
+    pub recoded_from: Vec<String>,
     /// The id of the hospital's key, to seal answers for it.
     pub hospital: [u8; 8],
     /// What the TTP needs to pass an answer back; opaque.

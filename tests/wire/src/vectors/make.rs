@@ -386,6 +386,7 @@ fn inside_healthdata(documents: &mut Documents, id: PublicationId, known: &[Know
     let items = known.iter().map(|one| ArrivalItem {
         id: one.item,
         pseudonym: Text::from(&one.pseudonym),
+        recoded_from: Vec::new(),
         sender: Text::from(&one.sender),
         hospital,
         handle: B64(one.handle.clone()),
@@ -395,6 +396,7 @@ fn inside_healthdata(documents: &mut Documents, id: PublicationId, known: &[Know
     let items = known.iter().map(|one| ValidationItem {
         id: one.item,
         pseudonym: Text::from(&one.pseudonym),
+        recoded_from: Vec::new(),
         sender: Text::from(&one.sender),
         content: B64(one.prepared.content.clone()),
     });

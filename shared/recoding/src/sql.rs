@@ -1,0 +1,289 @@
+//! Pairs in SQL, inside the transactions of the store that keeps them.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use async_trait::async_trait;
+use clock::Timestamp;
+use store::{Connection, Database, Row, StoreError, bulk};
+use uuid::Uuid;
+
+use crate::{Decision, Finding, Pair, Pairs, Refusal, UntoldPair};
+
+/// The tables, as a step of the schema of a store. `number` is the order in which pairs were learned; `by_ttp` is 0 as long as a pair
+/// follows from a patient's tag alone.
+pub const TABLES: &str = "
+CREATE TABLE recoded (id INTEGER PRIMARY KEY, old TEXT NOT NULL UNIQUE, new TEXT NOT NULL, by_ttp INTEGER NOT NULL);
+CREATE INDEX recoded_by_new ON recoded (new);
+CREATE INDEX recoded_to_ask ON recoded (old) WHERE by_ttp = 0;
+CREATE TABLE recode_finding (
+    old TEXT NOT NULL, new TEXT NOT NULL, code TEXT NOT NULL, at INTEGER NOT NULL, PRIMARY KEY (old, new, code)) WITHOUT ROWID;
+";
+
+const TOLD: &str = "pairs told";
+const ARRIVED: &str = "pairs arrived";
+const INCARNATION: &str = "pairs told on";
+
+/// The rows of a store that pseudonyms stand in.
+#[async_trait]
+pub trait Rows: Sync {
+    /// The latest pseudonyms under which, after these moves, there would be rows that cannot stand side by side.
+    async fn conflicting(&self, connection: &mut Connection, moves: &[Pair]) -> Result<BTreeSet<String>, StoreError>;
+
+    /// Puts the latest pseudonym in the place of each earlier one.
+    async fn recode(&self, connection: &mut Connection, moves: &[Pair]) -> Result<(), StoreError>;
+}
+
+/// Who says that two pseudonyms are one patient's.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Said {
+    /// The TTP. A pair that cannot be is a finding.
+    ByTtp,
+    /// A patient's tag, until the TTP confirms it. A pair that cannot be is held against the item that brought it.
+    ByTag,
+}
+
+/// What was learned.
+pub struct Learned {
+    /// What was decided.
+    pub decision: Decision,
+    /// The findings that are new.
+    pub findings: Vec<Finding>,
+}
+
+/// Learns pairs: decides on them given what is known, re-codes the rows, keeps pairs and findings.
+///
+/// # Errors
+///
+/// [`StoreError`].
+pub async fn learn(
+    connection: &mut Connection,
+    rows: &dyn Rows,
+    wanted: &[Pair],
+    said: Said,
+    at: Timestamp,
+) -> Result<Learned, StoreError> {
+    let mut decision = decide(connection, rows, wanted).await?;
+    if said == Said::ByTag {
+        decision.findings.clear();
+    }
+    if !decision.moves.is_empty() {
+        rows.recode(connection, &decision.moves).await?;
+        let by_ttp = said == Said::ByTtp;
+        // In the order of the moves, behind all others: that is the order in which they are told.
+        let last: i64 = connection.query("SELECT coalesce(max(id), 0) FROM recoded").scalar().await?;
+        const LATEST: &str = ") UPDATE recoded SET new = moves.new FROM moves WHERE recoded.new = moves.old";
+        update_by(connection, LATEST, &decision.moves).await?;
+        let numbered: Vec<(i64, &Pair)> = (last + 1..).zip(&decision.moves).collect();
+        bulk::insert(connection, "INSERT INTO recoded (id, old, new, by_ttp)", 4, "", &numbered, |row, (number, pair)| {
+            row.bind(number).bind(&pair.old).bind(&pair.new).bind(i64::from(by_ttp))
+        })
+        .await?;
+    }
+    let findings = note(connection, &decision.findings, at).await?;
+    Ok(Learned { decision, findings })
+}
+
+async fn decide(connection: &mut Connection, rows: &dyn Rows, wanted: &[Pair]) -> Result<Decision, StoreError> {
+    let known = load(connection, wanted.iter().flat_map(|pair| [pair.old.as_str(), pair.new.as_str()])).await?;
+    let mut conflicts = BTreeSet::new();
+    loop {
+        let decision = Decision::on(&known, wanted, &conflicts);
+        if decision.moves.is_empty() {
+            return Ok(decision);
+        }
+        let found = decision.leading_to(wanted, &rows.conflicting(connection, &decision.moves).await?);
+        if found.is_subset(&conflicts) {
+            return Ok(decision);
+        }
+        conflicts.extend(found);
+    }
+}
+
+/// Runs `WITH moves (old, new) AS (…` and `tail` for moves; the tail begins with the closing bracket.
+///
+/// # Errors
+///
+/// [`StoreError::Database`].
+pub async fn update_by(connection: &mut Connection, tail: &str, moves: &[Pair]) -> Result<(), StoreError> {
+    bulk::insert(connection, "WITH moves (old, new) AS (", 2, tail, moves, |row, pair| row.bind(&pair.old).bind(&pair.new))
+        .await?;
+    Ok(())
+}
+
+/// The pseudonyms of moves, each with its latest; and all of them as JSON, to bind to `json_each(?)`.
+///
+/// # Errors
+///
+/// None that texts could have.
+pub fn names(moves: &[Pair]) -> Result<(BTreeMap<&str, &str>, String), StoreError> {
+    let all: BTreeMap<&str, &str> =
+        moves.iter().flat_map(|pair| [(pair.old.as_str(), pair.new.as_str()), (pair.new.as_str(), pair.new.as_str())]).collect();
+    let json = json(all.keys())?;
+    Ok((all, json))
+}
+
+/// The latest pseudonyms under which something stands more than once.
+pub fn standing_twice<K: Ord>(rows: impl IntoIterator<Item = (String, K)>) -> BTreeSet<String> {
+    let mut seen = BTreeSet::new();
+    rows.into_iter().filter_map(|(latest, key)| (!seen.insert((latest.clone(), key))).then_some(latest)).collect()
+}
+
+/// Texts as JSON.
+fn json<'a>(texts: impl IntoIterator<Item = &'a &'a str>) -> Result<String, StoreError> {
+    let texts: Vec<&str> = texts.into_iter().copied().collect();
+    serde_json::to_string(&texts).map_err(|_| StoreError::Damaged { what: "pseudonym" })
+}
+
+/// The pairs that these pseudonyms are in, and those that follow from them.
+///
+/// # Errors
+///
+/// [`StoreError::Database`].
+pub async fn load<'a>(connection: &mut Connection, pseudonyms: impl IntoIterator<Item = &'a str>) -> Result<Pairs, StoreError> {
+    // Most stores have never seen a rotation.
+    if connection.query("SELECT id FROM recoded LIMIT 1").fetch_optional().await?.is_none() {
+        return Ok(Pairs::default());
+    }
+    let asked: BTreeSet<&str> = pseudonyms.into_iter().collect();
+    const LATEST: &str = "SELECT r.old, r.new FROM json_each(?) k CROSS JOIN recoded r WHERE r.old = k.value";
+    const EARLIER: &str = "SELECT r.old, r.new FROM json_each(?) k CROSS JOIN recoded r WHERE r.new = k.value";
+    let mut pairs: BTreeMap<String, String> = BTreeMap::new();
+    for row in connection.query(LATEST).bind(json(&asked)?).fetch_all().await? {
+        pairs.insert(row.try_get("old")?, row.try_get("new")?);
+    }
+    let latest: BTreeSet<&str> = asked.iter().copied().chain(pairs.values().map(String::as_str)).collect();
+    let latest = json(&latest)?;
+    for row in connection.query(EARLIER).bind(latest).fetch_all().await? {
+        pairs.insert(row.try_get("old")?, row.try_get("new")?);
+    }
+    Ok(Pairs::of(pairs.into_iter().map(|(old, new)| Pair { old, new })))
+}
+
+/// The TTP has answered about these, so they need not be asked for again.
+///
+/// # Errors
+///
+/// [`StoreError::Database`].
+pub async fn confirm(connection: &mut Connection, olds: &BTreeSet<&str>) -> Result<(), StoreError> {
+    const CONFIRM: &str = "UPDATE recoded SET by_ttp = 1 WHERE by_ttp = 0 AND old IN (SELECT value FROM json_each(?))";
+    connection.query(CONFIRM).bind(json(olds)?).execute().await?;
+    Ok(())
+}
+
+/// Keeps findings. Returns those that are new.
+///
+/// # Errors
+///
+/// [`StoreError::Database`].
+pub async fn note(connection: &mut Connection, findings: &[Finding], at: Timestamp) -> Result<Vec<Finding>, StoreError> {
+    let mut new = Vec::new();
+    for finding in findings {
+        const INSERT: &str = "INSERT INTO recode_finding (old, new, code, at) VALUES (?, ?, ?, ?) ON CONFLICT DO NOTHING";
+        let insert = connection.query(INSERT).bind(&finding.pair.old).bind(&finding.pair.new).bind(finding.refusal.code());
+        if insert.bind(at.as_micros()).execute().await? > 0 {
+            new.push(finding.clone());
+        }
+    }
+    Ok(new)
+}
+
+/// All findings, in the order of their pairs.
+///
+/// # Errors
+///
+/// [`StoreError`].
+pub async fn findings(database: &Database) -> Result<Vec<Finding>, StoreError> {
+    let rows = database.query("SELECT old, new, code FROM recode_finding ORDER BY old, new, code").fetch_all().await?;
+    let finding = |row: &Row| {
+        let refusal = Refusal::of_code(row.try_get("code")?).ok_or(StoreError::Damaged { what: "finding" })?;
+        Ok(Finding { pair: Pair { old: row.try_get("old")?, new: row.try_get("new")? }, refusal })
+    };
+    rows.iter().map(finding).collect()
+}
+
+/// How many pseudonyms are another one now.
+///
+/// # Errors
+///
+/// [`StoreError::Database`].
+pub async fn recoded(database: &Database) -> Result<u64, StoreError> {
+    let count: i64 = database.query("SELECT count(*) FROM recoded").scalar().await?;
+    Ok(u64::try_from(count).unwrap_or(0))
+}
+
+async fn position(database: &Database, name: &str) -> Result<i64, StoreError> {
+    let value: Option<String> = database.query("SELECT value FROM setting WHERE name = ?").bind(name).scalar_optional().await?;
+    value.map_or(Ok(0), |value| value.parse().map_err(|_| StoreError::Damaged { what: "position" }))
+}
+
+/// As [`crate::Telling::tell_on`].
+///
+/// # Errors
+///
+/// [`StoreError`].
+pub async fn tell_on(database: &Database, incarnation: Uuid) -> Result<(), StoreError> {
+    let incarnation = incarnation.to_string();
+    if database.holds(INCARNATION, &incarnation).await? {
+        return Ok(());
+    }
+    let arrived = position(database, ARRIVED).await?;
+    // In this order: a crash in between goes back a second time.
+    database.set(TOLD, &arrived.to_string()).await?;
+    database.set(INCARNATION, &incarnation).await
+}
+
+/// As [`crate::Telling::untold`].
+///
+/// # Errors
+///
+/// [`StoreError`].
+pub async fn untold(database: &Database, limit: u32) -> Result<Vec<UntoldPair>, StoreError> {
+    const SELECT: &str = "SELECT id, old, new FROM recoded WHERE id > ? ORDER BY id LIMIT ?";
+    let rows = database.query(SELECT).bind(position(database, TOLD).await?).bind(limit).fetch_all().await?;
+    let untold = |row: &Row| {
+        Ok(UntoldPair { number: row.try_get("id")?, pair: Pair { old: row.try_get("old")?, new: row.try_get("new")? } })
+    };
+    rows.iter().map(untold).collect()
+}
+
+/// As [`crate::Telling::told`], inside the transaction of the passages.
+///
+/// # Errors
+///
+/// [`StoreError::Database`].
+pub async fn told(connection: &mut Connection, number: i64) -> Result<(), StoreError> {
+    set(connection, TOLD, &number.to_string()).await
+}
+
+/// Sets a setting of the store inside a transaction.
+///
+/// # Errors
+///
+/// [`StoreError::Database`].
+pub async fn set(connection: &mut Connection, name: &str, value: &str) -> Result<(), StoreError> {
+    const UPSERT: &str =
+        "INSERT INTO setting (name, value) VALUES (?, ?) ON CONFLICT (name) DO UPDATE SET value = excluded.value";
+    connection.query(UPSERT).bind(name).bind(value).execute().await?;
+    Ok(())
+}
+
+/// As [`crate::Telling::arrived`].
+///
+/// # Errors
+///
+/// [`StoreError`].
+pub async fn arrived(database: &Database) -> Result<(), StoreError> {
+    let told = position(database, TOLD).await?;
+    database.set(ARRIVED, &told.to_string()).await
+}
+
+/// As [`crate::Telling::has_arrived`].
+///
+/// # Errors
+///
+/// [`StoreError`].
+pub async fn has_arrived(database: &Database) -> Result<bool, StoreError> {
+    let arrived = position(database, ARRIVED).await?;
+    let last: i64 = database.query("SELECT coalesce(max(id), 0) FROM recoded").scalar().await?;
+    Ok(arrived >= last)
+}

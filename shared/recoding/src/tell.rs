@@ -1,0 +1,137 @@
+//! Tells the next store the pairs that this one learned.
+
+use std::{sync::Arc, time::Duration};
+
+use broker::Broker;
+use envelope::{IdBatch, ItemId, Publication, PublicationId, Source};
+use hd_messages::{Recoded, RecodedPatient};
+use host::{Backoff, Context, Point, Trouble, Work, station::reasons};
+use store::{Outcome, Passage, StoreError};
+use tokio::sync::Notify;
+use topology::Arrow;
+
+use crate::{Telling, UntoldPair};
+
+/// Pairs in one publication at most.
+const PAGE: u32 = 5_000;
+/// Between two looks whether what was told has arrived.
+const LOOK_EVERY: Duration = Duration::from_secs(1);
+
+/// Who tells, and where.
+pub struct Teller {
+    /// The service.
+    pub service: &'static str,
+    /// Its name on envelopes.
+    pub source: Source,
+    /// Time, chance and probes.
+    pub context: Context,
+    /// The broker of healthdata's zone.
+    pub broker: Arc<dyn Broker>,
+    /// The arrow to the next store.
+    pub arrow: Arrow,
+    /// Where the pairs are kept.
+    pub store: Arc<dyn Telling>,
+    /// Is notified when there may be more.
+    pub wake: Arc<Notify>,
+}
+
+impl Teller {
+    /// The endless work of telling, with `M` as the arrow's message.
+    pub fn work<M: Recoded + Send + Sync + 'static>(self: Arc<Self>) -> Work {
+        Work::new(format!("{} telling of re-coded patients", self.service), move || {
+            let teller = Arc::clone(&self);
+            Box::pin(async move { teller.tell::<M>().await })
+        })
+    }
+
+    async fn tell<M: Recoded + Send + Sync>(&self) {
+        self.keep_trying(|| self.store.tell_on(self.broker.incarnation())).await;
+        loop {
+            let page = self.keep_trying(|| self.store.untold(PAGE)).await;
+            if page.is_empty() {
+                self.until_arrived().await;
+                self.wake.notified().await;
+            } else {
+                self.send::<M>(&page).await;
+            }
+        }
+    }
+
+    /// A crash in between tells it twice, and a known pair changes nothing.
+    async fn send<M: Recoded + Send + Sync>(&self, page: &[UntoldPair]) {
+        let mut ids = IdBatch::new(self.context.chance.bytes());
+        let id = PublicationId::from_uuid(ids.next_uuid());
+        let items: Vec<RecodedPatient> = page
+            .iter()
+            .map(|one| RecodedPatient::new(ItemId::from_uuid(ids.next_uuid()), &one.pair.old, &one.pair.new))
+            .collect();
+        let passage = Passage {
+            publication: id.uuid(),
+            step: self.arrow.step(),
+            queue: self.arrow.queue(None).to_string(),
+            at: self.context.clock.now(),
+            outcome: Outcome::Sent,
+            items: items.iter().map(|item| item.id.uuid()).collect(),
+        };
+        let document = M::of(items);
+        self.keep_trying(|| async {
+            let publication = Publication::new(id, self.source.clone(), self.context.clock.now(), document.clone());
+            self.broker.publish(&self.arrow.route(None), publication.encode()?).await?;
+            Ok::<(), Trouble>(())
+        })
+        .await;
+        let last = page.last().map_or(0, |one| one.number);
+        self.context.reach(self.service, Point::BeforeCommit).await;
+        self.keep_trying(|| self.store.told(last, std::slice::from_ref(&passage))).await;
+        self.context.reach(self.service, Point::AfterCommit).await;
+    }
+
+    /// When the queue is empty, its reader has everything; then nothing of it need be told again on another broker.
+    async fn until_arrived(&self) {
+        let queue = self.arrow.queue(None);
+        loop {
+            if self.keep_trying(|| self.store.has_arrived()).await {
+                return;
+            }
+            if self.broker.depth(&queue).await.is_ok_and(|depth| depth.ready + depth.unacked == 0) {
+                // Something may have been learned meanwhile; that counts only once it was told.
+                self.keep_trying(|| self.store.arrived()).await;
+                return;
+            }
+            tokio::select! {
+                () = clock::sleep(&*self.context.clock, LOOK_EVERY) => {}
+                () = self.wake.notified() => {
+                    self.wake.notify_one();
+                    return;
+                }
+            }
+        }
+    }
+
+    async fn keep_trying<T, E, F>(&self, mut work: impl FnMut() -> F) -> T
+    where
+        E: std::error::Error,
+        F: Future<Output = Result<T, E>>,
+    {
+        let mut backoff = Backoff::default();
+        loop {
+            match work().await {
+                Ok(value) => return value,
+                Err(error) => {
+                    let reason = reasons(&error);
+                    tracing::warn!(service = self.service, "failed to {reason}; trying again");
+                    clock::sleep(&*self.context.clock, backoff.after_failure()).await;
+                }
+            }
+        }
+    }
+}
+
+/// Whether a store has nothing to tell any more.
+///
+/// # Errors
+///
+/// [`StoreError`].
+pub async fn is_at_rest(store: &dyn Telling) -> Result<bool, StoreError> {
+    Ok(store.untold(1).await?.is_empty())
+}
