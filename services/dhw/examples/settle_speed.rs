@@ -121,7 +121,7 @@ async fn main() -> anyhow::Result<()> {
             registration.findings.clear();
         }
         let read = clock.now();
-        store.settle(&Batch { registrations, publications: vec![arrived] }).await?;
+        store.settle(&mut Batch { registrations, publications: vec![arrived] }).await?;
         reading += read.since(start);
         settling += clock.now().since(read);
         let done = (first + batch).min(count);

@@ -144,7 +144,7 @@ impl Draft {
 pub(crate) async fn settle(store: &dyn DhwStore, registers: &Registers, drafts: &[Draft]) -> Vec<Answer> {
     let arrived = Arrived { id: Uuid::from_u128(99), at: clock::Timestamp::EPOCH, registrations: drafts.len(), dead: Vec::new() };
     let registrations = drafts.iter().map(|draft| draft.registration(registers)).collect();
-    store.settle(&Batch { registrations, publications: vec![arrived] }).await.unwrap()
+    store.settle(&mut Batch { registrations, publications: vec![arrived] }).await.unwrap()
 }
 
 /// All findings of a store, each as its register, unique id and rule or code.

@@ -1,13 +1,17 @@
 //! The warehouse at work: receives publications, settles them in one transaction, answers with verdicts, acknowledges.
 
-use std::sync::{Arc, LazyLock};
+use std::{
+    marker::PhantomData,
+    sync::{Arc, LazyLock},
+};
 
 use async_trait::async_trait;
 use broker::{Broker, Delivery};
 use dcd::Definitions;
 use envelope::{ItemId, Message, Publication, Source};
-use hd_messages::{Validation, ValidationItem, Verdict, VerdictItem};
+use hd_messages::{RecodedRows, Validation, ValidationItem, Verdict, VerdictItem};
 use host::{Backoff, Context, DeadLetter, Disposition, Handle, Point, Station, Trouble, Work, station};
+use recoding::{Learning, learn::Learner};
 use topology::Arrow;
 
 use crate::{
@@ -56,11 +60,20 @@ impl Dhw {
         Arc::new(Self { context, broker, store, registers: Registers::new(&definitions), metrics: Metrics::default() })
     }
 
-    /// What runs as long as the service does: one station at `dhw.in`.
+    /// What runs as long as the service does: the station at `dhw.in`, and the one that learns of re-coded patients.
     pub fn works(self: &Arc<Self>) -> Vec<Work> {
         let queue = Arrow::ToDhw.queue(None);
         let station = Station::new(SERVICE, queue, Arc::clone(&self.broker), self.context.clone());
-        vec![station.work(Arc::new(Step7(Arc::clone(self))))]
+        let learner = Learner::<RecodedRows> {
+            service: SERVICE,
+            context: self.context.clone(),
+            broker: Arc::clone(&self.broker),
+            arrow: Arrow::RecodedToDhw,
+            store: Arc::clone(&self.store) as Arc<dyn Learning>,
+            wake: Arc::default(),
+            message: PhantomData,
+        };
+        vec![station.work(Arc::new(Step7(Arc::clone(self)))), learner.work()]
     }
 
     /// What it remembers.
@@ -155,9 +168,9 @@ impl Handle for Step7 {
     async fn handle(&self, batch: &[Delivery]) -> Result<Vec<host::Verdict>, Trouble> {
         let dhw = &*self.0;
         let (publications, verdicts) = station::read_all::<Validation>(batch);
-        let (batch, dead) = dhw.read(&publications);
+        let (mut batch, dead) = dhw.read(&publications);
         dhw.context.reach(SERVICE, Point::BeforeCommit).await;
-        let answers = dhw.store.settle(&batch).await?;
+        let answers = dhw.store.settle(&mut batch).await?;
         dhw.context.reach(SERVICE, Point::AfterCommit).await;
 
         let clean = answers.iter().filter(|answer| answer.clean).count() as u64;

@@ -3,6 +3,7 @@
 use dcd::{AttachmentSource, Context, Field, Finding, Kind, Number};
 use hd_messages::ValidationItem;
 use jiff::civil::Date;
+use pseudonymised::Pseudonym;
 use registration::{Content, ContentKind, Policy};
 use uuid::Uuid;
 
@@ -18,6 +19,8 @@ pub struct Registration {
     pub item: Uuid,
     /// What it says to the rules across registrations. A deletion has no unique id and no facts.
     pub member: Member,
+    /// What the patient was in earlier epochs, as the item says.
+    pub recoded_from: Vec<String>,
     /// What the hospital registered, as far as healthdata may have it.
     pub content: Content,
     /// What the rules within the registration found.
@@ -45,6 +48,8 @@ impl Registration {
 /// [`ItemError`] when there is no registration to validate.
 pub fn read(item: &ValidationItem, registers: &Registers, today: Date) -> Result<Registration, ItemError> {
     let pseudonym = item.pseudonym.parse().map_err(|_| ItemError::Pseudonym)?.to_string();
+    let earlier = |text: &envelope::Text<Pseudonym>| Ok(text.parse().map_err(|_| ItemError::Pseudonym)?.to_string());
+    let recoded_from = item.recoded_from.iter().map(earlier).collect::<Result<_, ItemError>>()?;
     let sender = item.sender.parse().map_err(|_| ItemError::Sender)?.to_string();
     let content = item.content()?;
     let head = content.head();
@@ -70,7 +75,7 @@ pub fn read(item: &ValidationItem, registers: &Registers, today: Date) -> Result
         findings = register.definition().recheck(content.cells(), &context);
         findings.truncate(FINDINGS_MAX);
     }
-    Ok(Registration { item: item.id.uuid(), member, content, findings })
+    Ok(Registration { item: item.id.uuid(), member, recoded_from, content, findings })
 }
 
 /// Whether healthdata has the field's values as numbers, which its table then holds as such.

@@ -162,6 +162,9 @@ impl Arrivals {
         self.note_receipts(&publication, &read.heard).await?;
         let passages = |receptions: &[Reception]| self.passages(&publication, &Self::sort(&read, receptions));
         let receptions = service.store.receive(&arrived, context.clock.now(), &passages).await?;
+        if arrived.iter().any(|one| !one.recoded_from.is_empty()) {
+            service.pairs_wait.notify_one();
+        }
         context.reach(SERVICE, Point::AfterCommit).await;
         let sorted = Self::sort(&read, &receptions);
         for (place, error) in &sorted.bad {

@@ -1,12 +1,13 @@
 //! HD4RES at work.
 
-use std::{sync::Arc, time::Duration};
+use std::{marker::PhantomData, sync::Arc, time::Duration};
 
 use broker::Broker;
 use dcd::{Approval, Definitions};
 use envelope::{B64, Capacity, ItemId, Message, Publication, PublicationId, Source, Text};
-use hd_messages::{Validation, ValidationItem};
+use hd_messages::{RecodedPatients, RecodedRows, Validation, ValidationItem};
 use host::{Backoff, Context, Station, Trouble, Work, station::reasons};
+use recoding::{Learning, Telling, learn::Learner, tell::Teller};
 use tokio::sync::Notify;
 use topology::Arrow;
 
@@ -42,6 +43,8 @@ pub struct Hd4res {
     pub(crate) definitions: Arc<Definitions>,
     /// Feedback waits to be sent.
     pub(crate) feedback_waits: Notify,
+    /// Pairs of pseudonyms wait to be told.
+    pub(crate) pairs_wait: Arc<Notify>,
     /// Whether some definition approves what has a clean verdict.
     pub(crate) approves_automatically: bool,
 }
@@ -63,6 +66,7 @@ impl Hd4res {
             store: parts.store,
             definitions: parts.definitions,
             feedback_waits: Notify::new(),
+            pairs_wait: Arc::default(),
             approves_automatically,
         })
     }
@@ -100,7 +104,35 @@ impl Hd4res {
                 let service = Arc::clone(&sending);
                 Box::pin(async move { service.send_feedback().await })
             }),
+            self.learner().work(),
+            self.teller().work::<RecodedRows>(),
         ]
+    }
+
+    /// Takes the patients who have another pseudonym since a rotation.
+    fn learner(&self) -> Learner<RecodedPatients> {
+        Learner {
+            service: SERVICE,
+            context: self.context.clone(),
+            broker: Arc::clone(&self.broker),
+            arrow: Arrow::RecodedToHd4res,
+            store: Arc::clone(&self.store) as Arc<dyn Learning>,
+            wake: Arc::clone(&self.pairs_wait),
+            message: PhantomData,
+        }
+    }
+
+    /// Tells the data warehouse of them.
+    fn teller(&self) -> Arc<Teller> {
+        Arc::new(Teller {
+            service: SERVICE,
+            source: self.source.clone(),
+            context: self.context.clone(),
+            broker: Arc::clone(&self.broker),
+            arrow: Arrow::RecodedToDhw,
+            store: Arc::clone(&self.store) as Arc<dyn Telling>,
+            wake: Arc::clone(&self.pairs_wait),
+        })
     }
 
     pub(crate) async fn publish<D: Message>(&self, arrow: Arrow, id: PublicationId, data: D) -> Result<(), Trouble> {

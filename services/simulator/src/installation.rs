@@ -101,6 +101,8 @@ pub struct Installation {
     pub hd4dp: BTreeMap<Nihdi, Arc<Hd4dp>>,
     /// HD4RES.
     pub hd4res: Arc<Hd4res>,
+    /// healthdata's messaging client.
+    pub ehbox_hd: Arc<EhboxHd>,
     /// The data warehouse.
     pub dhw: Arc<Dhw>,
     /// The stores.
@@ -144,7 +146,7 @@ impl Installation {
             keys: Arc::clone(&plan.keys.ttp),
             quota: plan.tuning.quota,
         })?;
-        let client = EhboxHd::new(ehbox_hd::Parts {
+        let ehbox_hd = Arc::new(EhboxHd::new(ehbox_hd::Parts {
             source: ehbox_hd::SERVICE.parse()?,
             context: context.clone(),
             ehealth: Arc::clone(&zones.ehealth),
@@ -152,7 +154,7 @@ impl Installation {
             store: Arc::clone(&stores.ehbox_hd),
             definitions: Arc::clone(&plan.definitions),
             keys: Arc::clone(&plan.keys.hd),
-        });
+        }));
         let hd4res = Hd4res::new(hd4res::Parts {
             source: hd4res::SERVICE.parse()?,
             context: context.clone(),
@@ -173,11 +175,11 @@ impl Installation {
         let watching = plan.tuning.look_for_keys_every;
         add(ehealth_ttp::SERVICE, ttp.works());
         add(ehealth_ttp::SERVICE, watching.map(|every| ttp.watching_keys(every)).into_iter().collect());
-        add(ehbox_hd::SERVICE, client.works());
-        add(ehbox_hd::SERVICE, watching.map(|every| client.watching_keys(every)).into_iter().collect());
+        add(ehbox_hd::SERVICE, ehbox_hd.works());
+        add(ehbox_hd::SERVICE, watching.map(|every| ehbox_hd.watching_keys(every)).into_iter().collect());
         add(hd4res::SERVICE, hd4res.works());
         add(dhw::service::SERVICE, dhw.works());
-        Ok(Self { hd4dp: BTreeMap::new(), hd4res, dhw, stores: stores.clone(), zones: zones.clone(), works })
+        Ok(Self { hd4dp: BTreeMap::new(), hd4res, ehbox_hd, dhw, stores: stores.clone(), zones: zones.clone(), works })
     }
 
     async fn add_hospital(&mut self, plan: &Plan<'_>, nihdi: Nihdi) -> Result<(), InstallationError> {

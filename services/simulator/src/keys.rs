@@ -1,5 +1,7 @@
 //! The keys of all parties, for a process that plays all of them.
 
+mod shelf;
+
 use std::{collections::BTreeMap, path::Path, sync::Arc};
 
 use sealing::{
@@ -7,6 +9,8 @@ use sealing::{
     keys::{HospitalSecrets, KeyDirectory, KeyError, KeysInUse, MessagingKeys, Party, PartyKeys, PublicDirectory, TtpKeys},
 };
 use topology::Nihdi;
+
+pub use shelf::Shelf;
 
 /// What one process that plays all parties holds. A real party holds its own alone.
 #[derive(Debug)]

@@ -129,6 +129,42 @@ fn outgoing_feedback_has_its_documented_members() {
     );
 }
 
+fn recoded() -> Vec<RecodedPatient> {
+    vec![RecodedPatient::new(item_id(), &PSEUDONYM.replace(".12.", ".11."), PSEUDONYM)]
+}
+
+#[test]
+fn re_coded_patients_have_their_documented_members() {
+    let tail = |name| {
+        format!(
+            concat!(
+                r#""type":"be.healthdata.precision.{}.v1","time":"1970-01-01T00:00:00.000000Z","data":{{"items":[{{~,"#,
+                r#""old":"healthdata.11.ABCDEFGHIJKLMNOPQRSTUVWXYZ4","new":"healthdata.12.ABCDEFGHIJKLMNOPQRSTUVWXYZ4"}}]}}}}"#
+            ),
+            name
+        )
+    };
+    assert_document(&RecodedPatients::of(recoded()), &tail("recoded-patients"));
+    assert_document(&RecodedRows::of(recoded()), &tail("recoded-rows"));
+}
+
+#[test]
+fn earlier_pseudonyms_stand_behind_the_current_one_or_nowhere() {
+    let mut arrival = arrival();
+    arrival.items[0].recoded_from = vec![Text::unchecked(PSEUDONYM.replace(".12.", ".11."))];
+    let document = text(arrival.clone());
+    let member = r#""recoded_from":["healthdata.11.ABCDEFGHIJKLMNOPQRSTUVWXYZ4"],"#;
+    assert!(document.contains(&format!(r#""pseudonym":"{PSEUDONYM}",{member}"sender""#)), "{document}");
+    assert_eq!(Publication::<Arrival>::decode(document.as_bytes()).unwrap().data, arrival);
+    let many = format!(r#""recoded_from":[{}],"#, vec![r#""x""#; EARLIER_MAX + 1].join(","));
+    for bad in [r#""recoded_from":null,"#, r#""recoded_from":[],"#, r#""recoded_from":["x",1],"#, &many] {
+        let changed = document.replace(member, bad);
+        assert_eq!(Publication::<Arrival>::decode(changed.as_bytes()).unwrap_err().code(), "INVALID_MEMBER", "{bad}");
+    }
+    let bad = document.replace("XYZ4\"],", "XYZ5\"],");
+    assert!(Publication::<Arrival>::decode(bad.as_bytes()).is_ok(), "a bad one is its item's affair");
+}
+
 #[test]
 fn a_bad_item_does_not_cost_its_publication() {
     let read = |from: &str, to: &str| {
@@ -192,7 +228,8 @@ fn debug_prints_neither_pseudonym_nor_content() {
 #[test]
 fn every_type_is_documented() {
     let wire = include_str!("../../../docs/WIRE.md");
-    for name in [Arrival::TYPE, Validation::TYPE, Verdict::TYPE, OutgoingFeedback::TYPE] {
+    let recoded = [RecodedPatients::TYPE, RecodedRows::TYPE];
+    for name in [Arrival::TYPE, Validation::TYPE, Verdict::TYPE, OutgoingFeedback::TYPE].into_iter().chain(recoded) {
         let short = name.strip_prefix("be.healthdata.precision.").unwrap();
         assert!(wire.contains(&format!("`{short}`")), "{name}");
     }

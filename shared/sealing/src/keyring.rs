@@ -16,6 +16,12 @@ impl Keyring {
         Self { current, old }
     }
 
+    /// A keyring that seals with `current` from now on, and opens with that and all that this one opens with.
+    #[must_use]
+    pub fn renewed(&self, current: PrivateKey) -> Self {
+        Self { current, old: std::iter::once(&self.current).chain(&self.old).cloned().collect() }
+    }
+
     /// The public key that others seal for, and by which they know what this party sealed.
     #[must_use]
     pub const fn public(&self) -> &PublicKey {

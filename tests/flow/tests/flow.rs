@@ -29,3 +29,4 @@ mod privacy;
 mod random;
 mod reproduction;
 mod resend;
+mod rotation;

@@ -109,7 +109,7 @@ async fn a_known_item_is_answered_again_and_changes_nothing(store: &dyn DhwStore
     let mut registration = other.registration(registers);
     registration.item = advice(1, "A-1").item_id();
     let arrived = Arrived { id: Uuid::nil(), at: Timestamp::EPOCH, registrations: 1, dead: Vec::new() };
-    store.settle(&Batch { registrations: vec![registration], publications: vec![arrived] }).await.unwrap();
+    store.settle(&mut Batch { registrations: vec![registration], publications: vec![arrived] }).await.unwrap();
     assert_eq!(store.count().await.unwrap(), 2);
 }
 
@@ -228,11 +228,11 @@ async fn passages_tell_what_happened(store: &dyn DhwStore, registers: &Registers
     let (one, two) = (advice(1, "A-1"), advice(2, "A-2"));
     let publication =
         |id: u128, registrations, dead| Arrived { id: Uuid::from_u128(id), at: Timestamp::EPOCH, registrations, dead };
-    let batch = Batch {
+    let mut batch = Batch {
         registrations: [&one, &two, &one].map(|draft| draft.registration(registers)).into(),
         publications: vec![publication(1, 2, vec![]), publication(2, 1, vec![(Uuid::from_u128(5), "CONTENT")])],
     };
-    store.settle(&batch).await.unwrap();
+    store.settle(&mut batch).await.unwrap();
     let passages = store.passages(0, 10).await.unwrap();
     let short: Vec<_> = passages
         .into_iter()

@@ -1,6 +1,7 @@
 //! The warehouse's store in memory, for simulations and tests.
 
 mod look;
+mod recode;
 
 use std::{
     collections::{BTreeMap, BTreeSet, HashMap, HashSet},
@@ -9,6 +10,7 @@ use std::{
 
 use async_trait::async_trait;
 use dcd::GroupKind;
+use recoding::memory::MemoryPairs;
 use registration::{Cell, ContentKind};
 use store::{Itinerary, MemoryItinerary, Passage, StoreError};
 use uuid::Uuid;
@@ -35,6 +37,7 @@ struct State {
     deleted: HashMap<(String, Uuid), u32>,
     live: BTreeMap<i64, (Live, Vec<Cell>)>,
     findings: BTreeMap<FindingKey, StoredFinding>,
+    pairs: MemoryPairs,
 }
 
 impl MemoryStore {
@@ -103,9 +106,11 @@ impl Itinerary for MemoryStore {
 
 #[async_trait]
 impl DhwStore for MemoryStore {
-    async fn settle(&self, batch: &Batch) -> Result<Vec<Answer>, StoreError> {
+    async fn settle(&self, batch: &mut Batch) -> Result<Vec<Answer>, StoreError> {
         let mut state = self.lock();
         let registers = &*self.registers;
+        state.translate(registers, &mut batch.registrations);
+        let batch = &*batch;
         let before = state.before(batch);
         let decision = decide(registers, &batch.registrations, &before);
         let removed: Vec<&Live> = decision.removed.iter().filter_map(|at| before.live.get(*at)).collect();

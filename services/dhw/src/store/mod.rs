@@ -4,12 +4,14 @@
 mod contract;
 mod look;
 mod memory;
+mod recode;
 mod sql;
 mod tables;
 mod write;
 
 use async_trait::async_trait;
 use clock::Timestamp;
+use recoding::Learning;
 use registration::Cell;
 use store::{Itinerary, Outcome, Passage, StoreError};
 use topology::Arrow;
@@ -75,10 +77,10 @@ pub struct StoredRow {
 
 /// The warehouse's store. Every method is one transaction. A register is named by its number in [`crate::registers::Registers`].
 #[async_trait]
-pub trait DhwStore: Itinerary {
-    /// Decides what becomes of each registration of a batch, writes that down with its findings, verdicts and passages, and returns one
+pub trait DhwStore: Itinerary + Learning {
+    /// Puts the batch under the latest pseudonyms, decides what becomes of each registration of a batch, writes that down with its findings, verdicts and passages, and returns one
     /// answer per registration, in order.
-    async fn settle(&self, batch: &Batch) -> Result<Vec<Answer>, StoreError>;
+    async fn settle(&self, batch: &mut Batch) -> Result<Vec<Answer>, StoreError>;
 
     /// How many of `items` have a verdict.
     async fn validated(&self, items: &[Uuid]) -> Result<u64, StoreError>;

@@ -1,6 +1,7 @@
 //! The warehouse's store in SQL.
 
 mod look;
+mod recode;
 
 use std::{
     collections::{BTreeMap, BTreeSet, HashMap, HashSet},
@@ -8,6 +9,7 @@ use std::{
 };
 
 use async_trait::async_trait;
+use clock::Timestamp;
 use dcd::Severity;
 use registration::{Cell, Place};
 use serde::de::DeserializeOwned;
@@ -45,6 +47,7 @@ CREATE TABLE finding (
     PRIMARY KEY (pseudonym, dcd, unique_id, sender, across, number)) WITHOUT ROWID;
 ",
         web::journal::SCHEMA_STEP,
+        recoding::sql::TABLES,
     ],
 };
 
@@ -306,9 +309,11 @@ impl Itinerary for SqlStore {
 
 #[async_trait]
 impl DhwStore for SqlStore {
-    async fn settle(&self, batch: &Batch) -> Result<Vec<Answer>, StoreError> {
-        let registrations = batch.registrations.as_slice();
+    async fn settle(&self, batch: &mut Batch) -> Result<Vec<Answer>, StoreError> {
         let mut transaction = self.database.write().await?;
+        let at = batch.publications.last().map_or(Timestamp::EPOCH, |publication| publication.at);
+        self.translate(&mut transaction, &mut batch.registrations, at).await?;
+        let (batch, registrations) = (&*batch, batch.registrations.as_slice());
         let before = self.before(&mut transaction, registrations).await?;
         let decision = decide(&self.registers, registrations, &before);
         let gone: Vec<&Live> = decision.removed.iter().filter_map(|at| before.live.get(*at)).collect();

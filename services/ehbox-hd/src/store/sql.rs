@@ -161,7 +161,7 @@ async fn remember(connection: &mut Connection, pairs: &Pairs, rows: &[(&Binding,
     .await?;
     let tags: Vec<Uuid> = rows.iter().map(|(binding, _)| Uuid::from_bytes(binding.tag)).collect();
     const SELECT: &str = "SELECT tag, sender, pseudonym FROM patient_tag WHERE tag IN (SELECT unhex(value) FROM json_each(?))";
-    let found = connection.query(SELECT).bind(bulk::id_list(&tags)).fetch_all().await?;
+    let found = connection.query(SELECT).bind(&bulk::id_list(&tags)).fetch_all().await?;
     let mut known = Known::new();
     for row in &found {
         known.insert((row.try_get("tag")?, row.try_get("sender")?), row.try_get("pseudonym")?);

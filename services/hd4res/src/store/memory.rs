@@ -1,6 +1,7 @@
 //! HD4RES's store in memory, for simulations and tests.
 
 mod outbox;
+mod recode;
 mod researcher;
 
 use std::{
@@ -10,6 +11,7 @@ use std::{
 
 use async_trait::async_trait;
 use clock::Timestamp;
+use recoding::memory::MemoryPairs;
 use store::{Itinerary, MemoryItinerary, Passage, StoreError};
 use uuid::Uuid;
 
@@ -38,6 +40,7 @@ struct State {
     feedback: Vec<KeptFeedback>,
     effects: BTreeMap<[u8; 16], Acted>,
     incarnation: Option<Uuid>,
+    pairs: MemoryPairs,
 }
 
 struct Record {
@@ -189,6 +192,7 @@ impl Itinerary for MemoryStore {
 impl Hd4resStore for MemoryStore {
     async fn receive(&self, arrivals: &[Arrived], at: Timestamp, passages: PassagesOf<'_>) -> Result<Vec<Reception>, StoreError> {
         let mut state = self.lock();
+        let arrivals = &state.translate(arrivals);
         arrivals.iter().for_each(|arrived| state.know_item(arrived));
         let receptions: Vec<Reception> = arrivals.iter().map(|arrived| state.receive(arrived, at)).collect();
         self.itinerary.append(&passages(&receptions));

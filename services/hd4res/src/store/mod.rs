@@ -5,11 +5,13 @@ mod contract;
 mod known;
 mod memory;
 mod outbox;
+mod recode;
 mod researcher;
 mod sql;
 
 use async_trait::async_trait;
 use clock::Timestamp;
+use recoding::{Learning, Telling};
 use registration::ContentKind;
 use store::{Itinerary, Passage, StoreError};
 use uuid::Uuid;
@@ -94,7 +96,7 @@ pub type PassagesOf<'a> = &'a (dyn Fn(&[Reception]) -> Vec<Passage> + Sync);
 
 /// HD4RES's store. Every method is one transaction.
 #[async_trait]
-pub trait Hd4resStore: Itinerary {
+pub trait Hd4resStore: Itinerary + Telling + Learning {
     /// Keeps what is new among the arrivals, and says of each what it is. A deletion takes its registration's content away, and its own
     /// stays until its verdict.
     async fn receive(&self, arrivals: &[Arrived], at: Timestamp, passages: PassagesOf<'_>) -> Result<Vec<Reception>, StoreError>;

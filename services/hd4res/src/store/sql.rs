@@ -3,6 +3,7 @@
 mod arrivals;
 mod history;
 mod outbox;
+mod recode;
 mod researcher;
 mod verdicts;
 
@@ -48,6 +49,7 @@ CREATE INDEX history_by_record ON history (record);
 ",
         EFFECT,
         web::journal::SCHEMA_STEP,
+        recoding::sql::TABLES,
     ],
 };
 
@@ -122,6 +124,8 @@ impl Itinerary for SqlStore {
 impl Hd4resStore for SqlStore {
     async fn receive(&self, arrivals: &[Arrived], at: Timestamp, passages: PassagesOf<'_>) -> Result<Vec<Reception>, StoreError> {
         let mut transaction = self.database.write().await?;
+        let translated = recode::translate(&mut transaction, arrivals, at).await?;
+        let arrivals = translated.as_deref().unwrap_or(arrivals);
         let mut known = arrivals::load(&mut transaction, arrivals).await?;
         let (mut receptions, mut changes) = (Vec::with_capacity(arrivals.len()), Vec::with_capacity(arrivals.len()));
         for arrived in arrivals {

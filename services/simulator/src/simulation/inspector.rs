@@ -54,8 +54,10 @@ struct State {
     complaint: Option<Violation>,
 }
 
-/// What a pseudonym begins with: domain and epoch.
+/// What a pseudonym of the first epoch begins with: domain and epoch.
 const PSEUDONYM: &str = "healthdata.1.";
+/// What pseudonyms of later epochs begin with.
+const LATER: [&str; 3] = ["healthdata.2.", "healthdata.3.", "healthdata.4."];
 /// What the name of every register begins with.
 const REGISTER: &str = "Precision_";
 
@@ -150,6 +152,8 @@ impl State {
                 Zone::Hd => {
                     self.pseudonyms.extend(text(item, "/pseudonym"));
                     self.pseudonyms.extend(text(item, "/sender"));
+                    self.pseudonyms.extend(text(item, "/old"));
+                    self.pseudonyms.extend(text(item, "/new"));
                 }
             }
         }
@@ -157,7 +161,7 @@ impl State {
 
     fn judge(&self, arrow: Arrow, by: Service, haystacks: &Haystacks) -> Result<(), Violation> {
         let identities = || self.identities.iter().map(String::as_str).chain([CANARY_OF_IDENTITY]);
-        let pseudonyms = || self.pseudonyms.iter().map(String::as_str).chain([PSEUDONYM]);
+        let pseudonyms = || self.pseudonyms.iter().map(String::as_str).chain([PSEUDONYM]).chain(LATER);
         let found = match arrow.zone() {
             // Names stay inside HD4DP even here.
             Zone::Hospital if haystacks.hold(CANARY_OF_IDENTITY) => Some("the name of a patient"),

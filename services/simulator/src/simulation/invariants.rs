@@ -297,6 +297,7 @@ impl World {
         if unvalidated > 0 {
             unfinished.push(format!("{unvalidated} records without a verdict"));
         }
+        unfinished.extend(self.to_recode()?);
         for arrow in Arrow::ALL {
             let (waiting, _) = self.on_the_way(arrow)?;
             if waiting > 0 {
@@ -308,6 +309,7 @@ impl World {
 
     pub(super) fn check_at_rest(&self, given_up: &BTreeSet<RowName>) -> Result<(), Violation> {
         self.itinerary()?;
+        self.check_epoch()?;
         for arrow in Arrow::ALL {
             let (_, dead) = self.on_the_way(arrow)?;
             // A forgery is one dead letter at most each time that it is delivered.

@@ -11,6 +11,7 @@ use hd4res::{
     receive::Reception,
     store::{Arrived, FeedbackOutbox, Hd4resStore, Judged, MemoryStore, PassagesOf, RecordStatus, ResearcherStore, Unvalidated},
 };
+use recoding::{Finding, Learning, Pair, Telling, UntoldPair};
 use registration::ContentKind;
 use store::{Itinerary, Passage, StoreError};
 use uuid::Uuid;
@@ -110,6 +111,45 @@ impl Itinerary for Ledger {
 
     async fn last(&self) -> Result<i64, StoreError> {
         self.store.last().await
+    }
+}
+
+#[async_trait]
+impl Telling for Ledger {
+    async fn tell_on(&self, incarnation: Uuid) -> Result<(), StoreError> {
+        self.store.tell_on(incarnation).await
+    }
+
+    async fn untold(&self, limit: u32) -> Result<Vec<UntoldPair>, StoreError> {
+        self.store.untold(limit).await
+    }
+
+    async fn told(&self, number: i64, passages: &[Passage]) -> Result<(), StoreError> {
+        self.store.told(number, passages).await
+    }
+
+    async fn arrived(&self) -> Result<(), StoreError> {
+        self.store.arrived().await
+    }
+
+    async fn has_arrived(&self) -> Result<bool, StoreError> {
+        self.store.has_arrived().await
+    }
+}
+
+#[async_trait]
+impl Learning for Ledger {
+    async fn learn(&self, pairs: &[Pair], at: Timestamp, passages: &[Passage]) -> Result<Vec<Finding>, StoreError> {
+        let findings = self.store.learn(pairs, at, passages).await?;
+        Ok(findings)
+    }
+
+    async fn recode_findings(&self) -> Result<Vec<Finding>, StoreError> {
+        self.store.recode_findings().await
+    }
+
+    async fn recoded(&self) -> Result<u64, StoreError> {
+        self.store.recoded().await
     }
 }
 

@@ -79,6 +79,9 @@ impl Draw {
             64..65 => Op::CutBroker,
             65..67 => Op::LoseBroker,
             67..69 => Op::Forge(self.hospital()),
+            69..72 => Op::Rotate,
+            72..73 => Op::Recode,
+            73..75 => Op::Renew(self.service()),
             _ => self.deed(),
         }
     }

@@ -10,6 +10,7 @@
 //! - [`world`]: services that run, crash and start again; time that passes.
 //! - `desk`, `deeds`: uploads, and what people do to a registration afterwards.
 //! - `trap`, `weather`, `forge`: crashes, the broker's faults, false answers.
+//! - `rotation`: new epochs and renewed keys.
 //! - `inspector`, `ledger`, `invariants`, `lives`: every publication is looked into, every reception noted, every promise checked.
 //! - [`list`]: lists by seed, and the shortest list that fails the same way.
 
@@ -24,6 +25,7 @@ pub mod list;
 mod lives;
 mod model;
 pub mod op;
+mod rotation;
 mod trap;
 mod violation;
 mod weather;

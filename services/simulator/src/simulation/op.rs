@@ -263,4 +263,10 @@ pub enum Op {
     LoseBroker,
     /// Somebody inside the hospital's zone puts a STATUS on its queue about a registration that waits for one, with another content's hash.
     Forge(Hospital),
+    /// The TTP begins a new epoch of pseudonyms, while everything goes on.
+    Rotate,
+    /// healthdata has everything re-coded, without waiting for the first pseudonym of the current epoch.
+    Recode,
+    /// A party that has a key pair renews it. The others notice when they meet the new one.
+    Renew(Service),
 }

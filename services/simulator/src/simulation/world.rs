@@ -11,6 +11,7 @@ use clock::{
     Clock, SimulatedClock, Timestamp,
     simulation::{Executor, TaskId},
 };
+use ehbox_hd::EhboxHd;
 use futures_util::FutureExt;
 use hd4dp::Hd4dp;
 use hd4res::Hd4res;
@@ -34,6 +35,7 @@ use super::{
 };
 use crate::{
     installation::{Installation, Plan, Tuning, Zones},
+    keys::{AllKeys, Shelf},
     stores::Stores,
 };
 
@@ -63,6 +65,11 @@ pub struct World {
     hd4res: Option<Arc<Hd4res>>,
     pub(super) screens: BTreeMap<Service, Screen>,
     pub(super) model: Model,
+    /// This world's own, since they may be renewed.
+    pub(super) keys: AllKeys,
+    pub(super) shelf: Shelf,
+    pub(super) epoch: u32,
+    pub(super) ehbox_hd: Option<Arc<EhboxHd>>,
 }
 
 impl std::fmt::Debug for World {
@@ -85,6 +92,7 @@ impl World {
         let mut stores = Stores::in_memory(&hospitals, &laboratory.definitions);
         stores.hd4res = Arc::clone(&ledger) as Arc<dyn hd4res::store::Hd4resStore>;
         let weather = Weather::default();
+        let (keys, shelf) = Shelf::under(&laboratory.keys);
         let mut world = Self {
             broker: new_broker(&clock, &hospitals, &weather, 1),
             laboratory: Arc::clone(laboratory),
@@ -104,6 +112,10 @@ impl World {
             hd4res: None,
             screens: BTreeMap::new(),
             model: Model::default(),
+            keys,
+            shelf,
+            epoch: 1,
+            ehbox_hd: None,
         };
         for service in Service::ALL {
             world.start(service)?;
@@ -153,6 +165,9 @@ impl World {
             Op::CutBroker => self.broker.cut(),
             Op::LoseBroker => self.lose_broker()?,
             Op::Forge(hospital) => self.forge(hospital)?,
+            Op::Rotate => self.rotate()?,
+            Op::Recode => self.recode()?,
+            Op::Renew(service) => self.renew(service)?,
         }
         self.check()
     }
@@ -284,7 +299,7 @@ impl World {
             },
             zones: Zones::all_on(&line),
             stores: self.stores.clone(),
-            keys: &self.laboratory.keys,
+            keys: &self.keys,
             definitions: Arc::clone(&self.laboratory.definitions),
             tuning: TUNING,
         };
@@ -303,6 +318,9 @@ impl World {
         if service == Service::Hd4res {
             self.hd4res = Some(installation.hd4res);
         }
+        if service == Service::EhboxHd {
+            self.ehbox_hd = Some(installation.ehbox_hd);
+        }
         Ok(())
     }
 
@@ -319,6 +337,9 @@ impl World {
         }
         if service == Service::Hd4res {
             self.hd4res = None;
+        }
+        if service == Service::EhboxHd {
+            self.ehbox_hd = None;
         }
         if let Some(screen) = self.screens.get_mut(&service) {
             screen.break_off();

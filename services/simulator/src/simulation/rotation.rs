@@ -1,0 +1,139 @@
+//! Rotation while traffic flows, and what must hold of it at rest.
+
+use std::collections::BTreeMap;
+
+use pseudonymised::Pseudonym;
+use recoding::Finding;
+use sealing::keys::Party;
+
+use super::{
+    Violation, World,
+    invariants::at_once,
+    op::{Register, Service},
+    violation::{broken, ensure},
+};
+
+const PAGE: u32 = 10_000;
+
+impl World {
+    /// The TTP begins the next epoch.
+    pub(super) fn rotate(&mut self) -> Result<(), Violation> {
+        self.epoch = self.shelf.add_epoch().map_err(broken("make the key of an epoch"))?;
+        self.keys.look_again(Party::EhealthTtp).map_err(broken("look for keys")).map(drop)
+    }
+
+    /// healthdata has everything re-coded, also before anything of the current epoch was seen.
+    pub(super) fn recode(&mut self) -> Result<(), Violation> {
+        match &self.ehbox_hd {
+            Some(client) => at_once(client.recode_to(ehealth_ttp::DOMAIN, self.epoch)),
+            None => at_once(self.stores.ehbox_hd.aim_at(ehealth_ttp::DOMAIN, self.epoch)),
+        }
+    }
+
+    /// A party renews its key pair. It alone looks at once; the others when they meet the new key.
+    pub(super) fn renew(&mut self, service: Service) -> Result<(), Violation> {
+        let party = match service {
+            Service::EhboxHco(hospital) => self.laboratory.hospitals.get(&hospital).copied().map(Party::EhboxHco),
+            Service::EhealthTtp => Some(Party::EhealthTtp),
+            Service::EhboxHd => Some(Party::EhboxHd),
+            Service::Hd4dp(_) | Service::Hd4res | Service::Dhw => None,
+        };
+        let Some(party) = party else { return Ok(()) };
+        self.shelf.renew_key_pair(party).map_err(broken("renew a key"))?;
+        self.keys.look_again(party).map_err(broken("look for keys")).map(drop)
+    }
+
+    /// The epoch of the TTP's keys.
+    #[must_use]
+    pub const fn epoch(&self) -> u32 {
+        self.epoch
+    }
+
+    /// Re-coding jobs that healthdata's messaging client began, and how many are done.
+    ///
+    /// # Errors
+    ///
+    /// A [`Violation`] when the store cannot be asked.
+    pub fn jobs(&self) -> Result<(usize, usize), Violation> {
+        let jobs = at_once(self.stores.ehbox_hd.jobs())?;
+        Ok((jobs.len(), jobs.iter().filter(|job| job.ended_at.is_some()).count()))
+    }
+
+    /// Everything that could not be re-coded, at any of healthdata's stores.
+    ///
+    /// # Errors
+    ///
+    /// A [`Violation`] when a store cannot be asked.
+    pub fn recode_findings(&self) -> Result<Vec<Finding>, Violation> {
+        let mut findings = at_once(self.stores.ehbox_hd.recode_findings())?;
+        findings.extend(at_once(self.stores.hd4res.recode_findings())?);
+        findings.extend(at_once(self.stores.dhw.recode_findings())?);
+        Ok(findings)
+    }
+
+    /// The pseudonyms of the data warehouse's rows, as often as each stands there.
+    ///
+    /// # Errors
+    ///
+    /// A [`Violation`] when the store cannot be asked.
+    pub fn pseudonyms_at_dhw(&self) -> Result<BTreeMap<String, usize>, Violation> {
+        let mut found = BTreeMap::new();
+        for register in Register::ALL {
+            let number = self.laboratory.registers.number(register.name(), 1);
+            let number = number.ok_or_else(|| Violation::new("the data warehouse does not know a register"))?;
+            for row in at_once(self.stores.dhw.rows(number, None, PAGE))? {
+                *found.entry(row.key.pseudonym).or_default() += 1;
+            }
+        }
+        Ok(found)
+    }
+
+    /// What is left to re-code.
+    pub(super) fn to_recode(&self) -> Result<Vec<String>, Violation> {
+        let mut unfinished = Vec::new();
+        let left = at_once(self.stores.ehbox_hd.to_recode(PAGE))?.len();
+        if left > 0 {
+            unfinished.push(format!("{left} pseudonyms of earlier epochs"));
+        }
+        let untold = at_once(self.stores.ehbox_hd.untold(PAGE))?.len() + at_once(self.stores.hd4res.untold(PAGE))?.len();
+        if untold > 0 {
+            unfinished.push(format!("{untold} pairs that were not told"));
+        }
+        Ok(unfinished)
+    }
+
+    /// At rest every patient has one pseudonym over all registers and hospitals, of the latest epoch that healthdata saw.
+    pub(super) fn check_epoch(&self) -> Result<(), Violation> {
+        let findings = self.recode_findings()?.len();
+        ensure(findings == 0, || format!("{findings} pseudonyms could not be re-coded"))?;
+        let (begun, done) = self.jobs()?;
+        ensure(begun == done, || format!("{begun} jobs were begun and {done} are done"))?;
+        let (mut of_patient, mut epochs) = (BTreeMap::new(), BTreeMap::new());
+        for register in Register::ALL {
+            let Some(number) = self.laboratory.registers.number(register.name(), 1) else { continue };
+            for row in at_once(self.stores.dhw.rows(number, None, PAGE))? {
+                let Some((name, _)) = self.laboratory.named_by(register, &row.cells) else { continue };
+                let identity = self.laboratory.identity(name)?.reveal().to_owned();
+                let pseudonym: Pseudonym = row.key.pseudonym.parse().map_err(broken("read a pseudonym"))?;
+                *epochs.entry(pseudonym.epoch()).or_insert(0) += 1;
+                let is_other = row.key.unique_id.contains("healthdata.") && !row.key.unique_id.contains(pseudonym.as_str());
+                ensure(!is_other, || format!("the unique id of row {name} has another pseudonym than the row"))?;
+                let before = of_patient.insert(identity, pseudonym.clone());
+                ensure(before.is_none_or(|before| before == pseudonym), || {
+                    format!("the patient of row {name} has two pseudonyms")
+                })?;
+            }
+        }
+        ensure(epochs.len() < 2, || format!("rows stand under several epochs: {epochs:?}"))?;
+        for row in self.model.revisions.keys() {
+            let Some(known) = self.known(*row)? else { continue };
+            let researcher = self.stores.hd4res.researcher();
+            let Some(record) = at_once(researcher.of_registration(known.registration_id))? else { continue };
+            let Some(view) = at_once(researcher.view(record))? else { continue };
+            let at_dhw = of_patient.get(self.laboratory.identity(*row)?.reveal());
+            let agrees = at_dhw.is_none_or(|pseudonym| *pseudonym.as_str() == *view.pseudonym);
+            ensure(agrees, || format!("HD4RES and the data warehouse have two pseudonyms for the patient of row {row}"))?;
+        }
+        Ok(())
+    }
+}
