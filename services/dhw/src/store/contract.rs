@@ -246,6 +246,102 @@ async fn passages_tell_what_happened(store: &dyn DhwStore, registers: &Registers
     assert_eq!(short, expected);
 }
 
+fn later(patient: u8) -> String {
+    pseudonym(patient).replace("healthdata.1.", "healthdata.2.")
+}
+
+fn pair(old: &str, new: &str) -> recoding::Pair {
+    recoding::Pair { old: old.to_owned(), new: new.to_owned() }
+}
+
+async fn learn(store: &dyn DhwStore, pairs: &[recoding::Pair]) -> Vec<&'static str> {
+    let findings = store.learn(pairs, Timestamp::EPOCH, &[]).await.unwrap();
+    findings.into_iter().map(|finding| finding.refusal.code()).collect()
+}
+
+/// Settles drafts under other pseudonyms than their patients' first ones.
+async fn settle_as(store: &dyn DhwStore, registers: &Registers, drafts: &[(Draft, String, Vec<String>)]) {
+    let registrations = drafts.iter().map(|(draft, now, recoded_from)| {
+        let mut registration = draft.registration(registers);
+        let member = &mut registration.member;
+        member.unique_id = member.unique_id.replace(&member.pseudonym, now);
+        member.pseudonym.clone_from(now);
+        registration.recoded_from.clone_from(recoded_from);
+        registration
+    });
+    let registrations: Vec<_> = registrations.collect();
+    let arrived = Arrived { id: Uuid::from_u128(77), at: Timestamp::EPOCH, registrations: drafts.len(), dead: vec![] };
+    store.settle(&mut Batch { registrations, publications: vec![arrived] }).await.unwrap();
+}
+
+/// Each row's pseudonym and unique id, over all registers.
+async fn standing(store: &dyn DhwStore, registers: &Registers) -> Vec<(String, String)> {
+    let mut standing = Vec::new();
+    for register in 0..registers.list().len() {
+        let rows = store.rows(register, None, 100).await.unwrap();
+        standing.extend(rows.into_iter().map(|row| (row.key.pseudonym, row.key.unique_id)));
+    }
+    standing
+}
+
+async fn rows_unique_ids_and_findings_are_recoded(store: &dyn DhwStore, registers: &Registers) {
+    let first = cure(1, "2024-05-01").with("code", "C1").of_patient(3);
+    settle(store, registers, &[first.clone(), advice(2, "A-2").of_patient(4)]).await;
+    let unique_id = |patient: &str| format!("{patient}|2024-05-01");
+    assert_eq!(store.findings(None, 9).await.unwrap()[0].key.unique_id, unique_id(&pseudonym(3)));
+    for _ in 0..2 {
+        assert!(learn(store, &[pair(&pseudonym(3), &later(3))]).await.is_empty());
+        let all = standing(store, registers).await;
+        assert_eq!(all.len(), 2);
+        assert!(all.contains(&(later(3), unique_id(&later(3)))) && all.contains(&(pseudonym(4), "A-2".to_owned())), "{all:?}");
+        let findings = store.findings(None, 9).await.unwrap();
+        let keys: Vec<_> = findings.iter().map(|one| (one.key.pseudonym.clone(), one.key.unique_id.clone())).collect();
+        assert_eq!(keys, [(later(3), unique_id(&later(3)))]);
+    }
+    // What comes late under the earlier one, and what comes under the later one, belong to the same row.
+    settle(store, registers, &[first.clone().in_version(2)]).await;
+    settle_as(store, registers, &[(first.in_version(3), later(3), vec![pseudonym(3)])]).await;
+    assert_eq!((store.count().await.unwrap(), store.recoded().await.unwrap()), (2, 1));
+    assert!(standing(store, registers).await.contains(&(later(3), unique_id(&later(3)))));
+}
+
+/// As if both had come under one pseudonym from the beginning.
+async fn patients_who_meet_are_judged_anew(store: &dyn DhwStore, registers: &Registers) {
+    let one = advice(1, "A-1").with("patient_id|sex", "248153007").of_patient(1);
+    let other = advice(2, "A-2").with("patient_id|sex", "248152002").of_patient(1).at_hospital(2);
+    let expected = {
+        let together = MemoryStore::new(sample::registers());
+        settle(&together, registers, &[one.clone(), other.clone()]).await;
+        found(&together).await
+    };
+    assert!(!expected.is_empty());
+    settle(store, registers, &[one]).await;
+    settle_as(store, registers, &[(other, later(1), vec![])]).await;
+    assert!(found(store).await.is_empty(), "they are two patients still");
+    learn(store, &[pair(&pseudonym(1), &later(1))]).await;
+    assert_eq!(found(store).await, expected);
+    assert!(store.findings(None, 9).await.unwrap().iter().all(|one| one.key.pseudonym == later(1)));
+}
+
+async fn an_item_brings_its_earlier_pseudonyms_along(store: &dyn DhwStore, registers: &Registers) {
+    settle(store, registers, &[cure(1, "2024-05-01").of_patient(3)]).await;
+    settle_as(store, registers, &[(cure(1, "2024-05-01").of_patient(3).in_version(2), later(3), vec![pseudonym(3)])]).await;
+    assert_eq!(standing(store, registers).await, [(later(3), format!("{}|2024-05-01", later(3)))]);
+    assert!(learn(store, &[pair(&pseudonym(3), &later(3))]).await.is_empty());
+}
+
+async fn two_patients_stay_two(store: &dyn DhwStore, registers: &Registers) {
+    settle(store, registers, &[cure(1, "2024-05-01").of_patient(1), cure(2, "2024-05-01").of_patient(2)]).await;
+    let both = [pair(&pseudonym(1), &later(1)), pair(&pseudonym(2), &later(1))];
+    assert_eq!(learn(store, &both).await, ["RECODE_COLLISION"]);
+    let patients: Vec<String> = standing(store, registers).await.into_iter().map(|(patient, _)| patient).collect();
+    assert!(patients.len() == 2 && patients.contains(&later(1)) && patients.contains(&pseudonym(2)), "{patients:?}");
+    // Two rows of a hospital that would get one unique id.
+    settle_as(store, registers, &[(cure(3, "2024-05-01").of_patient(2), later(2), vec![])]).await;
+    assert_eq!(learn(store, &[pair(&pseudonym(2), &later(2))]).await, ["RECODE_CONFLICT"]);
+    assert_eq!((store.count().await.unwrap(), store.recode_findings().await.unwrap().len()), (3, 2));
+}
+
 contract!(
     a_registration_comes_back_as_it_was,
     findings_are_kept_and_answered,
@@ -258,4 +354,8 @@ contract!(
     findings_across_registrations_follow_what_stands,
     rows_come_sorted_and_page_by_page,
     passages_tell_what_happened,
+    rows_unique_ids_and_findings_are_recoded,
+    patients_who_meet_are_judged_anew,
+    an_item_brings_its_earlier_pseudonyms_along,
+    two_patients_stay_two,
 );

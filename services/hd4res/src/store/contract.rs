@@ -22,6 +22,7 @@ macro_rules! contract {
 
 mod alike;
 mod deletion;
+mod recode;
 mod researcher;
 
 use super::*;
