@@ -36,6 +36,10 @@ step "the first advice is sent and confirmed" "$first" "1  Submitted, OK  New"
 second=$(of second.csv 2)
 step "the data warehouse finds another sex" "$second" "1  Submitted, OK  Comments needed"
 refused WRONG_STATUS delete "$second"
+"$precision" keys rotate store/keys --epoch --sealing ehealth-ttp ehbox-hd "ehbox-hco-$hospital" >/dev/null
+at recode --json | grep -q '"epoch":2,"ehbox_hd":1,"hd4res":1,"dhw":1,.*"findings":\[\]'
+step "the TTP rotates, and nothing is lost" "$second" "1  Submitted, OK  Comments needed"
+at status "$second" --json | grep -q '"pseudonym":"healthdata\.2\.'
 at correct "$second" --by researcher --comment 'patient_id|sex=Is this right?' --comment 'Please look again.' >/dev/null
 step "the researcher asks for a correction" "$second" "1  Corrections needed  Corrections requested"
 at status "$second" | grep -q 'hospital.*comment  patient_id|sex: Is this right?'

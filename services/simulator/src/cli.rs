@@ -85,7 +85,10 @@ pub enum Command {
     Reopen(commands::life::OneArgs),
     /// The hospital deletes an open registration, or one that needs corrections; healthdata keeps a tombstone
     Delete(commands::life::OneArgs),
-    /// Makes and shows the parties' keys
+    /// Has everything that healthdata holds re-coded to the current epoch of pseudonyms
+    #[command(after_help = "Example:\n  precision keys rotate out/store/keys --epoch\n  precision recode --store out/store")]
+    Recode(commands::recode::RecodeArgs),
+    /// Makes, renews and shows the parties' keys
     #[command(subcommand)]
     Keys(commands::keys::KeysCommand),
     /// Makes tokens for the callers of the APIs
@@ -209,6 +212,7 @@ impl Command {
             Self::Submit(args) => args.there.json,
             Self::Download(args) => args.there.json,
             Self::Correct(args) => args.one.there.json,
+            Self::Recode(args) => args.there.json,
             _ => false,
         }
     }
@@ -230,6 +234,7 @@ fn execute(cli: Cli) -> anyhow::Result<Ended> {
         Command::Approve(args) => in_runtime(commands::life::act(args, Act::Approve, definitions)),
         Command::Reopen(args) => in_runtime(commands::life::act(args, Act::Reopen, definitions)),
         Command::Delete(args) => in_runtime(commands::life::act(args, Act::Delete, definitions)),
+        Command::Recode(args) => in_runtime(commands::recode::recode(args, definitions)),
         Command::Keys(command) => commands::keys::keys(&command),
         Command::Token(command) => commands::token::token(command),
         Command::Topology(command) => in_runtime(commands::topology::topology(command)),

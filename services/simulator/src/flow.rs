@@ -12,7 +12,10 @@ use tokio::{sync::oneshot, task::JoinHandle};
 use topology::{Arrow, Nihdi, QueueName};
 use uuid::Uuid;
 
-use crate::installation::{Installation, queues};
+use crate::{
+    installation::{Installation, queues},
+    stores::Stores,
+};
 
 /// A running installation; its services stop when this is stopped or dropped.
 pub struct Running {
@@ -52,6 +55,7 @@ pub enum Ending {
 pub struct Watch {
     hd4dp: BTreeMap<Nihdi, Arc<Hd4dp>>,
     hd4res: Arc<Hd4res>,
+    stores: Stores,
     queues: Vec<(QueueName, Arc<dyn Broker>)>,
     clock: Arc<dyn Clock>,
 }
@@ -67,6 +71,7 @@ impl Watch {
         Self {
             hd4dp: installation.hd4dp.clone(),
             hd4res: Arc::clone(&installation.hd4res),
+            stores: installation.stores.clone(),
             queues: queues(&installation.zones, hospitals),
             clock: Arc::clone(clock),
         }
@@ -96,6 +101,17 @@ impl Watch {
         }
     }
 
+    /// What a rotation has left to do: pseudonyms to ask for, and pairs that some store was not told.
+    async fn to_recode(&self) -> Result<u64, StoreError> {
+        let left = self.stores.ehbox_hd.to_recode(1).await?.len();
+        let untold = self.stores.ehbox_hd.untold(1).await?.len() + self.stores.hd4res.untold(1).await?.len();
+        if left + untold == 0 {
+            return Ok(0);
+        }
+        // It moves as long as more is re-coded anywhere; never 0.
+        Ok(1 + self.stores.ehbox_hd.recoded().await? + self.stores.hd4res.recoded().await? + self.stores.dhw.recoded().await?)
+    }
+
     /// What is on its way, looked for in the order of the flow: what moves on meanwhile is met again further on. `None` when a broker
     /// cannot be asked.
     async fn look(&self) -> Result<Option<Sight>, StoreError> {
@@ -104,6 +120,7 @@ impl Watch {
             sight.unsent += u64::from(!hd4dp.store().unanswered(Uuid::nil(), false, 1).await?.is_empty());
             sight.unsent += hd4dp.receipts_waiting();
         }
+        sight.to_recode = self.to_recode().await?;
         let feedback_out = Arrow::FeedbackOut.queue(None);
         for (queue, broker) in &self.queues {
             if *queue == feedback_out {
@@ -115,7 +132,7 @@ impl Watch {
                 Err(_) => return Ok(None),
             }
         }
-        if sight.unsent == 0 && sight.publications.iter().all(|count| *count == 0) {
+        if sight.unsent == 0 && sight.to_recode == 0 && sight.publications.iter().all(|count| *count == 0) {
             return Ok(Some(Sight::default()));
         }
         for hd4dp in self.hd4dp.values() {
@@ -150,6 +167,7 @@ const ROOM_PATIENCE: Duration = Duration::from_secs(5);
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 struct Sight {
     unsent: u64,
+    to_recode: u64,
     publications: Vec<u64>,
     waiting: u64,
 }

@@ -220,7 +220,7 @@ impl There {
         Ok(hospitals)
     }
 
-    async fn open(&self, definitions: Definitions) -> anyhow::Result<Session> {
+    pub(super) async fn open(&self, definitions: Definitions) -> anyhow::Result<Session> {
         self.open_with(definitions, None).await
     }
 
@@ -242,7 +242,7 @@ impl There {
         prepared.start(wanted, broker).await
     }
 
-    async fn rest(&self, session: &Session) -> anyhow::Result<Ending> {
+    pub(super) async fn rest(&self, session: &Session) -> anyhow::Result<Ending> {
         let watch = Watch::over(&session.installation, &session.clock);
         Ok(watch.until_rest(Duration::from_secs(self.timeout.max(1))).await?)
     }
@@ -256,7 +256,7 @@ impl There {
         Ok(self.ended(ending))
     }
 
-    fn ended(&self, ending: Ending) -> Ended {
+    pub(super) fn ended(&self, ending: Ending) -> Ended {
         if ending == Ending::AtRest {
             return Ended::Well;
         }
@@ -264,7 +264,7 @@ impl There {
         Ended::Failed
     }
 
-    fn print<T: Serialize>(&self, answer: &T, lines: impl Fn(&T) -> Vec<String>) {
+    pub(super) fn print<T: Serialize>(&self, answer: &T, lines: impl Fn(&T) -> Vec<String>) {
         if self.json {
             output::say(serde_json::to_string(answer).unwrap_or_default());
         } else {

@@ -9,6 +9,7 @@ pub mod generate;
 pub mod keys;
 pub mod life;
 pub mod life_view;
+pub mod recode;
 pub mod run;
 pub mod serve;
 pub mod session;
