@@ -30,6 +30,9 @@ pub struct Config {
     /// How registrations are handed over.
     #[serde(default)]
     pub sending: Sending,
+    /// The API over HTTP; none is served when this is missing.
+    #[serde(default)]
+    pub api: Option<web::Settings>,
 }
 
 /// The brokers that HD4DP connects to.

@@ -6,9 +6,10 @@
 //! [`entry`] takes in a [`form`] with its files ([`attachment`]), [`life`] does what else a person asks for, [`gate`] says on which days,
 //! [`download`] gives a register back as a file,
 //! [`search`] finds by values, [`stable`] fills in what is known of a patient.
-//! [`store`] remembers. [`config`], [`opening`] and [`at_start`] serve the process that runs it alone.
+//! [`api`] offers all of this to programs. [`store`] remembers. [`config`], [`opening`] and [`at_start`] serve the process that runs it alone.
 
 pub mod answer;
+pub mod api;
 pub mod at_start;
 pub mod attachment;
 pub mod centre;

@@ -2,10 +2,11 @@
 
 use std::{process::ExitCode, sync::Arc};
 
-use hd4dp::{Hd4dp, Parts, at_start::AtStart, config::Config, opening};
+use hd4dp::{Hd4dp, Parts, api, at_start::AtStart, config::Config, opening};
 use host::{StandAlone, Work, stand_alone};
 use sealing::keys::{KeyDirectory, Party};
 use topology::Vhost;
+use web::SqlJournal;
 
 fn main() -> ExitCode {
     stand_alone::main_with("A hospital's registration application (steps 1 to 3 and back)", start)
@@ -18,6 +19,7 @@ async fn start(config: &Config, alone: &StandAlone, at_start: AtStart) -> anyhow
     let definitions = Arc::new(opening::definitions(config.common.definitions.as_deref())?);
     let files = at_start.open(&definitions, &config.uploads, alone.context.clock.now().date())?;
     let store = opening::store(alone.store(), config.nihdi, &keys.fingerprint(party)?, &definitions).await?;
+    let journal = Arc::new(SqlJournal::new(store.database().clone()));
     let hd4dp = Hd4dp::new(Parts {
         nihdi: config.nihdi,
         source: alone.source()?,
@@ -30,6 +32,10 @@ async fn start(config: &Config, alone: &StandAlone, at_start: AtStart) -> anyhow
         window: config.sending.window,
     });
     let hd4dp = hd4dp.await?;
+    if let Some(settings) = &config.api {
+        let opened = api::open(settings, &hd4dp, journal).await?;
+        alone.until_stopped(|stop| opened.serve(stop));
+    }
     let mut works = hd4dp.works();
     works.push(files.taking_in(&hd4dp, &config.uploads));
     works.extend(config.folders.iter().map(|folders| folders.watched(&hd4dp, config.uploads.language).work()));

@@ -29,7 +29,7 @@ pub async fn open(
     clock: &Arc<dyn Clock>,
     base_path: &str,
 ) -> Result<OpenSite, StoreError> {
-    let Stores { hd4res_journal, dhw_journal, hospitals: _, .. } = &installation.stores;
+    let Stores { hd4res_journal, dhw_journal, hospitals, .. } = &installation.stores;
     let desk = |service, organisation, journal: &Arc<dyn Journal>| {
         let (tokens, journal, clock) = (Arc::clone(tokens), Arc::clone(journal), Arc::clone(clock));
         Desk::open(DeskParts { service, organisation, tokens, journal, clock })
@@ -43,5 +43,10 @@ pub async fn open(
     add(format!("{base_path}/hd4res"), hd4res::api::api(Arc::clone(&installation.hd4res), hd4res));
     let dhw = desk(dhw::service::SERVICE, None, dhw_journal).await?;
     add(format!("{base_path}/dhw"), dhw::api::api(Arc::clone(&installation.dhw), dhw));
+    for (nihdi, hd4dp) in &installation.hd4dp {
+        let Some(stores) = hospitals.get(nihdi) else { continue };
+        let desk = desk(hd4dp::SERVICE, Some(nihdi.to_string()), &stores.journal).await?;
+        add(format!("{base_path}/hd4dp/{nihdi}"), hd4dp::api::api(Arc::clone(hd4dp), desk));
+    }
     Ok(OpenSite { router: site.finish(Arc::clone(clock)), documents })
 }

@@ -370,6 +370,7 @@ impl Sample {
         let (found, common, brokers, reports) = match user.actor() {
             Actor::Hd4dp => {
                 let config: hd4dp::config::Config = stand_alone::load(path)?;
+                check_api(config.api.as_ref(), &format!("/hd4dp/{}", config.nihdi))?;
                 let broker = (Vhost::Hospital(config.nihdi), config.broker.hospital.clone());
                 (user_of(&config), config.common, vec![broker], Some(config.uploads.reports))
             }

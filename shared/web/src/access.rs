@@ -31,13 +31,23 @@ pub struct Access {
     pub problems: &'static [Code],
     /// Bytes of its body at most.
     pub body_max: usize,
+    /// Whether the body goes into a file while it comes.
+    pub is_file: bool,
     /// How long it may take.
     pub deadline: Duration,
 }
 
 impl Access {
     const fn new(kind: Kind, roles: &'static [Role]) -> Self {
-        Self { roles, kind, is_versioned: false, problems: &[], body_max: BODY_MAX, deadline: Duration::from_secs(30) }
+        Self {
+            roles,
+            kind,
+            is_versioned: false,
+            problems: &[],
+            body_max: BODY_MAX,
+            is_file: false,
+            deadline: Duration::from_secs(30),
+        }
     }
 
     /// A route that shows nothing about a single patient.
@@ -76,6 +86,13 @@ impl Access {
     #[must_use]
     pub const fn body_max(mut self, bytes: usize) -> Self {
         self.body_max = bytes;
+        self
+    }
+
+    /// The same, for a file of so many bytes at most, which is not kept in memory.
+    #[must_use]
+    pub const fn file_max(mut self, bytes: usize) -> Self {
+        (self.body_max, self.is_file) = (bytes, true);
         self
     }
 

@@ -183,6 +183,62 @@ catalogue! {
         "The register has no such column."
         "Het register heeft deze kolom niet."
         "Le registre n'a pas cette colonne.";
+    UnknownRegistration "UNKNOWN_REGISTRATION" NOT_FOUND
+        "The hospital has no such registration."
+        "Het ziekenhuis heeft deze registratie niet."
+        "L'hôpital n'a pas cet enregistrement.";
+    UnknownUpload "UNKNOWN_UPLOAD" NOT_FOUND
+        "There is no such upload, or no such report of it."
+        "Deze upload bestaat niet, of heeft dit verslag niet."
+        "Ce chargement n'existe pas, ou n'a pas ce rapport.";
+    ValidationErrors "VALIDATION_ERRORS" UNPROCESSABLE_ENTITY
+        "The values have errors: `findings` has them."
+        "De waarden bevatten fouten: zie `findings`."
+        "Les valeurs comportent des erreurs : voir `findings`.";
+    FileRefused "FILE_REFUSED" UNPROCESSABLE_ENTITY
+        "The file is not this register's, and nothing of it was taken in: `findings` says why."
+        "Het bestand hoort niet bij dit register en er is niets van opgenomen: `findings` zegt waarom."
+        "Le fichier n'est pas de ce registre et rien n'en a été repris : `findings` dit pourquoi.";
+    UnknownComment "UNKNOWN_COMMENT" CONFLICT
+        "Nobody made such a comment on the latest version: there is nothing to answer."
+        "Niemand gaf zulke opmerking bij de laatste versie: er is niets te beantwoorden."
+        "Personne n'a fait un tel commentaire sur la dernière version : il n'y a rien à quoi répondre.";
+    NoAnswer "NO_ANSWER" UNPROCESSABLE_ENTITY
+        "The answer says nothing."
+        "Het antwoord zegt niets."
+        "La réponse ne dit rien.";
+    OtherUniqueId "OTHER_UNIQUE_ID" CONFLICT
+        "The values have another unique id: they are another registration."
+        "De waarden hebben een andere unieke identificatie: ze zijn een andere registratie."
+        "Les valeurs ont un autre identifiant unique : elles sont un autre enregistrement.";
+    UniqueIdTaken "UNIQUE_ID_TAKEN" CONFLICT
+        "The register has a registration with this unique id already."
+        "Het register heeft al een registratie met deze unieke identificatie."
+        "Le registre a déjà un enregistrement avec cet identifiant unique.";
+    IdTaken "ID_TAKEN" CONFLICT
+        "The id is that of another registration."
+        "De identificatie is die van een andere registratie."
+        "L'identifiant est celui d'un autre enregistrement.";
+    NotFilterable "NOT_FILTERABLE" UNPROCESSABLE_ENTITY
+        "The register is not searched by this column."
+        "In het register wordt niet op deze kolom gezocht."
+        "Le registre ne se consulte pas par cette colonne.";
+    NoNationalNumber "NO_NATIONAL_NUMBER" UNPROCESSABLE_ENTITY
+        "A national number is expected: 11 digits with correct check digits."
+        "Een rijksregisternummer wordt verwacht: 11 cijfers met een juist controlegetal."
+        "Un numéro national est attendu : 11 chiffres avec un nombre de contrôle correct.";
+    CreationClosed "CREATION_CLOSED" CONFLICT
+        "The data collection takes no new registrations today."
+        "De gegevensverzameling aanvaardt vandaag geen nieuwe registraties."
+        "La collecte de données n'accepte pas de nouveaux enregistrements aujourd'hui.";
+    SubmissionClosed "SUBMISSION_CLOSED" CONFLICT
+        "The data collection takes no versions today."
+        "De gegevensverzameling aanvaardt vandaag geen versies."
+        "La collecte de données n'accepte pas de versions aujourd'hui.";
+    CommentsClosed "COMMENTS_CLOSED" CONFLICT
+        "The data collection takes no answers to comments today."
+        "De gegevensverzameling aanvaardt vandaag geen antwoorden op opmerkingen."
+        "La collecte de données n'accepte pas de réponses aux commentaires aujourd'hui.";
     NotReady "NOT_READY" SERVICE_UNAVAILABLE
         "The service is not ready."
         "De dienst is niet klaar."

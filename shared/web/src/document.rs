@@ -54,6 +54,8 @@ pub(crate) fn complete(mut document: Value, gates: &BTreeMap<String, Arc<Gate>>)
         if let Some(schemas) = components.entry("schemas").or_insert_with(|| json!({})).as_object_mut() {
             let schema = <crate::problem::ProblemDocument as utoipa::PartialSchema>::schema();
             schemas.insert("Problem".to_owned(), serde_json::to_value(schema).unwrap_or_default());
+            let schema = <crate::problem::FoundLine as utoipa::PartialSchema>::schema();
+            schemas.insert("Found".to_owned(), serde_json::to_value(schema).unwrap_or_default());
         }
     }
     document

@@ -1,5 +1,7 @@
 //! What handlers take from a request; what is wrong with it is a problem that repeats nothing of it.
 
+use std::sync::Arc;
+
 use axum::{
     body,
     extract::{FromRequest, FromRequestParts, Request, rejection::QueryRejection},
@@ -7,6 +9,7 @@ use axum::{
 };
 use serde::de::DeserializeOwned;
 use serde_path_to_error::Segment;
+use tempfile::NamedTempFile;
 
 use crate::{Call, Code, Problem};
 
@@ -65,6 +68,27 @@ impl<S: Sync, T: DeserializeOwned> FromRequest<S> for Json<T> {
         // The guard has read the body and knows that it is small enough.
         let bytes = body::to_bytes(request.into_body(), usize::MAX).await.map_err(|_| Code::SlowRequest)?;
         parse(&bytes).map(Self)
+    }
+}
+
+/// A body that went into a file while it came; the file goes when this does.
+#[derive(Debug, Clone)]
+pub struct FileBody(pub(crate) Arc<NamedTempFile>);
+
+impl FileBody {
+    /// Where it lies.
+    #[must_use]
+    pub fn path(&self) -> &std::path::Path {
+        self.0.path()
+    }
+}
+
+impl<S: Sync> FromRequestParts<S> for FileBody {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Problem> {
+        // Only a route whose access says so has one.
+        parts.extensions.remove().ok_or(Problem::from(Code::Internal))
     }
 }
 
@@ -127,7 +151,7 @@ mod tests {
     }
 
     fn read(text: &str) -> (Code, Option<String>) {
-        let Problem { code, pointer } = parse::<Comments>(text.as_bytes()).unwrap_err();
+        let Problem { code, pointer, .. } = parse::<Comments>(text.as_bytes()).unwrap_err();
         (code, pointer)
     }
 

@@ -1,6 +1,6 @@
 //! What stands before every route: who may pass, what a change needs, and that no answer goes out without its audit row.
 
-use std::{panic::AssertUnwindSafe, sync::Arc, time::Duration};
+use std::{io::Write, panic::AssertUnwindSafe, sync::Arc, time::Duration};
 
 use axum::{
     body::{self, Body},
@@ -9,15 +9,17 @@ use axum::{
     middleware::Next,
     response::{IntoResponse, Response},
 };
-use bytes::Bytes;
+use bytes::{Bytes, BytesMut};
 use futures_util::FutureExt;
 use http_body_util::{BodyExt, LengthLimitError, Limited};
 use sha2::{Digest, Sha256};
+use tempfile::NamedTempFile;
 
 use crate::{
     Access, AuditRow, Call, Caller, Code, Desk, Language, Problem, Trace,
     access::Kind,
     desk::InProgress,
+    extract::FileBody,
     journal::{Answer, Begun, RequestKey},
     problem::MEDIA_TYPE,
 };
@@ -93,7 +95,10 @@ impl Gate {
         self.check_parameters(&parts)?;
         let seen = self.seen(&parts.headers)?;
         let key = self.key(&parts.headers)?;
-        let body = self.read(&parts.headers, body).await?;
+        let Taken { body, file, hash } = self.read(&parts.headers, body).await?;
+        if let Some(file) = file {
+            parts.extensions.insert(FileBody(file));
+        }
         let language = language(&parts.headers);
         let mut call =
             Call { caller, language, effect: None, seen, route: Arc::clone(&self.route), desk: Arc::clone(&self.desk) };
@@ -105,7 +110,7 @@ impl Gate {
         };
         let template = self.route.as_ref();
         let key = RequestKey::new(&call.caller.name, template, key);
-        let fingerprint = fingerprint(&parts, &body);
+        let fingerprint = fingerprint(&parts, &hash);
         let working = self.desk.work_on(key).ok_or(Code::InProgress)?;
         match self.desk.parts.journal.begin(&key, &fingerprint, self.desk.now()).await? {
             Begun::Other => return Err(Code::KeyReused.into()),
@@ -154,17 +159,19 @@ impl Gate {
         }
     }
 
-    async fn read(&self, headers: &HeaderMap, body: Body) -> Result<Bytes, Code> {
+    async fn read(&self, headers: &HeaderMap, body: Body) -> Result<Taken, Code> {
         let max = if self.takes_body { self.access.body_max } else { 0 };
         let too_large = if self.takes_body { Code::TooLarge } else { Code::UnexpectedBody };
         let announced = single(headers, "content-length").and_then(Result::ok).and_then(|text| text.parse::<usize>().ok());
         if announced.is_some_and(|length| length > max) {
             return Err(too_large);
         }
-        let read = clock::timeout(&*self.desk.parts.clock, BODY_DEADLINE, Limited::new(body, max).collect()).await;
+        let taken = take(Limited::new(body, max), self.access.is_file);
+        let read = clock::timeout(&*self.desk.parts.clock, BODY_DEADLINE, taken).await;
         match read.map_err(|_| Code::SlowRequest)? {
-            Ok(collected) => Ok(collected.to_bytes()),
+            Ok(taken) => Ok(taken),
             Err(error) if error.is::<LengthLimitError>() => Err(too_large),
+            Err(error) if error.is::<std::io::Error>() => Err(Code::Internal),
             Err(_) => Err(Code::SlowRequest),
         }
     }
@@ -228,13 +235,35 @@ impl Gate {
     }
 }
 
+/// A body that has arrived: in memory, or in a file.
+struct Taken {
+    body: Bytes,
+    file: Option<Arc<NamedTempFile>>,
+    hash: [u8; 32],
+}
+
+async fn take(mut body: Limited<Body>, is_file: bool) -> Result<Taken, Box<dyn std::error::Error + Send + Sync>> {
+    let (mut hash, mut bytes) = (Sha256::new(), BytesMut::new());
+    let mut file = if is_file { Some(NamedTempFile::new()?) } else { None };
+    while let Some(frame) = body.frame().await {
+        let Ok(chunk) = frame?.into_data() else { continue };
+        hash.update(&chunk);
+        match &mut file {
+            // A few kilobytes into the page cache: not worth another thread.
+            Some(file) => file.write_all(&chunk)?,
+            None => bytes.extend_from_slice(&chunk),
+        }
+    }
+    Ok(Taken { body: bytes.freeze(), file: file.map(Arc::new), hash: hash.finalize().into() })
+}
+
 /// What the caller prefers to read.
 pub(crate) fn language(headers: &HeaderMap) -> Language {
     headers.get(header::ACCEPT_LANGUAGE).and_then(|value| value.to_str().ok()).map_or(Language::English, Language::accepted)
 }
 
 /// What makes a request the same one again.
-fn fingerprint(parts: &Parts, body: &Bytes) -> [u8; 32] {
+fn fingerprint(parts: &Parts, body: &[u8; 32]) -> [u8; 32] {
     let text = |name: &str| parts.headers.get(name).map_or(&b""[..], |value| value.as_bytes());
     let path = parts.uri.path_and_query().map_or("", |path| path.as_str());
     let pieces = [parts.method.as_str().as_bytes(), path.as_bytes(), text("if-match"), text("content-type"), body];
@@ -251,7 +280,7 @@ fn replay(answer: Answer) -> Response {
     let problem = || {
         let document: crate::problem::ProblemDocument = serde_json::from_str(&answer.body).ok()?;
         let code = Code::ALL.iter().find(|code| code.as_str() == document.code)?;
-        Some(Problem { code: *code, pointer: document.pointer }.into_response())
+        Some(Problem { code: *code, pointer: document.pointer, findings: document.findings }.into_response())
     };
     let is_problem = answer.media_type.as_deref() == Some(MEDIA_TYPE);
     let mut response = match if is_problem { problem() } else { None } {

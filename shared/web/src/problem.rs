@@ -17,13 +17,40 @@ pub struct Problem {
     pub code: Code,
     /// Where in the body, as a JSON pointer (RFC 6901) of members that the schema names.
     pub pointer: Option<String>,
+    /// What is wrong with values, in the language that was asked for.
+    pub findings: Vec<FoundLine>,
+}
+
+/// A finding, as it travels. It repeats no value.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+#[schema(as = Found)]
+pub struct FoundLine {
+    /// The catalogue's code.
+    pub code: String,
+    /// `error` or `warning`.
+    pub severity: String,
+    /// The line of a file, from 1; none of a header or of what is no file.
+    pub line: Option<u64>,
+    /// The column that it is about.
+    pub column: Option<String>,
+    /// The definition's rule that found it.
+    pub rule: Option<String>,
+    /// What was expected, in the language that was asked for.
+    pub message: String,
 }
 
 impl Problem {
     /// A problem at a place of the body.
     #[must_use]
     pub const fn at(code: Code, pointer: String) -> Self {
-        Self { code, pointer: Some(pointer) }
+        Self { code, pointer: Some(pointer), findings: Vec::new() }
+    }
+
+    /// A problem with values.
+    #[must_use]
+    pub const fn with_findings(code: Code, findings: Vec<FoundLine>) -> Self {
+        Self { code, pointer: None, findings }
     }
 
     /// The document in a language.
@@ -35,6 +62,7 @@ impl Problem {
             status: self.code.status().as_u16(),
             code: self.code.as_str().to_owned(),
             pointer: self.pointer.clone(),
+            findings: self.findings.clone(),
         }
     }
 
@@ -65,7 +93,7 @@ pub const MEDIA_TYPE: &str = "application/problem+json";
 
 impl From<Code> for Problem {
     fn from(code: Code) -> Self {
-        Self { code, pointer: None }
+        Self { code, pointer: None, findings: Vec::new() }
     }
 }
 
@@ -107,6 +135,9 @@ pub struct ProblemDocument {
     /// The catalogue's code.
     pub code: String,
     /// Where in the body, as a JSON pointer.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub pointer: Option<String>,
+    /// What is wrong with values.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub findings: Vec<FoundLine>,
 }

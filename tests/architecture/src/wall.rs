@@ -50,6 +50,7 @@ pub const ARROWS: &[(&str, &[&str])] = &[
             "sealing",
             "store",
             "topology",
+            "web",
         ],
     ),
     (

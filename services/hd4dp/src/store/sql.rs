@@ -73,6 +73,7 @@ ALTER TABLE draft ADD COLUMN is_valid INTEGER NOT NULL DEFAULT 1;
 ",
         uploads::STEP,
         index::STEP,
+        web::journal::SCHEMA_STEP,
     ],
 };
 

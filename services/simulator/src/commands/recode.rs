@@ -81,7 +81,8 @@ impl Recoded {
 
     fn lines(&self) -> Vec<String> {
         let Self { epoch, ehbox_hd, hd4res, dhw, jobs, findings } = self;
-        let mut lines = vec![format!("epoch {epoch}: {ehbox_hd} pseudonyms re-coded at ehbox-hd, {hd4res} at hd4res, {dhw} at dhw")];
+        let mut lines =
+            vec![format!("epoch {epoch}: {ehbox_hd} pseudonyms re-coded at ehbox-hd, {hd4res} at hd4res, {dhw} at dhw")];
         for Job { epoch, begun_at, ended_at, recoded, findings } in jobs {
             let ended = ended_at.as_deref().unwrap_or("goes on");
             lines.push(format!("job to epoch {epoch}: {begun_at} to {ended}, {recoded} re-coded, {findings} findings"));

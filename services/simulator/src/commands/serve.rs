@@ -105,7 +105,15 @@ fn settings(args: &ServeArgs) -> anyhow::Result<Settings> {
         let api = args.port.zip(args.tokens.clone());
         let api = api.map(|(port, tokens)| web::Settings { address: address(port), base_path: None, tokens });
         let folders = args.folders.clone().map(hd4dp::config::Folders::below);
-        return Ok(Settings { hospitals: args.org.clone(), broker: args.place.broker.clone(), store, keys, folders, tuning, api });
+        return Ok(Settings {
+            hospitals: args.org.clone(),
+            broker: args.place.broker.clone(),
+            store,
+            keys,
+            folders,
+            tuning,
+            api,
+        });
     };
     let config: ServeConfig = host::config::load(path)?;
     let parsed = config.hospitals.iter().map(|text| hospital(text).map_err(anyhow::Error::msg));

@@ -13,7 +13,7 @@ use recoding::{
 };
 use store::{AssertSqlSafe, Connection, Passage, StoreError, itinerary};
 
-use super::{SqlStore, array};
+use super::SqlStore;
 use crate::{
     across::{Member, Touched},
     conclude::conclude,
@@ -107,7 +107,7 @@ impl SqlStore {
 
     /// The rules across registrations on patients who were two until now.
     async fn judge_anew(&self, connection: &mut Connection, patients: &BTreeSet<String>) -> Result<(), StoreError> {
-        let names = array(&patients.iter().map(String::as_str).collect())?;
+        let names = bulk::list(&patients)?;
         let mut of_patients: Vec<Live> = Vec::new();
         for register in 0..self.tables.len() {
             of_patients.extend(self.members(connection, register, "t.pseudonym = k.value", &names).await?);

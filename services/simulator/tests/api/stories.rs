@@ -1,0 +1,1 @@
+//! What people do over HTTP, from one side to the other.
