@@ -86,7 +86,10 @@ impl Source {
     #[must_use]
     pub fn new(path: String, text: String) -> Self {
         let name = path.rsplit('/').next().unwrap_or_default();
-        let is_test = matches!(name, "tests.rs" | "contract.rs") || path.contains("/tests/") || path.starts_with("tests/");
+        let is_test = matches!(name, "tests.rs" | "contract.rs")
+            || path.contains("/tests/")
+            || path.contains("/store/contract/")
+            || path.starts_with("tests/");
         let inline = text.find("\n#[cfg(test)]\nmod tests {").map_or(text.len(), |at| at + 1);
         Self { tests: if is_test { 0 } else { inline }, path, text }
     }
@@ -114,7 +117,13 @@ mod tests {
         assert_eq!((source.product(), source.tests()), ("fn a() {}\n\n", "#[cfg(test)]\nmod tests {\n}\n"));
         let elsewhere = Source::new("shared/x/src/a.rs".into(), "fn a() {}\n#[cfg(test)]\nmod tests;\n".into());
         assert_eq!(elsewhere.tests(), "");
-        for path in ["shared/x/src/tests.rs", "shared/x/src/store/contract.rs", "services/x/tests/a.rs", "tests/x/src/a.rs"] {
+        for path in [
+            "shared/x/src/tests.rs",
+            "shared/x/src/store/contract.rs",
+            "services/x/src/store/contract/a.rs",
+            "services/x/tests/a.rs",
+            "tests/x/src/a.rs",
+        ] {
             assert_eq!(Source::new(path.into(), "fn a() {}\n".into()).product(), "", "{path}");
         }
     }

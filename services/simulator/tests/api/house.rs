@@ -96,8 +96,15 @@ pub(crate) fn rows(folder: &Path, name: &str, count: u32, faulty: u32) -> PathBu
 }
 
 impl House {
+    /// A house with eight registrations.
     pub(crate) async fn open() -> Self {
-        let folder = tempfile::tempdir().unwrap();
+        let house = Self::open_in(tempfile::tempdir().unwrap()).await;
+        house.upload(8).await;
+        house
+    }
+
+    /// A house as it was left; its tokens are new.
+    pub(crate) async fn open_in(folder: TempDir) -> Self {
         let hospitals: [Nihdi; 1] = [HOSPITAL.parse().unwrap()];
         let store = folder.path().join("store");
         let wanted = Wanted {
@@ -119,9 +126,7 @@ impl House {
         let server = tokio::spawn(web::serve(listener, site.router, Arc::clone(&session.clock), async move {
             let _ = stopped.await;
         }));
-        let house = Self { address, documents: site.documents, session, secrets, stop, server, folder };
-        house.upload(8).await;
-        house
+        Self { address, documents: site.documents, session, secrets, stop, server, folder }
     }
 
     /// The hospital's registration application.
@@ -130,7 +135,7 @@ impl House {
     }
 
     /// Takes in generated rows at the hospital, and waits until the data warehouse has validated them.
-    async fn upload(&self, count: u32) {
+    pub(crate) async fn upload(&self, count: u32) {
         let hd4dp = self.hd4dp();
         let definition = hd4dp.definitions().get(REGISTER).unwrap();
         let path = rows(self.folder.path(), "rows.csv", count, 0);
@@ -170,9 +175,11 @@ impl House {
         }
     }
 
-    pub(crate) async fn close(self) {
+    /// Ends it in order, and leaves its folder.
+    pub(crate) async fn close(self) -> TempDir {
         self.stop.send(()).unwrap();
         self.server.await.unwrap();
         self.session.close(true).await;
+        self.folder
     }
 }

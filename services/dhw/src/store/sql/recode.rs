@@ -11,7 +11,7 @@ use recoding::{
     Finding, Learning, Pair,
     sql::{self as pairs, Rows, Said},
 };
-use store::{AssertSqlSafe, Connection, Passage, StoreError, itinerary};
+use store::{AssertSqlSafe, Connection, Passage, StoreError, itinerary, bulk};
 
 use super::SqlStore;
 use crate::{
