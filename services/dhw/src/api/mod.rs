@@ -26,7 +26,6 @@ const ANALYSE: &[Role] = &[Role::DataAnalyst];
 const EXPORT_DEADLINE: Duration = Duration::from_secs(600);
 
 /// The API, and its document.
-#[must_use]
 pub fn api(dhw: Arc<Dhw>, desk: Arc<Desk>) -> (Router, Arc<Value>) {
     const FINDINGS: &[Code] = &[Code::ForeignRegister, Code::UnknownRegister, Code::InvalidCursor];
     const REGISTRATIONS: &[Code] = &[Code::ForeignRegister, Code::UnknownRegister, Code::UnknownField, Code::InvalidCursor];

@@ -60,7 +60,6 @@ pub(crate) struct Office {
 }
 
 /// The API, and its document.
-#[must_use]
 pub fn api(hd4dp: Arc<Hd4dp>, desk: Arc<Desk>) -> (Router, Arc<Value>) {
     const REGISTER: &[Code] = &[Code::ForeignRegister, Code::UnknownRegister];
     const PREFILL: &[Code] = &[Code::ForeignRegister, Code::UnknownRegister, Code::NoNationalNumber];

@@ -31,7 +31,6 @@ const REFUSALS: &[Code] = &[
 ];
 
 /// The API, and its document.
-#[must_use]
 pub fn api(hd4res: Arc<Hd4res>, desk: Arc<Desk>) -> (Router, Arc<Value>) {
     const LIST: &[Code] = &[Code::ForeignRegister, Code::InvalidCursor];
     const ONE: &[Code] = &[Code::UnknownRecord];
