@@ -83,7 +83,7 @@ async fn verdicts_are_found_by_item_and_sender(store: &dyn DhwStore, registers: 
     let mut foreign = heavy.clone().at_hospital(2).registration(registers);
     foreign.item = heavy.item_id();
     let arrived = Arrived { id: Uuid::nil(), at: Timestamp::EPOCH, registrations: 1, dead: Vec::new() };
-    store.settle(&Batch { registrations: vec![foreign], publications: vec![arrived] }).await.unwrap();
+    store.settle(&mut Batch { registrations: vec![foreign], publications: vec![arrived] }).await.unwrap();
     let verdicts = store.look().verdicts(heavy.item_id()).await.unwrap();
     let mut senders = [sender(1), sender(2)];
     senders.sort();
