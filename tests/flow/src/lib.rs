@@ -33,3 +33,12 @@ pub fn all_rows() -> impl Iterator<Item = Op> {
     let registers = Hospital::ALL.into_iter().flat_map(|hospital| Register::ALL.map(|register| (hospital, register)));
     registers.map(|(hospital, register)| Op::Submit { hospital, register, first: 0, count: ROWS })
 }
+
+/// The same with so many distinct patients per hospital and day at the TTP.
+///
+/// # Errors
+///
+/// A [`Violation`].
+pub fn world_with_quota(seed: u64, patients_per_day: u32) -> Result<World, Violation> {
+    World::with_quota(&laboratory()?, seed, patients_per_day)
+}

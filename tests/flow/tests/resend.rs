@@ -3,8 +3,8 @@
 
 use std::collections::BTreeSet;
 
-use flow::{ROW, world};
-use simulator::simulation::{Arrow, Fault, Op, Published, Sending, Violation, World};
+use flow::{ROW, all_rows, world, world_with_quota};
+use simulator::simulation::{Arrow, Fault, Hospital, Op, Published, ROWS, Register, RowName, Sending, Violation, World};
 
 const HOUR: u32 = 60;
 const DAY: u32 = 24 * HOUR;
@@ -72,4 +72,36 @@ fn a_changed_row_starts_anew() -> Result<(), Violation> {
     world.apply(Op::Minutes(8 * HOUR))?;
     assert_eq!(world.sending(ROW)?, Some(Sending::Nok));
     world.come_to_rest()
+}
+
+/// What is over the quota of a day is set aside, still sealed, and comes again with the hospital's resends until everybody is through.
+#[test]
+fn what_is_over_the_quota_of_a_day_comes_through_on_later_days() -> Result<(), Violation> {
+    let mut world = world_with_quota(5, 2)?;
+    world.run(all_rows())?;
+    world.run([Op::Minutes(1)])?;
+    let waiting = |world: &World| -> Result<usize, Violation> {
+        let rows = Hospital::ALL.into_iter().flat_map(|hospital| {
+            Register::ALL
+                .into_iter()
+                .flat_map(move |register| (0..ROWS).map(move |number| RowName { hospital, register, number }))
+        });
+        let mut waiting = 0;
+        for row in rows {
+            waiting += usize::from(world.sending(row)?.is_some_and(|sending| sending != Sending::Ok));
+        }
+        Ok(waiting)
+    };
+    let (first, dead) = (waiting(&world)?, world.on_the_way(Arrow::ToTtp)?.1);
+    assert!(first > 0 && dead > 0, "nobody was over the quota");
+    assert!(world.at_dhw()?.len() > 1, "who was within it passed");
+    // Nothing comes before the resend; then some, but not all, every day.
+    world.apply(Op::Minutes(47 * HOUR))?;
+    assert_eq!(waiting(&world)?, first);
+    world.apply(Op::Minutes(2 * HOUR))?;
+    let second = waiting(&world)?;
+    assert!(second < first, "{second} of {first} wait after the first resend");
+    world.come_to_rest()?;
+    assert_eq!(waiting(&world)?, 0);
+    Ok(())
 }

@@ -5,7 +5,7 @@ use simulator::simulation::{
     Arrow,
     Fault::{Delay, Duplicate, Lose},
     Hospital::{North, South},
-    Op::{self, Calm, Crash, Down, Kill, LoseBroker, Minutes, Once, Recode, Renew, Rotate, Steps, Up},
+    Op::{self, Calm, Crash, Down, Kill, LoseBroker, Minutes, MistakePatient, Once, Recode, Renew, Rotate, Steps, Up},
     Point, Register, Service, Violation, World,
 };
 
@@ -192,4 +192,25 @@ fn sealing_keys_are_renewed_while_traffic_flows() -> Result<(), Violation> {
         world.run([Rotate, Recode, Renew(Service::EhealthTtp), Renew(Service::EhboxHd), Minutes(2)])?;
         all_are_of_epoch(world, 2)
     })
+}
+
+/// The first stands; the second stays under its earlier pseudonym, and somebody must look into it.
+#[test]
+fn two_pseudonyms_that_become_one_are_a_finding_and_no_merge() -> Result<(), Violation> {
+    for seed in SEEDS {
+        let mut world = world(seed)?;
+        world.run(all_rows())?;
+        world.run([Minutes(1)])?;
+        let before = world.pseudonyms_at_dhw()?;
+        world.run([Rotate, MistakePatient, Recode, Minutes(60)])?;
+        let codes: Vec<_> = world.recode_findings()?.iter().map(|finding| finding.refusal.code()).collect();
+        assert_eq!(codes, ["RECODE_COLLISION"]);
+        let after = world.pseudonyms_at_dhw()?;
+        assert_eq!((after.len(), after.values().sum::<usize>()), (before.len(), before.values().sum::<usize>()));
+        let left: Vec<_> = after.keys().filter(|pseudonym| pseudonym.starts_with("healthdata.1.")).collect();
+        assert_eq!(left.len(), 1, "one of the two is left as it was");
+        assert!(before.contains_key(left[0]));
+        assert_eq!(world.jobs()?.0, world.jobs()?.1, "and holds nothing up");
+    }
+    Ok(())
 }

@@ -1,6 +1,7 @@
 //! `precision bench`: measures the flow on generated registrations.
 
 mod corrections;
+mod recoding;
 
 use std::{fs::File, io::BufWriter, path::Path, sync::Arc, time::Duration};
 
@@ -15,7 +16,7 @@ use population::Order;
 use serde::Serialize;
 use topology::Nihdi;
 
-use self::corrections::Corrections;
+use self::{corrections::Corrections, recoding::Recoding};
 use super::{
     find,
     run::lines,
@@ -42,6 +43,9 @@ pub struct BenchArgs {
     /// Correct every registration afterwards, there and back
     #[arg(long)]
     pub corrections: bool,
+    /// Afterwards begin a new epoch, and measure how long healthdata takes to re-code everything
+    #[arg(long)]
+    pub recode: bool,
     /// Print the figures as one JSON object and nothing else
     #[arg(long)]
     pub json: bool,
@@ -56,6 +60,8 @@ struct Figures {
     latency_ms: Latency,
     #[serde(skip_serializing_if = "Option::is_none")]
     corrections: Option<Corrections>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    recoding: Option<Recoding>,
 }
 
 /// How long a single registration takes from its submission until its confirmation is OK, on an idle installation.
@@ -83,20 +89,22 @@ pub async fn bench(args: BenchArgs, definitions: Definitions) -> anyhow::Result<
     let folder = tempfile::Builder::new().prefix("precision-bench-").tempdir()?;
     let hospital: Nihdi = HOSPITAL.parse()?;
     let (store, keys) = (folder.path().join("store"), folder.path().join("keys"));
-    let wanted = Wanted {
-        hospitals: &[hospital],
+    let definitions = Arc::new(definitions);
+    let hospitals = [hospital];
+    let wanted = || Wanted {
+        hospitals: &hospitals,
         store: &store,
         keys: &keys,
         broker: &args.broker,
-        definitions: Arc::new(definitions),
+        definitions: Arc::clone(&definitions),
         tuning: Tuning::default(),
     };
     let many = generated(folder.path(), "many.csv", &definition, args.count, SEED)?;
     let single = generated(folder.path(), "single.csv", &definition, SINGLE, SEED + 1)?;
-    let prepared = Prepared::open(&wanted).await?;
-    let broker = prepared.broker(&wanted).await?;
+    let prepared = Prepared::open(&wanted()).await?;
+    let broker = prepared.broker(&wanted()).await?;
     let stores = prepared.stores().clone();
-    let session = prepared.start(wanted, broker).await?;
+    let session = prepared.start(wanted(), broker).await?;
     let hd4dp = session.installation.hd4dp.get(&hospital).context("find the hospital")?;
     let watch = Watch::over(&session.installation, &session.clock);
     let marks = tally::marks(&stores).await?;
@@ -116,7 +124,12 @@ pub async fn bench(args: BenchArgs, definitions: Definitions) -> anyhow::Result<
     let latency_ms = latency(hd4dp, &definition, &single, &session).await?;
     let has_failed = summary.has_failed();
     session.close(true).await;
-    print(&args, Figures { summary, peak_memory_bytes: peak_memory_bytes(), latency_ms, corrections })?;
+    let peak_memory_bytes = peak_memory_bytes();
+    let recoding = match args.recode {
+        true => Some(Recoding::measure(wanted()).await?),
+        false => None,
+    };
+    print(&args, Figures { summary, peak_memory_bytes, latency_ms, corrections, recoding })?;
     Ok(if has_failed { Ended::Failed } else { Ended::Well })
 }
 
@@ -176,5 +189,6 @@ fn print(args: &BenchArgs, figures: Figures) -> anyhow::Result<()> {
         latency.p50, latency.p95, latency.p99
     ));
     figures.corrections.iter().for_each(|corrections| output::say(corrections.line()));
+    figures.recoding.iter().for_each(|recoding| output::say(recoding.line()));
     Ok(())
 }

@@ -219,6 +219,9 @@ impl World {
                 None
             }
             (Outcome::DeadLettered(code), _) => {
+                if code == "QUOTA" && self.tuning.quota.is_some() {
+                    return Ok(());
+                }
                 let forged = passage.items.iter().all(|item| self.model.forged.contains(item));
                 return ensure(forged, || format!("{service} sets {:?} aside: {code}", passage.items));
             }
@@ -313,7 +316,8 @@ impl World {
         for arrow in Arrow::ALL {
             let (_, dead) = self.on_the_way(arrow)?;
             // A forgery is one dead letter at most each time that it is delivered.
-            let is_explained = dead == 0 || (arrow == Arrow::ToHd4dp && !self.model.forged.is_empty());
+            let is_over_quota = arrow == Arrow::ToTtp && self.tuning.quota.is_some();
+            let is_explained = dead == 0 || is_over_quota || (arrow == Arrow::ToHd4dp && !self.model.forged.is_empty());
             ensure(is_explained, || format!("{dead} dead letters on {arrow:?}"))?;
         }
         let taken = self.desks.values().flat_map(Desk::taken);

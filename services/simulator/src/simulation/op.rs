@@ -269,4 +269,6 @@ pub enum Op {
     Recode,
     /// A party that has a key pair renews it. The others notice when they meet the new one.
     Renew(Service),
+    /// In its answers of the current epoch the TTP takes one patient for another, once. Pseudonyms of the epoch before must be there.
+    MistakePatient,
 }

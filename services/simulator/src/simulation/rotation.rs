@@ -2,6 +2,8 @@
 
 use std::collections::BTreeMap;
 
+use ehbox_hd::store::Answer;
+use pseudonymisation::Pseudonymiser;
 use pseudonymised::Pseudonym;
 use recoding::Finding;
 use sealing::keys::Party;
@@ -41,6 +43,20 @@ impl World {
         let Some(party) = party else { return Ok(()) };
         self.shelf.renew_key_pair(party).map_err(broken("renew a key"))?;
         self.keys.look_again(party).map_err(broken("look for keys")).map(drop)
+    }
+
+    /// Tells healthdata's messaging client that a patient is, from now on, who another one will be.
+    pub(super) fn mistake_patient(&mut self) -> Result<(), Violation> {
+        let mut patients = self.pseudonyms_at_dhw()?.into_keys();
+        let (Some(old), Some(other)) = (patients.next(), patients.next()) else {
+            return Err(Violation::new("there are no two patients to take for each other"));
+        };
+        let keys = self.keys.ttp.get();
+        let masters = keys.masters.iter().map(|(epoch, master)| (*epoch, master.bytes()));
+        let pseudonymiser = Pseudonymiser::new(ehealth_ttp::DOMAIN, masters).map_err(broken("use the TTP's keys"))?;
+        let other: Pseudonym = other.parse().map_err(broken("read a pseudonym"))?;
+        let new = pseudonymiser.recode(&other).map_err(broken("re-code a pseudonym"))?.to_string();
+        at_once(self.stores.ehbox_hd.answered(&[Answer { old, new: Some(new) }], self.now(), &[])).map(drop)
     }
 
     /// The epoch of the TTP's keys.

@@ -69,6 +69,7 @@ pub struct World {
     pub(super) keys: AllKeys,
     pub(super) shelf: Shelf,
     pub(super) epoch: u32,
+    pub(super) tuning: Tuning,
     pub(super) ehbox_hd: Option<Arc<EhboxHd>>,
 }
 
@@ -85,6 +86,19 @@ impl World {
     ///
     /// A [`Violation`] when a service cannot be put together.
     pub fn new(laboratory: &Arc<Laboratory>, seed: u64) -> Result<Self, Violation> {
+        Self::tuned(laboratory, seed, TUNING)
+    }
+
+    /// The same with so many distinct patients per hospital and day at the TTP.
+    ///
+    /// # Errors
+    ///
+    /// A [`Violation`] when a service cannot be put together.
+    pub fn with_quota(laboratory: &Arc<Laboratory>, seed: u64, patients_per_day: u32) -> Result<Self, Violation> {
+        Self::tuned(laboratory, seed, Tuning { quota: Some(patients_per_day), ..TUNING })
+    }
+
+    fn tuned(laboratory: &Arc<Laboratory>, seed: u64, tuning: Tuning) -> Result<Self, Violation> {
         let executor = Executor::new(seed, START);
         let clock = executor.clock();
         let hospitals: Vec<Nihdi> = laboratory.hospitals.values().copied().collect();
@@ -115,6 +129,7 @@ impl World {
             keys,
             shelf,
             epoch: 1,
+            tuning,
             ehbox_hd: None,
         };
         for service in Service::ALL {
@@ -168,6 +183,7 @@ impl World {
             Op::Rotate => self.rotate()?,
             Op::Recode => self.recode()?,
             Op::Renew(service) => self.renew(service)?,
+            Op::MistakePatient => self.mistake_patient()?,
         }
         self.check()
     }
@@ -301,7 +317,7 @@ impl World {
             stores: self.stores.clone(),
             keys: &self.keys,
             definitions: Arc::clone(&self.laboratory.definitions),
-            tuning: TUNING,
+            tuning: self.tuning,
         };
         let made = Installation::new(plan).now_or_never().ok_or_else(|| Violation::new("a store in memory made wait"))?;
         let mut installation = made.map_err(broken("put the services together"))?;

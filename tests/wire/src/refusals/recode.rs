@@ -6,6 +6,7 @@ use envelope::{
     B64, Publication,
     sealed::{Encapsulation, RecodeAnswer, RecodeRequest, RecodeRequestItem},
 };
+use hd_messages::RecodedPatients;
 use pseudonymised::{Pseudonym, RECODE_MAX, RecodePart, RecodedPart};
 use sealing::{KeyId, Opener, Part, PrivateKey, Sealer, keys::Party};
 use topology::Arrow;
@@ -13,7 +14,8 @@ use uuid::Uuid;
 
 use super::{Fate, assert_fate, keys::hco};
 use crate::{
-    document::{base64, bytes, changed, items, parse},
+    document::{Bit, base64, bytes, changed, flip, items, parse},
+    journey::{Journey, PATIENTS, row},
     parties::{pair, secret},
     rig::{Rig, START},
 };
@@ -131,4 +133,33 @@ fn a_part_that_is_none_is_set_aside_and_the_others_are_answered() {
     let low = changed(&full, |document| document["data"]["pseudonyms"]["enc"] = base64(&[0; 32]));
     assert_fate(&mut rig, Arrow::RecodeRequest, &low, 0, Fate::Whole("LOW_ORDER_KEY"));
     assert_fate(&mut rig, Arrow::RecodeRequest, &full, 0, Fate::Passes);
+}
+
+/// healthdata asks by itself as soon as it sees a later epoch, and takes nobody's answer but the TTP's.
+#[test]
+fn an_answer_that_is_not_the_ttps_changes_nothing() {
+    let mut rig = Rig::new();
+    Journey::of(&mut rig, &[row(PATIENTS[0], "A-1")]).at(&mut rig, Arrow::ToHd4res);
+    rig.parties.later_masters = vec![secret()];
+    let later = Journey::of(&mut rig, &[row(PATIENTS[1], "A-2")]).at(&mut rig, Arrow::ToHd);
+    let asked = rig.feed(Arrow::ToHd, [later]);
+    let [request] = asked.at(Arrow::RecodeRequest) else { panic!("not one question") };
+    let answer = rig.feed(Arrow::RecodeRequest, [request.clone()]).only(Arrow::RecodeAnswer);
+
+    let flipped = flip(&answer, "/data/items/0/pairs", Bit::Middle);
+    let outcome = rig.feed(Arrow::RecodeAnswer, [flipped]);
+    let [letter] = outcome.dead(Arrow::RecodeAnswer) else { panic!("not one dead letter") };
+    assert_eq!(parse(letter)["reason"], "DOES_NOT_OPEN");
+    assert!(outcome.at(Arrow::RecodedToHd4res).is_empty());
+    let unknown = changed(&answer, |document| document["data"]["pairs"]["key"] = "0123456789abcdef".into());
+    let outcome = rig.feed(Arrow::RecodeAnswer, [unknown.clone()]);
+    assert_eq!((outcome.codes.as_slice(), outcome.dead(Arrow::RecodeAnswer)), (&["UNKNOWN_KEY".to_owned()][..], &[unknown][..]));
+    assert!(outcome.at(Arrow::RecodedToHd4res).is_empty());
+
+    let outcome = rig.feed(Arrow::RecodeAnswer, [answer]);
+    let [told] = outcome.at(Arrow::RecodedToHd4res) else { panic!("not one publication") };
+    let told = Publication::<RecodedPatients>::decode(told).unwrap().data.items;
+    let pairs: Vec<_> = told.iter().map(|one| (one.old.parse().unwrap(), one.new.parse().unwrap())).collect();
+    let epochs: Vec<_> = pairs.iter().map(|(old, new): &(Pseudonym, Pseudonym)| (old.epoch(), new.epoch())).collect();
+    assert_eq!(epochs, [(1, 2)]);
 }
