@@ -47,13 +47,17 @@ impl SqlStore {
 
     async fn range(&self, dcd: &str, range: Range, after: &[u8], limit: u32, now: Timestamp) -> Result<Vec<Listed>, StoreError> {
         let condition = match range {
-            Range::Stored(_) => "r.status = ?",
-            Range::Derived => "r.status IS NULL",
-            // The outbox's own index has the few that are not taken over.
-            Range::Sending => "r.status IS NULL AND o.first_sent_at IS NULL AND o.registration_id > ?",
-            Range::Submitted => "r.status IS NULL AND (o.registration_id IS NULL OR o.first_sent_at IS NOT NULL)",
+            Range::Stored(_) => "r.dcd = ? AND r.status = ?",
+            Range::Derived => "r.dcd = ? AND r.status IS NULL",
+            // The few that are not taken over come from the outbox's own index; `coalesce` keeps the planner from the register's, in which
+            // every submitted registration would have to be looked at.
+            Range::Sending => {
+                "coalesce(r.dcd, '') = ? AND r.status IS NULL AND r.id IN
+                    (SELECT registration_id FROM outbox WHERE first_sent_at IS NULL AND registration_id > ?)"
+            }
+            Range::Submitted => "r.dcd = ? AND r.status IS NULL AND (o.registration_id IS NULL OR o.first_sent_at IS NOT NULL)",
         };
-        let sql = format!("{STANDING} WHERE r.dcd = ? AND {condition} AND r.id > ? ORDER BY r.id LIMIT ?");
+        let sql = format!("{STANDING} WHERE {condition} AND r.id > ? ORDER BY r.id LIMIT ?");
         let query = self.database.query(AssertSqlSafe(sql)).bind(dcd);
         let query = match range {
             Range::Stored(status) => query.bind(status.code()),
