@@ -6,6 +6,7 @@ use broker::{Broker, BrokerError, EmbeddedBroker, EmbeddedOptions, RabbitBroker}
 use clock::Clock;
 use envelope::IdBatch;
 use host::Chance;
+use store::{Database, Location, Schema, StoreError};
 use topology::{Naming, Topology};
 
 /// Which broker carries the flow.
@@ -45,6 +46,9 @@ pub enum BrokerChoiceError {
     /// The installation's id cannot be kept in the store.
     #[error("keep the installation's id in the store")]
     Id(#[from] io::Error),
+    /// The same, of a store in a database.
+    #[error("keep the installation's id in the store: failed to {0}")]
+    Store(#[from] StoreError),
 }
 
 impl BrokerChoice {
@@ -56,7 +60,7 @@ impl BrokerChoice {
     pub async fn open(
         &self,
         topology: &Topology,
-        store: &Path,
+        store: &Location,
         chance: &Chance,
         clock: Arc<dyn Clock>,
     ) -> Result<OpenBroker, BrokerChoiceError> {
@@ -69,7 +73,7 @@ impl BrokerChoice {
             }
             Self::Rabbit(address) => address,
         };
-        let naming = Naming::prefixed(installation_id(store, chance)?);
+        let naming = Naming::prefixed(installation_id(store, chance).await?);
         let broker = Arc::new(RabbitBroker::connect(address, naming, clock).await?);
         broker.declare(topology).await?;
         Ok(OpenBroker { broker: Arc::clone(&broker) as Arc<dyn Broker>, rabbit: Some((broker, topology.clone())) })
@@ -91,13 +95,31 @@ impl OpenBroker {
 }
 
 /// The id of the installation that a store belongs to, made at first use.
-fn installation_id(store: &Path, chance: &Chance) -> io::Result<String> {
+async fn installation_id(store: &Location, chance: &Chance) -> Result<String, BrokerChoiceError> {
+    let folder = match store {
+        Location::Folder(folder) => folder,
+        Location::Server(_) => {
+            // A schema of its own, since it is no party's.
+            let database = Database::open(store, "installation", Schema { steps: &[] }).await?;
+            let id = database.setting("installation", &new_id(chance)).await?;
+            database.close().await;
+            return Ok(id);
+        }
+    };
+    Ok(id_in_folder(folder, chance)?)
+}
+
+fn new_id(chance: &Chance) -> String {
+    let id: String = chance.bytes::<6>().iter().map(|byte| format!("{byte:02x}")).collect();
+    format!("precision-{id}")
+}
+
+fn id_in_folder(store: &Path, chance: &Chance) -> io::Result<String> {
     let path = store.join("installation");
     match fs::read_to_string(&path) {
         Ok(id) if !id.trim().is_empty() => Ok(id.trim().to_owned()),
         Ok(_) | Err(_) => {
-            let id: String = chance.bytes::<6>().iter().map(|byte| format!("{byte:02x}")).collect();
-            let id = format!("precision-{id}");
+            let id = new_id(chance);
             fs::create_dir_all(store)?;
             fs::write(&path, format!("{id}\n"))?;
             Ok(id)

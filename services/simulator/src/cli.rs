@@ -117,10 +117,10 @@ pub struct Place {
     /// `embedded`, or the address of a RabbitMQ, whose queues then stand under a prefix in one virtual host
     #[arg(long, default_value = "embedded", value_name = "embedded|amqp://…")]
     pub broker: BrokerChoice,
-    /// Folder of the stores, one SQLite file per party; several runs may share it
-    #[arg(long, value_name = "DIR")]
-    pub store: Option<PathBuf>,
-    /// Folder of the keys, made at first use; `keys` in the store by default
+    /// Folder of the stores, one SQLite file per party, or the address of a PostgreSQL database with a schema per party; several runs may share it
+    #[arg(long, value_name = "DIR|postgres://…")]
+    pub store: Option<String>,
+    /// Folder of the keys, made at first use; `keys` in the store's folder by default
     #[arg(long, value_name = "DIR")]
     pub keys: Option<PathBuf>,
 }

@@ -16,6 +16,7 @@ pub mod installation;
 pub mod itinerary_file;
 pub mod keys;
 pub mod output;
+pub mod roles;
 pub mod simulation;
 pub mod site;
 pub mod stores;

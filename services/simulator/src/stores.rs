@@ -132,6 +132,14 @@ impl Stores {
     }
 }
 
+/// The names of the stores of an installation with these hospitals.
+#[must_use]
+pub fn names(hospitals: &[Nihdi]) -> Vec<String> {
+    let of_hospital = |nihdi| [format!("{}-{nihdi}", hd4dp::SERVICE), format!("{}-{nihdi}", ehbox_hco::SERVICE)];
+    let central = [ehealth_ttp::SERVICE, ehbox_hd::SERVICE, hd4res::SERVICE, dhw::service::SERVICE];
+    hospitals.iter().flat_map(of_hospital).chain(central.map(str::to_owned)).collect()
+}
+
 /// A definition that changes without a new version would make another content of a stored row than was sent; so each version's
 /// fingerprint is remembered like a key's.
 async fn remember_definitions(database: &Database, definitions: &Definitions) -> Result<(), StoreError> {

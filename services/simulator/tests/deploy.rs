@@ -83,6 +83,16 @@ fn the_brokers_definitions_are_those_of_the_topology() -> Result<()> {
 }
 
 #[test]
+fn the_databases_roles_are_those_of_the_parties() -> Result<()> {
+    let printed = Command::new(env!("CARGO_BIN_EXE_precision")).args(["topology", "roles"]).output()?;
+    ensure!(
+        read("deploy/postgres.sql")? == String::from_utf8(printed.stdout)?,
+        "deploy/postgres.sql is old: `precision topology roles > deploy/postgres.sql` makes it new"
+    );
+    Ok(())
+}
+
+#[test]
 fn every_party_is_a_service_of_docker_compose_and_runs_its_own_program() -> Result<()> {
     let (compose, programs) = (Compose::read()?, programs()?);
     let mut expected: BTreeSet<String> = topology()?.users().iter().map(ToString::to_string).collect();
@@ -152,7 +162,7 @@ fn a_service_mounts_what_is_its_own_and_nothing_else() -> Result<()> {
     for sample in Sample::all()? {
         let (name, service) = (&sample.name, compose.service(&sample.name)?);
         let (_, file) = service.program()?;
-        let store = sample.common.store.display();
+        let store = &sample.common.store;
         let mut expected = BTreeSet::from([format!("{name}:{store}"), format!("./{}:{file}:ro", Sample::path(name))]);
         if let Some(keys) = &sample.common.keys {
             let mount = |folder: &str| format!("{SECRETS}/keys/{folder}:{}/{folder}:ro", keys.display());

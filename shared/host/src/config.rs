@@ -3,6 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, de::DeserializeOwned};
+use store::{Location, Server};
 
 use crate::logging::LogForm;
 
@@ -10,8 +11,12 @@ use crate::logging::LogForm;
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Common {
-    /// Folder of the service's store file, made when missing.
-    pub store: PathBuf,
+    /// Folder of the service's store file, made when missing; or the address of a PostgreSQL database without a password,
+    /// `postgres://role@host:5432/database`, where the store is the role's schema.
+    pub store: String,
+    /// File whose first line is the role's password. Without it PostgreSQL's own password file counts (`PGPASSFILE`).
+    #[serde(default)]
+    pub store_password_file: Option<PathBuf>,
     /// Folder with the service's own keys; other parties' private keys must not be readable from here.
     #[serde(default)]
     pub keys: Option<PathBuf>,
@@ -59,6 +64,11 @@ pub enum ConfigError {
     /// The address of a broker is no AMQP address.
     #[error("understand the broker address: it must look like amqp://user@host:5672/vhost, without a password")]
     Address,
+    /// The address of the store is no PostgreSQL address, or holds a password; or a folder has one.
+    #[error(
+        "understand the store's address: it must be a folder, or look like postgres://role@host:5432/database, without a password, which comes from common.store_password_file"
+    )]
+    StoreAddress,
 }
 
 /// Reads a configuration file.
@@ -69,6 +79,33 @@ pub enum ConfigError {
 pub fn load<T: DeserializeOwned>(path: &Path) -> Result<T, ConfigError> {
     let text = std::fs::read_to_string(path).map_err(|source| ConfigError::Unreadable { path: path.to_path_buf(), source })?;
     toml::from_str(&text).map_err(|source| ConfigError::Wrong { path: path.to_path_buf(), source: Box::new(source) })
+}
+
+impl Common {
+    /// Where the store is.
+    ///
+    /// # Errors
+    ///
+    /// [`ConfigError`] when an address holds a password or is none, when a password is set for a folder, or when the password file cannot be read.
+    pub fn location(&self) -> Result<Location, ConfigError> {
+        if !Location::is_address(&self.store) {
+            let folder = PathBuf::from(&self.store);
+            return if self.store_password_file.is_none() {
+                Ok(Location::Folder(folder))
+            } else {
+                Err(ConfigError::StoreAddress)
+            };
+        }
+        let (login, rest) =
+            self.store.split_once("://").and_then(|(_, rest)| rest.split_once('@')).ok_or(ConfigError::StoreAddress)?;
+        if login.is_empty() || login.contains([':', '/']) || rest.contains("password=") {
+            return Err(ConfigError::StoreAddress);
+        }
+        let server = Server::at(&self.store).map_err(|_| ConfigError::StoreAddress)?;
+        let Some(path) = &self.store_password_file else { return Ok(Location::Server(server)) };
+        let text = std::fs::read_to_string(path).map_err(|source| ConfigError::Unreadable { path: path.clone(), source })?;
+        Ok(Location::Server(server.with_password(text.lines().next().unwrap_or_default())))
+    }
 }
 
 impl BrokerSettings {
@@ -115,6 +152,43 @@ mod tests {
     #[test]
     fn a_password_in_the_address_is_refused() {
         assert!(matches!(settings("amqp://user:secret@broker/hd", None).address(), Err(ConfigError::Address)));
+    }
+
+    fn common(store: &str, password_file: Option<PathBuf>) -> Common {
+        Common {
+            store: store.to_owned(),
+            store_password_file: password_file,
+            keys: None,
+            definitions: None,
+            log: LogForm::default(),
+        }
+    }
+
+    #[test]
+    fn a_store_is_a_folder_or_a_database_whose_password_comes_from_its_file() {
+        let file = tempfile::NamedTempFile::new().unwrap();
+        std::fs::write(file.path(), "s€cret:@/\nsecond line\n").unwrap();
+        assert!(matches!(common("/var/lib/precision", None).location(), Ok(Location::Folder(_))));
+        let address = "postgres://hd4res@db:5433/precision?sslmode=verify-full";
+        let location = common(address, Some(file.path().to_path_buf())).location().unwrap();
+        assert_eq!(format!("{location} {location:?}").matches("cret").count(), 0, "{location:?}");
+        assert_eq!(location.to_string(), "postgres://db:5433/precision");
+        assert!(matches!(common(address, Some("/nowhere".into())).location(), Err(ConfigError::Unreadable { .. })));
+    }
+
+    #[test]
+    fn a_password_in_the_stores_address_is_refused_and_not_repeated() {
+        for address in [
+            "postgres://hd4res:secret@db/precision",
+            "postgres://hd4res@db/precision?password=secret",
+            "postgres://db/precision",
+            "postgres://hd4res@db:port/precision?secret",
+        ] {
+            let refused = common(address, None).location().unwrap_err();
+            assert!(matches!(refused, ConfigError::StoreAddress), "{address}");
+            assert!(!format!("{refused:?} {refused}").contains("secret"));
+        }
+        assert!(matches!(common("/var/lib", Some("/nowhere".into())).location(), Err(ConfigError::StoreAddress)));
     }
 
     #[test]

@@ -20,7 +20,7 @@ use futures_util::{
     future::{BoxFuture, Shared},
 };
 use serde::de::DeserializeOwned;
-use store::StoreLock;
+use store::{Company, Location, StoreLock};
 use tokio::task::JoinHandle;
 use topology::{Actor, Naming, Nihdi, Topology, User, Vhost};
 
@@ -42,6 +42,9 @@ pub trait Settings: DeserializeOwned {
     const HAS_KEYS: bool;
     /// Whether it knows the registers; else `common.definitions` must not be set.
     const KNOWS_REGISTERS: bool;
+
+    /// With whom it may work on its store, where that is in PostgreSQL.
+    const COMPANY: Company = Company::Alone;
 
     /// Store, keys, definitions and log.
     fn common(&self) -> &Common;
@@ -118,8 +121,8 @@ async fn serve<S: Settings>(
     start: impl AsyncFnOnce(&S, &StandAlone) -> anyhow::Result<Vec<Work>>,
 ) -> anyhow::Result<()> {
     let stop = process::told_to_stop().boxed().shared();
-    let _lock = StoreLock::take(&settings.common().store)?;
     let alone = StandAlone::new(settings, stop.clone())?;
+    let _lock = StoreLock::take(alone.store(), &[alone.name()], S::COMPANY).await?;
     let works = tokio::select! {
         works = start(settings, &alone) => works?,
         // A broker may be waited for until then.
@@ -140,6 +143,7 @@ pub struct StandAlone {
     pub context: Context,
     user: User,
     common: Common,
+    store: Location,
     brokers: Mutex<Vec<Arc<RabbitBroker>>>,
     stop: Stop,
     servers: Mutex<Vec<JoinHandle<()>>>,
@@ -155,6 +159,7 @@ impl StandAlone {
             context: Context { clock: Arc::new(SystemClock), chance: Arc::new(chance), probe: Arc::new(NoProbe) },
             user: S::ACTOR.user(settings.nihdi()),
             common: settings.common().clone(),
+            store: settings.common().location()?,
             brokers: Mutex::default(),
             stop,
             servers: Mutex::default(),
@@ -176,10 +181,10 @@ impl StandAlone {
         self.name().parse()
     }
 
-    /// The folder of the store, which this process holds.
+    /// Where the store is that this process holds.
     #[must_use]
-    pub fn store(&self) -> &Path {
-        &self.common.store
+    pub fn store(&self) -> &Location {
+        &self.store
     }
 
     /// The folder with the service's keys.

@@ -29,7 +29,7 @@ pub use connection::{Connection, WriteTransaction};
 pub use database::{Database, Schema};
 pub use itinerary::{Itinerary, MemoryItinerary, Outcome, Passage, SqlItinerary};
 pub use location::{Location, Server};
-pub use lock::StoreLock;
+pub use lock::{Company, StoreLock};
 pub use sqlx::AssertSqlSafe;
 pub use statement::Statement;
 pub use values::{Column, Numeral, Parameter, Row};
@@ -57,10 +57,10 @@ pub enum StoreError {
         source: sqlx::migrate::MigrateError,
     },
     /// Another process works on the store.
-    #[error("lock the store {path}: another process is working on it")]
+    #[error("lock the store {store}: another process is working on it")]
     Locked {
-        /// The store's folder.
-        path: PathBuf,
+        /// The store, or its folder.
+        store: String,
     },
     /// The store's folder or file cannot be read or written.
     #[error("open the store {path}")]
@@ -78,7 +78,7 @@ pub enum StoreError {
         /// Which key differs.
         name: String,
     },
-    /// The address of a database is none.
+    /// The address of a database is none. It is not repeated, since it may hold a password.
     #[error("understand the store's address: it must look like postgres://role@host:5432/database")]
     Address,
     /// A row does not hold what this program once wrote.

@@ -1,12 +1,12 @@
 //! Where the stores of an installation are: a folder of SQLite files, or a PostgreSQL database with a schema per party.
 
 use std::{
-    fmt,
+    fmt, fs, io,
     path::{Path, PathBuf},
     str::FromStr,
 };
 
-use sqlx::postgres::PgConnectOptions;
+use sqlx::{ConnectOptions, postgres::PgConnectOptions};
 
 use crate::StoreError;
 
@@ -41,10 +41,39 @@ impl Server {
 }
 
 impl Location {
+    /// What follows the names of the stores that a service has here, one per hospital: `00000196` for the store `hd4dp-00000196`.
+    ///
+    /// # Errors
+    ///
+    /// [`StoreError::Folder`] or [`StoreError::Database`] when the stores cannot be listed.
+    pub async fn stores_of(&self, service: &str) -> Result<Vec<String>, StoreError> {
+        let names = match self {
+            Self::Folder(folder) => file_names(folder).map_err(|source| StoreError::Folder { path: folder.clone(), source })?,
+            Self::Server(server) => {
+                let mut connection = server.0.connect().await?;
+                sqlx::query_scalar("SELECT CAST(nspname AS TEXT) FROM pg_namespace").fetch_all(&mut connection).await?
+            }
+        };
+        let ending = |name: &String| {
+            let rest = name.strip_prefix(service)?.strip_prefix(['-', '_'])?;
+            Some(rest.strip_suffix(".sqlite").unwrap_or(rest).to_owned())
+        };
+        Ok(names.iter().filter_map(ending).filter(|rest| !rest.contains('.')).collect())
+    }
+
     /// Whether `text` is meant as the address of a database and not as a folder.
     #[must_use]
     pub fn is_address(text: &str) -> bool {
         text.starts_with("postgres://") || text.starts_with("postgresql://")
+    }
+}
+
+/// A folder that does not exist has no stores.
+fn file_names(folder: &Path) -> io::Result<Vec<String>> {
+    match fs::read_dir(folder) {
+        Ok(entries) => entries.map(|entry| Ok(entry?.file_name().to_string_lossy().into_owned())).collect(),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(Vec::new()),
+        Err(error) => Err(error),
     }
 }
 

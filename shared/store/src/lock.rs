@@ -1,33 +1,80 @@
-//! One process per store.
+//! Who may work on a store.
 
 use std::{
+    fmt,
     fs::{self, File, TryLockError},
     path::Path,
 };
 
-use crate::StoreError;
+use sqlx::{ConnectOptions, PgConnection};
 
-/// Holds a store's folder for this process until dropped; the operating system lets go of it when the process dies.
-#[derive(Debug)]
+use crate::{Location, Server, StoreError, postgres::schema_name};
+
+/// With whom a process works on its stores.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Company {
+    /// With nobody: what it decides may rest on what it remembers.
+    Alone,
+    /// With processes like itself, where the store is in PostgreSQL: all that it decides rests on what a transaction read. A folder is for one process
+    /// all the same.
+    Alike,
+}
+
+/// Holds stores for this process until dropped; the operating system or the server lets go of them when the process dies.
 pub struct StoreLock {
-    _file: File,
+    _held: Held,
+}
+
+enum Held {
+    File { _file: File },
+    Server { _connection: Box<PgConnection> },
 }
 
 impl StoreLock {
-    /// Takes the lock of the store in `folder`, which is made when it does not exist.
+    /// Takes the lock of `stores` at their location. A folder has one lock for all of its stores, and is made when it does not exist.
     ///
     /// # Errors
     ///
-    /// [`StoreError::Locked`] when another process holds it, [`StoreError::Folder`] when the folder cannot be used.
-    pub fn take(folder: &Path) -> Result<Self, StoreError> {
-        let refused = |source| StoreError::Folder { path: folder.to_path_buf(), source };
-        fs::create_dir_all(folder).map_err(refused)?;
-        let file = File::options().create(true).truncate(false).write(true).open(folder.join("lock")).map_err(refused)?;
-        match file.try_lock() {
-            Ok(()) => Ok(Self { _file: file }),
-            Err(TryLockError::WouldBlock) => Err(StoreError::Locked { path: folder.to_path_buf() }),
-            Err(TryLockError::Error(source)) => Err(refused(source)),
+    /// [`StoreError::Locked`] when another process holds one of them, [`StoreError::Folder`] when the folder cannot be used, [`StoreError::Database`] when
+    /// the server cannot be asked.
+    pub async fn take(location: &Location, stores: &[String], company: Company) -> Result<Self, StoreError> {
+        let held = match location {
+            Location::Folder(folder) => Held::File { _file: lock_folder(folder)? },
+            Location::Server(server) => Held::Server { _connection: lock_schemas(server, stores, company).await? },
+        };
+        Ok(Self { _held: held })
+    }
+}
+
+fn lock_folder(folder: &Path) -> Result<File, StoreError> {
+    let refused = |source| StoreError::Folder { path: folder.to_path_buf(), source };
+    fs::create_dir_all(folder).map_err(refused)?;
+    let file = File::options().create(true).truncate(false).write(true).open(folder.join("lock")).map_err(refused)?;
+    match file.try_lock() {
+        Ok(()) => Ok(file),
+        Err(TryLockError::WouldBlock) => Err(StoreError::Locked { store: folder.display().to_string() }),
+        Err(TryLockError::Error(source)) => Err(refused(source)),
+    }
+}
+
+/// The server forgets the locks of a connection that is gone, so this one does nothing but hold them.
+async fn lock_schemas(server: &Server, stores: &[String], company: Company) -> Result<Box<PgConnection>, StoreError> {
+    const ALONE: &str = "SELECT pg_try_advisory_lock(hashtextextended($1, 0))";
+    const ALIKE: &str = "SELECT pg_try_advisory_lock_shared(hashtextextended($1, 0))";
+    let mut connection = server.0.clone().application_name("store lock").connect().await?;
+    for store in stores {
+        let lock = sqlx::query_scalar(if company == Company::Alone { ALONE } else { ALIKE });
+        let name = format!("process of {}", schema_name(store));
+        if !lock.bind(name).fetch_one(&mut connection).await? {
+            return Err(StoreError::Locked { store: store.clone() });
         }
+    }
+    Ok(Box::new(connection))
+}
+
+impl fmt::Debug for StoreLock {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("StoreLock").finish_non_exhaustive()
     }
 }
 
@@ -35,12 +82,38 @@ impl StoreLock {
 mod tests {
     use super::*;
 
-    #[test]
-    fn a_second_taker_is_told_and_gets_it_after_the_first_has_gone() {
-        let folder = tempfile::tempdir().unwrap();
-        let first = StoreLock::take(folder.path()).unwrap();
-        assert!(matches!(StoreLock::take(folder.path()), Err(StoreError::Locked { .. })));
+    const STORE: &str = "hd4res";
+
+    async fn take(location: &Location, store: &str, company: Company) -> Result<StoreLock, StoreError> {
+        StoreLock::take(location, &[store.to_owned()], company).await
+    }
+
+    async fn a_second_taker_is_told_and_gets_it_after_the_first_has_gone(location: Location) {
+        let first = take(&location, STORE, Company::Alone).await.unwrap();
+        for company in [Company::Alone, Company::Alike] {
+            assert!(matches!(take(&location, STORE, company).await, Err(StoreError::Locked { .. })));
+        }
         drop(first);
-        StoreLock::take(folder.path()).unwrap();
+        // A server hears of the end of a connection when it reads on.
+        while take(&location, STORE, Company::Alike).await.is_err() {}
+    }
+
+    #[tokio::test]
+    async fn in_a_folder() {
+        let folder = tempfile::tempdir().unwrap();
+        a_second_taker_is_told_and_gets_it_after_the_first_has_gone(folder.path().into()).await;
+        let _first = take(&folder.path().into(), STORE, Company::Alike).await.unwrap();
+        assert!(take(&folder.path().into(), STORE, Company::Alike).await.is_err(), "a folder is for one process");
+    }
+
+    #[tokio::test]
+    async fn in_postgres() {
+        let location = crate::test_server::database().await.unwrap();
+        a_second_taker_is_told_and_gets_it_after_the_first_has_gone(location.clone()).await;
+        let location = crate::test_server::database().await.unwrap();
+        let _first = take(&location, STORE, Company::Alike).await.unwrap();
+        let _second = take(&location, STORE, Company::Alike).await.unwrap();
+        assert!(matches!(take(&location, STORE, Company::Alone).await, Err(StoreError::Locked { .. })));
+        take(&location, "hd4dp-00000196", Company::Alone).await.unwrap();
     }
 }

@@ -20,7 +20,7 @@ use self::{corrections::Corrections, recoding::Recoding};
 use super::{
     find,
     run::lines,
-    session::{Prepared, Session, Wanted},
+    session::{Prepared, Session, Wanted, places},
 };
 use crate::{
     broker_choice::BrokerChoice,
@@ -37,6 +37,9 @@ pub struct BenchArgs {
     /// `embedded`, or the address of a RabbitMQ
     #[arg(long, default_value = "embedded", value_name = "embedded|amqp://…")]
     pub broker: BrokerChoice,
+    /// Address of an empty PostgreSQL database for the stores, which stay in it; SQLite files in a temporary folder by default
+    #[arg(long, value_name = "postgres://…")]
+    pub store: Option<String>,
     /// Registrations
     #[arg(long, value_name = "N", default_value_t = 50_000)]
     pub count: u64,
@@ -88,7 +91,8 @@ pub async fn bench(args: BenchArgs, definitions: Definitions) -> anyhow::Result<
     let definition = find(&definitions, REGISTER)?;
     let folder = tempfile::Builder::new().prefix("precision-bench-").tempdir()?;
     let hospital: Nihdi = HOSPITAL.parse()?;
-    let (store, keys) = (folder.path().join("store"), folder.path().join("keys"));
+    let keys = folder.path().join("keys");
+    let (store, keys) = places(args.store.as_deref(), Some(&keys), &folder.path().join("store"))?;
     let definitions = Arc::new(definitions);
     let hospitals = [hospital];
     let wanted = || Wanted {

@@ -22,7 +22,7 @@ use topology::Nihdi;
 
 use super::{
     files,
-    session::{Prepared, Session, Wanted, folders},
+    session::{Prepared, Session, Wanted, places},
     sight,
 };
 use crate::{
@@ -72,7 +72,8 @@ pub async fn demo(args: DemoArgs, definitions: Definitions) -> anyhow::Result<En
     };
     let hospitals: Vec<Nihdi> = HOSPITALS.iter().map(|text| text.parse()).collect::<Result<_, _>>()?;
     let definitions = Arc::new(definitions);
-    let (store, keys) = folders(None, None, &folder.join("store"));
+    let folder_of_stores = folder.join("store");
+    let (store, keys) = places(None, None, &folder_of_stores)?;
     let wanted = Wanted {
         hospitals: &hospitals,
         store: &store,
@@ -92,7 +93,7 @@ pub async fn demo(args: DemoArgs, definitions: Definitions) -> anyhow::Result<En
     let summary = tally::summary(&stores, &uploads, &items, &marks, elapsed).await?;
     let names: Vec<&str> = definitions.iter().map(|definition| definition.name()).collect();
     files::write(&folder, &names, Language::English, &stores, session.installation.registers(), &items, &summary).await?;
-    report(&folder, &store, &samples, &names, &summary)?;
+    report(&folder, &folder_of_stores, &samples, &names, &summary)?;
     if !args.exit {
         output::say("\nThe services go on running; Ctrl-C stops them.");
         host::process::told_to_stop().await;

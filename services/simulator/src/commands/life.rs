@@ -23,6 +23,7 @@ use hd4dp::{
 use hd4res::{Action, store::By};
 use registration::{Comment, Place};
 use serde::{Serialize, de::DeserializeOwned};
+use store::Location;
 use topology::Nihdi;
 use uuid::Uuid;
 
@@ -30,7 +31,7 @@ use super::{
     find,
     life_view::{Both, both, page},
     run::explain,
-    session::{Prepared, Session, Wanted, folders},
+    session::{Prepared, Session, Wanted, places},
 };
 use crate::{
     broker_choice::BrokerChoice,
@@ -43,10 +44,10 @@ use crate::{
 /// Where the installation is, and how to answer.
 #[derive(Debug, Clone, Args)]
 pub struct There {
-    /// Folder of the stores, as `run` or `serve` left it
-    #[arg(long, value_name = "DIR")]
-    pub store: PathBuf,
-    /// Folder of the keys; `keys` in the store by default
+    /// Folder of the stores, as `run` or `serve` left it, or the address of their PostgreSQL database
+    #[arg(long, value_name = "DIR|postgres://…")]
+    pub store: String,
+    /// Folder of the keys; `keys` in the store's folder by default
     #[arg(long, value_name = "DIR")]
     pub keys: Option<PathBuf>,
     /// `embedded`, or the address of a RabbitMQ
@@ -207,15 +208,9 @@ pub enum Act {
 
 impl There {
     /// The hospitals that have a store here.
-    fn hospitals(&self) -> anyhow::Result<Vec<Nihdi>> {
-        let failed = || format!("read the store {}", self.store.display());
-        let mut hospitals = Vec::new();
-        for entry in std::fs::read_dir(&self.store).with_context(failed)? {
-            let name = entry.with_context(failed)?.file_name();
-            let number = name.to_str().and_then(|name| name.strip_prefix("hd4dp-")?.strip_suffix(".sqlite"));
-            hospitals.extend(number.and_then(|number| number.parse::<Nihdi>().ok()));
-        }
-        anyhow::ensure!(!hospitals.is_empty(), "find a hospital in the store {}", self.store.display());
+    async fn hospitals(store: &Location) -> anyhow::Result<Vec<Nihdi>> {
+        let numbers = store.stores_of(hd4dp::SERVICE).await.with_context(|| format!("read the store {store}"))?;
+        let mut hospitals: Vec<Nihdi> = numbers.iter().filter_map(|number| number.parse().ok()).collect();
         hospitals.sort_unstable();
         Ok(hospitals)
     }
@@ -226,9 +221,10 @@ impl There {
 
     /// Opens the installation, with one more hospital where that is new.
     async fn open_with(&self, definitions: Definitions, more: Option<Nihdi>) -> anyhow::Result<Session> {
-        let mut hospitals = if more.is_some() && !self.store.exists() { Vec::new() } else { self.hospitals()? };
+        let (store, keys) = places(Some(&self.store), self.keys.as_ref(), Path::new(""))?;
+        let mut hospitals = Self::hospitals(&store).await?;
         hospitals.extend(more.filter(|more| !hospitals.contains(more)));
-        let (store, keys) = folders(Some(&self.store), self.keys.as_ref(), &self.store);
+        anyhow::ensure!(!hospitals.is_empty(), "find a hospital in the store {store}");
         let wanted = Wanted {
             hospitals: &hospitals,
             store: &store,

@@ -1,5 +1,7 @@
 //! `precision recode`: has everything that healthdata holds re-coded to the current epoch, and says what was.
 
+use std::path::Path;
+
 use clap::Args;
 use clock::Timestamp;
 use dcd::Definitions;
@@ -8,7 +10,10 @@ use recoding::Finding;
 use sealing::keys::KeyDirectory;
 use serde::Serialize;
 
-use super::{life::There, session::Session};
+use super::{
+    life::There,
+    session::{Session, places},
+};
 use crate::{cli::Ended, flow::Ending};
 
 /// What `recode` takes.
@@ -111,7 +116,7 @@ pub async fn recode(args: RecodeArgs, definitions: Definitions) -> anyhow::Resul
 
 /// The epoch of the TTP's newest key.
 fn current_epoch(there: &There) -> anyhow::Result<u32> {
-    let (_, keys) = super::session::folders(Some(&there.store), there.keys.as_ref(), &there.store);
+    let (_, keys) = places(Some(&there.store), there.keys.as_ref(), Path::new(""))?;
     let masters = KeyDirectory::open(&keys)?.ttp()?.masters;
     Ok(masters.last_key_value().map_or(1, |(epoch, _)| *epoch))
 }

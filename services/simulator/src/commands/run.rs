@@ -14,7 +14,7 @@ use topology::Nihdi;
 
 use super::{
     files, find,
-    session::{Prepared, Session, Wanted, folders},
+    session::{Prepared, Session, Wanted, places},
 };
 use crate::{
     broker_choice::{BrokerChoiceError, OpenBroker},
@@ -67,7 +67,7 @@ pub async fn run(args: RunArgs, definitions: Definitions) -> anyhow::Result<Ende
     // Every header is looked at before the first row of any file is sent.
     let today = clock::SystemClock.now().date();
     let files = open_all(&args.files, &definition, today, args.language)?;
-    let (store, keys) = folders(args.place.store.as_ref(), args.place.keys.as_ref(), &args.out.join("store"));
+    let (store, keys) = places(args.place.store.as_deref(), args.place.keys.as_ref(), &args.out.join("store"))?;
     let wanted = Wanted {
         hospitals: &[args.org],
         store: &store,

@@ -12,10 +12,11 @@ use futures_util::{FutureExt, future};
 use hd4dp::Hd4dp;
 use host::Work;
 use serde::Deserialize;
+use store::Location;
 use topology::Nihdi;
 use web::Tokens;
 
-use super::session::{Prepared, Wanted, folders};
+use super::session::{Prepared, Wanted, places};
 use crate::{
     broker_choice::BrokerChoice,
     cli::{Ended, Place, hospital},
@@ -55,9 +56,9 @@ pub struct ServeConfig {
     /// `embedded` or an AMQP address.
     #[serde(default = "embedded")]
     pub broker: String,
-    /// Folder of the stores.
-    pub store: PathBuf,
-    /// Folder of the keys; `keys` in the store by default.
+    /// Folder of the stores, or the address of a PostgreSQL database.
+    pub store: String,
+    /// Folder of the keys; `keys` in the store's folder by default.
     #[serde(default)]
     pub keys: Option<PathBuf>,
     /// Folders that the hospitals' files are taken from; none when left out.
@@ -90,7 +91,7 @@ const fn quota() -> u32 {
 struct Settings {
     hospitals: Vec<Nihdi>,
     broker: BrokerChoice,
-    store: PathBuf,
+    store: Location,
     keys: PathBuf,
     folders: Option<hd4dp::config::Folders>,
     tuning: Tuning,
@@ -99,7 +100,7 @@ struct Settings {
 
 fn settings(args: &ServeArgs) -> anyhow::Result<Settings> {
     let Some(path) = &args.config else {
-        let (store, keys) = folders(args.place.store.as_ref(), args.place.keys.as_ref(), Path::new("precision-store"));
+        let (store, keys) = places(args.place.store.as_deref(), args.place.keys.as_ref(), Path::new("precision-store"))?;
         let tuning = Tuning { quota: Some(quota()), ..Tuning::default() };
         let address = |port| SocketAddr::from((Ipv4Addr::LOCALHOST, port));
         let api = args.port.zip(args.tokens.clone());
@@ -117,7 +118,7 @@ fn settings(args: &ServeArgs) -> anyhow::Result<Settings> {
     };
     let config: ServeConfig = host::config::load(path)?;
     let parsed = config.hospitals.iter().map(|text| hospital(text).map_err(anyhow::Error::msg));
-    let (store, keys) = folders(Some(&config.store), config.keys.as_ref(), &config.store);
+    let (store, keys) = places(Some(config.store.as_str()), config.keys.as_ref(), Path::new(&config.store))?;
     Ok(Settings {
         hospitals: parsed.collect::<anyhow::Result<_>>()?,
         broker: config.broker.parse().map_err(anyhow::Error::msg)?,
@@ -158,7 +159,7 @@ pub async fn serve(args: ServeArgs, definitions: Definitions) -> anyhow::Result<
     let broker = prepared.broker(&wanted).await?;
     let session = prepared.start(wanted, broker).await?;
     let hospitals: Vec<String> = settings.hospitals.iter().map(ToString::to_string).collect();
-    output::complain(format!("serving hospitals {}; store {}; Ctrl-C stops", hospitals.join(", "), settings.store.display()));
+    output::complain(format!("serving hospitals {}; store {}; Ctrl-C stops", hospitals.join(", "), settings.store));
     let watch = |hd4dp: &Arc<Hd4dp>| settings.folders.as_ref().map(|folders| folders.watched(hd4dp, Language::default()).work());
     let works: Vec<Work> = session.installation.hd4dp.values().filter_map(watch).collect();
     let stop = host::process::told_to_stop().boxed().shared();

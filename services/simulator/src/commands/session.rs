@@ -9,7 +9,7 @@ use anyhow::Context as _;
 use clock::{Clock, SystemClock};
 use dcd::Definitions;
 use host::{Chance, Context, NoProbe};
-use store::StoreLock;
+use store::{Company, Location, StoreLock};
 use topology::{Nihdi, Topology};
 
 use crate::{
@@ -17,15 +17,15 @@ use crate::{
     flow::Running,
     installation::{Installation, Plan, Tuning, Zones},
     keys::AllKeys,
-    stores::Stores,
+    stores::{Stores, names},
 };
 
 /// What a session is opened with.
 pub struct Wanted<'a> {
     /// The hospitals.
     pub hospitals: &'a [Nihdi],
-    /// Folder of the stores.
-    pub store: &'a Path,
+    /// Where the stores are.
+    pub store: &'a Location,
     /// Folder of the keys.
     pub keys: &'a Path,
     /// The broker.
@@ -62,7 +62,7 @@ impl Prepared {
     ///
     /// What is in the way, as configuration errors (exit 2).
     pub async fn open(wanted: &Wanted<'_>) -> anyhow::Result<Self> {
-        let lock = StoreLock::take(wanted.store)?;
+        let lock = StoreLock::take(wanted.store, &names(wanted.hospitals), Company::Alone).await?;
         let keys = AllKeys::open_or_create(wanted.keys, wanted.hospitals)?;
         let stores = Stores::open(wanted.store, wanted.hospitals, &wanted.definitions, &keys.fingerprints).await?;
         let clock: Arc<dyn Clock> = Arc::new(SystemClock);
@@ -123,10 +123,18 @@ impl Session {
     }
 }
 
-/// The folders of a command: the store, and the keys, which by default lie in it.
-#[must_use]
-pub fn folders(store: Option<&PathBuf>, keys: Option<&PathBuf>, default: &Path) -> (PathBuf, PathBuf) {
-    let store = store.cloned().unwrap_or_else(|| default.to_path_buf());
-    let keys = keys.cloned().unwrap_or_else(|| store.join("keys"));
-    (store, keys)
+/// Where a command works: the store, and the folder of the keys, which by default is in the store's.
+///
+/// # Errors
+///
+/// When the store is a database and no folder is named, or its address is none.
+pub fn places(store: Option<&str>, keys: Option<&PathBuf>, default: &Path) -> anyhow::Result<(Location, PathBuf)> {
+    // Not by the command line's own reader: it repeats what it cannot use, and there may be a password in it.
+    let store = store.map_or_else(|| Ok(default.into()), str::parse)?;
+    let keys = match (keys, &store) {
+        (Some(keys), _) => keys.clone(),
+        (None, Location::Folder(folder)) => folder.join("keys"),
+        (None, Location::Server(_)) => anyhow::bail!("find the keys: with a database as store, --keys names their folder"),
+    };
+    Ok((store, keys))
 }

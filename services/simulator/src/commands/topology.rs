@@ -10,6 +10,7 @@ use crate::{
     broker_choice::BrokerChoice,
     cli::{Ended, hospital},
     output,
+    roles::roles_sql,
 };
 
 /// The hospitals of an example.
@@ -39,6 +40,13 @@ pub enum TopologyCommand {
         #[arg(long, value_name = "NIHDI", num_args = 1.., value_parser = hospital)]
         org: Vec<Nihdi>,
     },
+    /// Prints the SQL that makes PostgreSQL's roles and schemas, one of each per party
+    #[command(after_help = "Example:\n  precision topology roles --org 00000196 | psql --set ON_ERROR_STOP=1 precision")]
+    Roles {
+        /// The hospitals' NIHDI numbers
+        #[arg(long, value_name = "NIHDI", num_args = 1.., value_parser = hospital)]
+        org: Vec<Nihdi>,
+    },
 }
 
 fn or_example(org: Vec<Nihdi>) -> Vec<Nihdi> {
@@ -57,6 +65,7 @@ pub async fn topology(command: TopologyCommand) -> anyhow::Result<Ended> {
             // No passwords: an operator sets them, `rabbitmqctl change_password USER`.
             output::say(Topology::for_hospitals(&or_example(org)).definitions_json(|_| None).trim_end());
         }
+        TopologyCommand::Roles { org } => output::say(roles_sql(&or_example(org)).trim_end()),
         TopologyCommand::Apply { broker: BrokerChoice::Embedded, .. } => {
             anyhow::bail!("declare anything on the embedded broker: it needs no declaring; give the address of a RabbitMQ");
         }

@@ -11,7 +11,7 @@ use recoding::{
     Finding, Learning, Pair,
     sql::{self as pairs, Rows, Said},
 };
-use store::{AssertSqlSafe, Connection, Passage, StoreError, itinerary, bulk};
+use store::{AssertSqlSafe, Connection, Passage, StoreError, bulk, itinerary};
 
 use super::SqlStore;
 use crate::{
