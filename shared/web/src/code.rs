@@ -199,14 +199,6 @@ catalogue! {
         "The file is not this register's, and nothing of it was taken in: `findings` says why."
         "Het bestand hoort niet bij dit register en er is niets van opgenomen: `findings` zegt waarom."
         "Le fichier n'est pas de ce registre et rien n'en a été repris : `findings` dit pourquoi.";
-    UnknownComment "UNKNOWN_COMMENT" CONFLICT
-        "Nobody made such a comment on the latest version: there is nothing to answer."
-        "Niemand gaf zulke opmerking bij de laatste versie: er is niets te beantwoorden."
-        "Personne n'a fait un tel commentaire sur la dernière version : il n'y a rien à quoi répondre.";
-    NoAnswer "NO_ANSWER" UNPROCESSABLE_ENTITY
-        "The answer says nothing."
-        "Het antwoord zegt niets."
-        "La réponse ne dit rien.";
     OtherUniqueId "OTHER_UNIQUE_ID" CONFLICT
         "The values have another unique id: they are another registration."
         "De waarden hebben een andere unieke identificatie: ze zijn een andere registratie."
@@ -223,6 +215,14 @@ catalogue! {
         "The register is not searched by this column."
         "In het register wordt niet op deze kolom gezocht."
         "Le registre ne se consulte pas par cette colonne.";
+    UnknownComment "UNKNOWN_COMMENT" UNPROCESSABLE_ENTITY
+        "There is no comment that this would answer."
+        "Er is geen opmerking waarop dit een antwoord is."
+        "Il n'y a pas de commentaire auquel cela répondrait.";
+    NoAnswer "NO_ANSWER" UNPROCESSABLE_ENTITY
+        "An answer may not be empty."
+        "Een antwoord mag niet leeg zijn."
+        "Une réponse ne peut pas être vide.";
     NoNationalNumber "NO_NATIONAL_NUMBER" UNPROCESSABLE_ENTITY
         "A national number is expected: 11 digits with correct check digits."
         "Een rijksregisternummer wordt verwacht: 11 cijfers met een juist controlegetal."

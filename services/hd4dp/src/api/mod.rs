@@ -41,6 +41,8 @@ const REFUSALS: &[Code] = &[
     Code::CreationClosed,
     Code::SubmissionClosed,
     Code::CommentsClosed,
+    Code::UnknownComment,
+    Code::NoAnswer,
 ];
 
 /// A file of 6 MB is read, checked and sent.

@@ -17,6 +17,7 @@ use super::{
 use crate::{
     entry::NewRegistration,
     form::Form,
+    life::GivenAnswer,
     status::{State as LifeState, Status},
     store::{Filter, Listed, View},
 };
@@ -165,7 +166,7 @@ struct Registration {
 }
 
 /// A submitted version.
-#[derive(Debug, Serialize, ToSchema)]
+#[derive(Serialize, ToSchema)]
 struct Version {
     /// Its number.
     version: u32,
@@ -175,6 +176,19 @@ struct Version {
     author: Option<String>,
     /// When it was confirmed, in UTC.
     confirmed_at: Option<String>,
+    /// What the hospital said to comments with it.
+    answers: Vec<Answered>,
+}
+
+/// An answer to a researcher's comment.
+#[derive(Serialize, ToSchema)]
+struct Answered {
+    /// Number of the feedback that brought the comment.
+    number: u64,
+    /// The column of the comment; none when it is about the registration.
+    column: Option<String>,
+    /// What the hospital said.
+    text: String,
 }
 
 /// A researcher's comment.
@@ -238,6 +252,15 @@ fn shown(office: &Office, view: &View) -> Registration {
                 submitted_at: version.submitted_at.to_string(),
                 author: version.author.clone(),
                 confirmed_at: version.confirmed_at.map(|at| at.to_string()),
+                answers: version
+                    .answers
+                    .iter()
+                    .map(|answer| Answered {
+                        number: answer.number,
+                        column: answer.comment.place.and_then(column),
+                        text: answer.comment.text.clone(),
+                    })
+                    .collect(),
             })
             .collect(),
         comments: view
@@ -373,17 +396,39 @@ pub(super) async fn save(
     changed(&office, &call, &view.dcd, registration, &saved.findings).await
 }
 
-/// Submits what was kept, or the latest version's values again, as the next version.
-#[utoipa::path(post, path = "/registrations/{registration}/submission", params(("registration" = String, Path)),
+/// What goes with a submission.
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Submission {
+    /// Answers to the researcher's comments; there need be none.
+    #[serde(default)]
+    answers: Vec<NewAnswer>,
+}
+
+/// An answer to the last comment on a column, or on the registration.
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+struct NewAnswer {
+    /// The column of the comment, as the comment has it; none when the comment is about the registration.
+    column: Option<String>,
+    /// What the researcher shall read; nothing that tells who the patient is.
+    text: String,
+}
+
+/// Submits what was kept, or the latest version's values again, as the next version, with answers to comments.
+#[utoipa::path(post, path = "/registrations/{registration}/submission", params(("registration" = String, Path)), request_body = Submission,
     responses((status = 200, body = Changed, headers(("ETag" = String, description = "what If-Match takes")))))]
 pub(super) async fn submit(
     State(office): State<Arc<Office>>,
     call: Call,
     Path(registration): Path<String>,
+    Json(submission): Json<Submission>,
 ) -> Result<Reply, Problem> {
     let registration = id(&registration)?;
     let (view, _changing) = office.as_seen(&call, registration).await?;
-    office.hd4dp.submit_again(registration, &call.caller.name).await.map_err(|error| problem(error, &call))?;
+    let answers = submission.answers.into_iter().map(|NewAnswer { column, text }| GivenAnswer { column, text });
+    let submitted = office.hd4dp.submit_with(registration, answers.collect(), &call.caller.name).await;
+    submitted.map_err(|error| problem(error, &call))?;
     changed(&office, &call, &view.dcd, registration, &[]).await
 }
 

@@ -106,7 +106,7 @@ impl House {
     /// A house as it was left; its tokens are new.
     pub(crate) async fn open_in(folder: TempDir) -> Self {
         let hospitals: [Nihdi; 1] = [HOSPITAL.parse().unwrap()];
-        let store = folder.path().join("store");
+        let store = folder.path().join("store").as_path().into();
         let wanted = Wanted {
             hospitals: &hospitals,
             store: &store,

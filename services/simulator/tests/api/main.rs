@@ -185,6 +185,7 @@ impl Things {
             "POST /registers/{register}/search" => ask.json(&json!({ "column": "vcf_identifier", "value": "none" })),
             "PUT /registers/{register}/upload-options" => ask.json(&json!({ "conflict_mode": "merge" })),
             "POST /registers/{register}/registrations" => ask.json(&json!({ "values": values(true).await, "submit": true })),
+            "POST /registrations/{registration}/submission" => ask.json(&json!({ "answers": [] })),
             "PUT /registrations/{registration}" => ask.json(&json!({ "values": values(false).await })),
             "PUT /registrations/{registration}/attachments/{column}" => {
                 let form = house.hd4dp().form(self.registrations[4]).await.unwrap();

@@ -88,7 +88,14 @@ async fn a_correction_goes_to_the_hospital_and_back() {
     let save = hospital.ask("put", &of_registration).json(&json!({ "values": body["values"] }));
     let saved = hospital.change(save, "saving-01", Some(&told.headers["etag"])).await;
     assert_eq!((saved.status, &saved.json()["status"]), (200, &"open".into()), "{:?}", String::from_utf8(saved.body.clone()));
-    let submit = hospital.ask("post", &format!("{of_registration}/submission"));
+    let submit =
+        |answers: Value| hospital.ask("post", &format!("{of_registration}/submission")).json(&json!({ "answers": answers }));
+    let nobody_asked = hospital.change(submit(json!([{ "text": "Yes." }])), "answer-0", Some(&saved.headers["etag"])).await;
+    assert_eq!(nobody_asked.code(), "UNKNOWN_COMMENT");
+    let telling = json!([{ "column": "vcf_identifier", "text": format!("It is {CANARY}.") }]);
+    let telling = hospital.change(submit(telling), "answer-1", Some(&saved.headers["etag"])).await;
+    assert_eq!(telling.code(), "VALIDATION_ERRORS");
+    let submit = submit(json!([{ "column": "vcf_identifier", "text": "It is right." }]));
     let late = hospital.change(submit.clone(), "submitting-0", Some(&told.headers["etag"])).await;
     assert_eq!(late.code(), "STALE_VERSION", "it was saved meanwhile");
     let submitted = hospital.change(submit, "submitting-1", Some(&saved.headers["etag"])).await;
@@ -104,6 +111,9 @@ async fn a_correction_goes_to_the_hospital_and_back() {
     assert_eq!(approved.json()["status"], "approved");
     house.rest().await;
     assert_eq!(hospital.get(&of_registration).await.json()["status"], "approved");
+    let comments = researcher.get(&format!("{of_record}/comments")).await.json();
+    let said: Vec<_> = comments.as_array().unwrap().iter().map(|one| (&one["author"], &one["text"])).collect();
+    assert_eq!(said, [(&"researcher".into(), &"Is it right?".into()), (&"hospital".into(), &"It is right.".into())]);
     let progress = researcher.get("/progress").await.json();
     let of_register = progress.as_array().unwrap().iter().find(|one| one["register"] == REGISTER).unwrap();
     assert_eq!((&of_register["records"], &of_register["by_status"]["approved"]), (&8.into(), &1.into()));
@@ -222,7 +232,7 @@ async fn a_file_comes_in_with_its_reports_or_is_told_why_not() {
     assert_eq!(hospital.get(&format!("/uploads/{number}/reports/other")).await.code(), "INVALID_PARAMETER");
     assert_eq!(hospital.get("/uploads/999/reports/error").await.code(), "UNKNOWN_UPLOAD");
 
-    let wrong = hospital.change(upload(b"nothing;else\n1;2\n".to_vec(), ""), "upload-2", None).await;
+    let wrong = hospital.change(upload(b"vcf_identifier;else\n1;2\n".to_vec(), ""), "upload-2", None).await;
     assert_eq!(wrong.code(), "FILE_REFUSED");
     assert_eq!(wrong.json()["findings"][0]["code"], "E01");
     let large = hospital.change(upload(vec![b'x'; 6 * 1024 * 1024 + 1], ""), "upload-3", None).await;

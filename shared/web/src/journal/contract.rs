@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use store::{Database, Schema};
+use store::{Database, Location, Schema};
 
 use super::*;
 
@@ -14,14 +14,20 @@ macro_rules! contract {
         mod in_sqlite {
             $(#[tokio::test] async fn $name() {
                 let folder = tempfile::tempdir().unwrap();
-                super::$name(&super::in_folder(folder.path()).await).await;
+                super::$name(&super::at(folder.path()).await).await;
+            })+
+        }
+        mod in_postgres {
+            $(#[tokio::test] async fn $name() {
+                let location = store::test_server::database().await.unwrap();
+                super::$name(&super::at(location).await).await;
             })+
         }
     };
 }
 
-async fn in_folder(folder: &std::path::Path) -> SqlJournal {
-    SqlJournal::new(Database::open(folder, "party", Schema { steps: &[SCHEMA_STEP] }).await.unwrap())
+async fn at(location: impl Into<Location>) -> SqlJournal {
+    SqlJournal::new(Database::open(location, "party", Schema { steps: &[SCHEMA_STEP] }).await.unwrap())
 }
 
 const START: Timestamp = Timestamp::from_micros(1_700_000_000_000_000);
@@ -100,12 +106,12 @@ contract!(
 #[tokio::test]
 async fn what_was_begun_and_answered_is_there_after_opening_again() {
     let folder = tempfile::tempdir().unwrap();
-    let journal = in_folder(folder.path()).await;
+    let journal = at(folder.path()).await;
     journal.begin(&key(1), &[1; 32], START).await.unwrap();
     journal.begin(&key(2), &[2; 32], START).await.unwrap();
     journal.conclude(Some(&row(3)), Some((&key(2), &answer()))).await.unwrap();
     drop(journal);
-    let again = in_folder(folder.path()).await;
+    let again = at(folder.path()).await;
     assert_eq!(again.begin(&key(1), &[1; 32], START).await.unwrap(), Begun::Open { since: START });
     assert_eq!(again.begin(&key(2), &[2; 32], START).await.unwrap(), Begun::Answered(answer()));
     assert_eq!(again.audit(0, 9).await.unwrap()[0].1, row(3));
