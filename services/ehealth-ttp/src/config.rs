@@ -5,6 +5,7 @@ use host::{
     config::{BrokerSettings, Common},
 };
 use serde::Deserialize;
+use store::Company;
 use topology::Actor;
 
 use crate::quota;
@@ -46,6 +47,7 @@ impl Default for Quota {
 
 impl Settings for Config {
     const ACTOR: Actor = Actor::EhealthTtp;
+    const COMPANY: Company = Company::Alike;
     const HAS_KEYS: bool = true;
     const KNOWS_REGISTERS: bool = false;
 

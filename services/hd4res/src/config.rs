@@ -5,6 +5,7 @@ use host::{
     config::{BrokerSettings, Common},
 };
 use serde::Deserialize;
+use store::Company;
 use topology::Actor;
 
 /// The configuration file of `hd4res`.
@@ -30,6 +31,7 @@ pub struct Brokers {
 
 impl Settings for Config {
     const ACTOR: Actor = Actor::Hd4res;
+    const COMPANY: Company = Company::Alike;
     const HAS_KEYS: bool = false;
     const KNOWS_REGISTERS: bool = true;
 

@@ -15,7 +15,9 @@ use clock::{SystemClock, timeout};
 use dcd::Definitions;
 use dhw::{DhwStore, Registers};
 use hd4dp::store::{Hd4dpStore, UploadId};
+use hd4res::store::Hd4resStore;
 use live::{programs, repository};
+use store::{Database, Location, Schema, postgres::schema_name, test_server};
 use tempfile::TempDir;
 use testkit::Node;
 use tokio::process::{Child, Command};
@@ -28,6 +30,11 @@ const ROWS: u64 = 100;
 const PUBLICATION_SIZE: u64 = 5;
 /// The processes share their processors with whatever else runs.
 const DEADLINE: Duration = Duration::from_secs(180);
+
+/// Registrations of each hospital in the test with two processes of a service.
+const MANY_ROWS: u64 = 1500;
+/// The services that work side by side on one store, each in its role's schema.
+const SIDE_BY_SIDE: [&str; 2] = ["ehealth-ttp", "hd4res"];
 
 /// One test, since the node that it starts lives as long as it does.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -42,6 +49,75 @@ async fn six_services_as_processes_lose_nothing_and_keep_apart() -> Result<()> {
         other_keys_over_a_store_are_refused(&installation).await
     };
     outcome.await.with_context(|| installation.last_words())
+}
+
+/// Two TTPs and two HD4RES, each two on one PostgreSQL schema, of which one or the other is killed again and again.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn two_of_a_service_on_one_store_lose_nothing_and_double_nothing() -> Result<()> {
+    let programs = programs().await?;
+    let node = Node::start().await.context("this test needs a RabbitMQ of its own (Debian: apt-get install rabbitmq-server)")?;
+    let mut installation = Installation::prepare(programs, &node).await?;
+    installation.database = Some(database_with_roles().await?);
+    let outcome = side_by_side(&installation, &node).await;
+    outcome.with_context(|| installation.last_words())
+}
+
+async fn database_with_roles() -> Result<String> {
+    let address = test_server::address().await?;
+    let administrator = Database::open(address.parse::<Location>()?, "administrator", Schema { steps: &[] }).await?;
+    let mut transaction = administrator.write().await?;
+    transaction.define(&fs::read_to_string(repository().join("deploy/postgres.sql"))?).await?;
+    transaction.commit().await?;
+    administrator.close().await;
+    Ok(address)
+}
+
+async fn side_by_side(installation: &Installation, node: &Node) -> Result<()> {
+    let mut services = Vec::new();
+    for name in ["ehbox-hco-00000196", "ehbox-hco-00000295", "ehbox-hd", "dhw"] {
+        services.push(installation.start(name, &[]).await?);
+    }
+    let mut twins = Vec::new();
+    for name in SIDE_BY_SIDE {
+        twins.push(installation.start(name, &[]).await?);
+        twins.push(installation.start(&format!("{name}{TWIN}"), &[]).await?);
+    }
+    for (nihdi, register) in HOSPITALS.iter().zip(["Precision_Local_MAB", "Precision_Treatment"]) {
+        services.push(installation.upload_rows(nihdi, register, MANY_ROWS).await?);
+    }
+    let warehouse = installation.warehouse().await?;
+    let all = 2 * MANY_ROWS;
+    // In turn each of the four is killed and comes back, while the registrations pass.
+    for round in 1..=8_u64 {
+        let some = all * round / 10;
+        until(&format!("{some} registrations reach the warehouse"), async || Ok(warehouse.count().await? >= some)).await?;
+        let twin = twins.remove(0);
+        let name = twin.name.clone();
+        twin.kill().await?;
+        twins.push(installation.start(&name, &[]).await?);
+    }
+    let mut items: Vec<Uuid> = Vec::new();
+    for nihdi in HOSPITALS {
+        let store = installation.hospital(nihdi).await?;
+        let confirmed = async || Ok(store.tally(UploadId(1)).await?.confirmed == MANY_ROWS);
+        until(&format!("all registrations of {nihdi} are confirmed"), confirmed).await?;
+        let tally = store.tally(UploadId(1)).await?;
+        ensure!((tally.attempted, tally.accepted, tally.rejected) == (MANY_ROWS, MANY_ROWS, 0), "{tally:?}");
+        items.extend(store.uploaded(UploadId(1), None, u32::MAX).await?.iter().map(|item| item.item_id));
+    }
+    until("all registrations are validated", async || Ok(warehouse.validated(&items).await? == all)).await?;
+    let research = hd4res::store::SqlStore::open(installation.role("hd4res")?.parse::<Location>()?).await?;
+    until("HD4RES has all verdicts", async || Ok(research.validated(&items).await? == all)).await?;
+    ensure!(
+        research.held(&items).await? == all && research.records().await? == all,
+        "HD4RES holds {} records",
+        research.records().await?
+    );
+    ensure!(warehouse.count().await? == all, "the warehouse holds {} registrations", warehouse.count().await?);
+    for service in services.into_iter().chain(twins) {
+        service.stop().await?;
+    }
+    until("all queues are empty after an orderly end", async || Ok(left_behind(node).await?.is_empty())).await
 }
 
 /// Neither a broker that is away nor a queue that nobody has declared ends a service; both stand in its log.
@@ -139,12 +215,22 @@ fn replaced(text: &str, from: &str, to: &str) -> Result<String> {
     Ok(text.replace(from, to))
 }
 
+/// What follows the name of a service's second process.
+const TWIN: &str = "+";
+
+/// The service that a process is of.
+fn service_of(name: &str) -> &str {
+    name.strip_suffix(TWIN).unwrap_or(name)
+}
+
 /// What the operator of the sample installation makes.
 struct Installation {
     folder: TempDir,
     programs: PathBuf,
     broker: String,
     registers: Arc<Registers>,
+    /// Where [`SIDE_BY_SIDE`] have their stores, as its administrator; in files of their own when there is none.
+    database: Option<String>,
 }
 
 impl Installation {
@@ -153,7 +239,7 @@ impl Installation {
         let url = node.url("user", "password", "vhost");
         let broker = url.split(['@', '/']).nth(3).context("find the node's port")?.to_owned();
         let registers = Arc::new(Registers::new(&Definitions::built_in()?));
-        let installation = Self { folder: tempfile::tempdir()?, programs, broker, registers };
+        let installation = Self { folder: tempfile::tempdir()?, programs, broker, registers, database: None };
         installation.make_secrets(&installation.secrets()).await?;
         installation.declare(node).await?;
         Ok(installation)
@@ -191,7 +277,7 @@ impl Installation {
             fs::remove_dir_all(&keys)?;
         }
         fs::create_dir_all(&keys)?;
-        for mounted in ["public", name] {
+        for mounted in ["public", service_of(name)] {
             std::os::unix::fs::symlink(secrets.join("keys").join(mounted), keys.join(mounted))?;
         }
         Ok(())
@@ -199,10 +285,15 @@ impl Installation {
 
     /// The sample configuration, with the paths and addresses of this machine.
     fn configuration(&self, name: &str) -> Result<String> {
-        let file = repository().join(format!("deploy/config/{name}.toml"));
+        let service = service_of(name);
+        let file = repository().join(format!("deploy/config/{service}.toml"));
         let mut text = fs::read_to_string(&file).with_context(|| format!("read {}", file.display()))?;
         let folder = self.folder(name);
-        text = replaced(&text, "/var/lib/precision", &folder.join("store").to_string_lossy())?;
+        let store = match &self.database {
+            Some(_) if SIDE_BY_SIDE.contains(&service) => self.role(service)?,
+            _ => folder.join("store").to_string_lossy().into_owned(),
+        };
+        text = replaced(&text, "/var/lib/precision", &store)?;
         text = replaced(&text, "/run/secrets", &self.secrets().join("passwords").to_string_lossy())?;
         text = text.replace("/etc/precision/keys", &folder.join("keys").to_string_lossy());
         for zone in ["hospital", "ehealth", "hd"] {
@@ -210,6 +301,13 @@ impl Installation {
         }
         text = text.replace("publication_size = 500", &format!("publication_size = {PUBLICATION_SIZE}"));
         Ok(text)
+    }
+
+    /// The address of the database, as the role of a service.
+    fn role(&self, service: &str) -> Result<String> {
+        let address = self.database.as_deref().context("find the database")?;
+        let (_, place) = address.split_once('@').context("find the user in the database's address")?;
+        Ok(format!("postgres://{}@{place}", schema_name(service)))
     }
 
     /// Starts a service and waits until it says that it has started.
@@ -228,7 +326,7 @@ impl Installation {
         let file = folder.join("service.toml");
         fs::write(&file, configuration)?;
         let log = File::options().create(true).append(true).open(folder.join("log"))?;
-        let program = HOSPITALS.iter().find_map(|nihdi| name.strip_suffix(&format!("-{nihdi}"))).unwrap_or(name);
+        let program = HOSPITALS.iter().find_map(|nihdi| name.strip_suffix(&format!("-{nihdi}"))).unwrap_or(service_of(name));
         let child = Command::new(self.programs.join(program))
             .arg("--config")
             .arg(&file)
@@ -244,8 +342,12 @@ impl Installation {
 
     /// A hospital's HD4DP, with a file of generated registrations to take in.
     async fn upload(&self, nihdi: &str, register: &str) -> Result<Service> {
+        self.upload_rows(nihdi, register, ROWS).await
+    }
+
+    async fn upload_rows(&self, nihdi: &str, register: &str, rows: u64) -> Result<Service> {
         let file = self.folder.path().join(format!("{nihdi}.csv"));
-        let rows = ROWS.to_string();
+        let rows = rows.to_string();
         let mut generating = Command::new(self.programs.join("precision"));
         generating.args(["generate", "--dcd", register, "--org", nihdi, "--count", &rows, "--seed", "7", "--output"]).arg(&file);
         ensure!(generating.stderr(Stdio::null()).status().await?.success(), "precision generate failed");

@@ -25,6 +25,18 @@ async fn counts_per_sender_and_day(store: &dyn TtpStore) {
     assert_eq!(admitted(2, "ehbox-hco-00000196").await, first, "a new day starts from nothing");
 }
 
+async fn at_midnight_the_day_before_still_counts(store: &dyn TtpStore) {
+    let (sender, marks) = ("ehbox-hco-00000196", marks(60));
+    let admitted = async |day| store.admit(day, sender, &marks, 50).await.unwrap().iter().filter(|passed| **passed).count();
+    store.day_key(7, [1; 32]).await.unwrap();
+    let first = admitted(7).await;
+    store.day_key(8, [2; 32]).await.unwrap();
+    assert_eq!(store.day_key(7, [3; 32]).await.unwrap(), [1; 32], "who is a day behind counts on the key of that day");
+    assert_eq!(admitted(7).await, first, "and nobody new passes");
+    store.day_key(9, [4; 32]).await.unwrap();
+    assert_eq!(store.day_key(7, [5; 32]).await.unwrap(), [5; 32], "on the second day after it is forgotten");
+}
+
 async fn the_key_of_a_day_stays_for_the_day(store: &dyn TtpStore) {
     assert_eq!(store.day_key(5, [1; 32]).await.unwrap(), [1; 32]);
     assert_eq!(store.day_key(5, [2; 32]).await.unwrap(), [1; 32]);
@@ -65,4 +77,9 @@ macro_rules! contract {
     };
 }
 
-contract!(counts_per_sender_and_day, the_key_of_a_day_stays_for_the_day, a_recoding_is_noted_once_per_publication);
+contract!(
+    counts_per_sender_and_day,
+    at_midnight_the_day_before_still_counts,
+    the_key_of_a_day_stays_for_the_day,
+    a_recoding_is_noted_once_per_publication,
+);

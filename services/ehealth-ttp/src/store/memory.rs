@@ -49,7 +49,7 @@ impl Itinerary for MemoryStore {
 impl TtpStore for MemoryStore {
     async fn day_key(&self, day: i64, fresh: [u8; 32]) -> Result<[u8; 32], StoreError> {
         let mut days = self.lock();
-        days.retain(|known, _| *known >= day);
+        days.retain(|known, _| *known >= day - 1);
         Ok(days.entry(day).or_insert_with(|| Day { key: fresh, sketches: BTreeMap::new() }).key)
     }
 

@@ -41,7 +41,8 @@ pub struct Recoding {
 /// The TTP's store. Every method is one transaction.
 #[async_trait]
 pub trait TtpStore: Itinerary {
-    /// The key of `day` (days since 1970): `fresh` at its first use. Keys and sketches of earlier days are forgotten.
+    /// The key of `day` (days since 1970): `fresh` at its first use. Keys and sketches are forgotten on the second day
+    /// after: a process whose clock is behind, or that began before midnight, still counts on the day before.
     async fn day_key(&self, day: i64, fresh: [u8; 32]) -> Result<[u8; 32], StoreError>;
 
     /// Counts the identifiers of one sender, and says of each whether it may pass under `limit` distinct ones a day.

@@ -72,7 +72,7 @@ impl TtpStore for SqlStore {
     async fn day_key(&self, day: i64, fresh: [u8; 32]) -> Result<[u8; 32], StoreError> {
         let mut transaction = self.database.write().await?;
         for forget in ["DELETE FROM quota_key WHERE day < ?", "DELETE FROM quota_sketch WHERE day < ?"] {
-            transaction.query(forget).bind(day).execute().await?;
+            transaction.query(forget).bind(day - 1).execute().await?;
         }
         transaction
             .query("INSERT INTO quota_key (day, key) VALUES (?, ?) ON CONFLICT DO NOTHING")
