@@ -13,7 +13,7 @@ use jiff::civil::Date;
 
 use crate::{
     Hd4dp,
-    config::Uploads,
+    config::{Config, Uploads},
     intake::SubmitError,
     upload::{self, CsvFile, UploadError},
 };
@@ -81,6 +81,13 @@ impl AtStart {
 }
 
 impl OpenFiles {
+    /// All that runs in the process: the service, the files of the command line, and the folders.
+    #[must_use]
+    pub fn works(self, hd4dp: &Arc<Hd4dp>, config: &Config) -> Vec<Work> {
+        let folders = config.folders.iter().map(|folders| folders.watched(hd4dp, config.uploads.language).work());
+        hd4dp.works().into_iter().chain([self.taking_in(hd4dp, &config.uploads)]).chain(folders).collect()
+    }
+
     /// The work of taking them in, one after the other. A file that was taken in before changes nothing.
     #[must_use]
     pub fn taking_in(self, hd4dp: &Arc<Hd4dp>, uploads: &Uploads) -> Work {

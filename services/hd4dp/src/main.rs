@@ -36,8 +36,5 @@ async fn start(config: &Config, alone: &StandAlone, at_start: AtStart) -> anyhow
         let opened = api::open(settings, &hd4dp, journal).await?;
         alone.until_stopped(|stop| opened.serve(stop));
     }
-    let mut works = hd4dp.works();
-    works.push(files.taking_in(&hd4dp, &config.uploads));
-    works.extend(config.folders.iter().map(|folders| folders.watched(&hd4dp, config.uploads.language).work()));
-    Ok(works)
+    Ok(files.works(&hd4dp, config))
 }
