@@ -1,12 +1,12 @@
 #!/bin/sh
 # The whole life of a registration, and at each point what the hospital and what healthdata see of it.
-# usage: tests/life.sh PRECISION [embedded|amqp://…]
+# usage: tests/life.sh PRECISION [embedded|amqp://… [postgres://…]]
 set -eu
-precision=$(realpath "$1") broker=${2:-embedded} mab=Precision_Local_MAB hospital=00000196
+precision=$(realpath "$1") broker=${2:-embedded} store=${3:-store} mab=Precision_Local_MAB hospital=00000196
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 cd "$work"
-at() { command=$1 && shift && "$precision" "$command" --store store --broker "$broker" "$@"; }
+at() { command=$1 && shift && "$precision" "$command" --store "$store" --keys keys --broker "$broker" "$@"; }
 # Version, the hospital's status, healthdata's status.
 sees() { at status "$1" | sed -n '1s/^[^ ]*  [^ ]*  [^ ]*  //p'; }
 step() {
@@ -36,7 +36,7 @@ step "the first advice is sent and confirmed" "$first" "1  Submitted, OK  New"
 second=$(of second.csv 2)
 step "the data warehouse finds another sex" "$second" "1  Submitted, OK  Comments needed"
 refused WRONG_STATUS delete "$second"
-"$precision" keys rotate store/keys --epoch --sealing ehealth-ttp ehbox-hd "ehbox-hco-$hospital" >/dev/null
+"$precision" keys rotate keys --epoch --sealing ehealth-ttp ehbox-hd "ehbox-hco-$hospital" >/dev/null
 at recode --json | grep -q '"epoch":2,"ehbox_hd":1,"hd4res":1,"dhw":1,.*"findings":\[\]'
 step "the TTP rotates, and nothing is lost" "$second" "1  Submitted, OK  Comments needed"
 at status "$second" --json | grep -q '"pseudonym":"healthdata\.2\.'
