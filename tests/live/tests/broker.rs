@@ -106,7 +106,13 @@ async fn what_is_missing_is_named(rabbit: &Rabbit) -> Result<()> {
     let topology = Topology::for_hospitals(&[]).within(&Vhost::Hd);
     let needed = topology.used_by(&Actor::Dhw.user(None));
     let missing = broker.missing(&needed).await?;
-    let names = ["exchange {}.step-7-back", "exchange {}.dead.dhw.in", "queue {}.dhw.in"];
+    let names = [
+        "exchange {}.step-7-back",
+        "exchange {}.dead.dhw.in",
+        "queue {}.dhw.in",
+        "exchange {}.dead.dhw.recoded",
+        "queue {}.dhw.recoded",
+    ];
     let expected = names.map(|name| name.replace("{}", &prefix));
     assert_eq!(BTreeSet::from_iter(missing), BTreeSet::from(expected));
     broker.declare(&topology).await?;
