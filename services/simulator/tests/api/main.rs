@@ -90,6 +90,7 @@ struct Things {
     registrations: Vec<Uuid>,
     with_file: Uuid,
     record: i64,
+    untouched: [i64; 2],
     item: Uuid,
 }
 
@@ -112,9 +113,12 @@ impl Things {
         hd4dp.submit_again(with_file, "test").await.unwrap();
         house.rest().await;
         let store = house.session.installation.hd4res.store();
-        let record = store.of_registration(with_file).await.unwrap().unwrap();
+        let record_of = async |registration| store.of_registration(registration).await.unwrap().unwrap();
+        let record = record_of(with_file).await;
+        // Of registrations that nothing else is tried on.
+        let untouched = [record_of(registrations[6]).await, record_of(registrations[7]).await];
         let item = hd4dp.registration(with_file).await.unwrap().unwrap().versions.last().unwrap().item_id;
-        Self { registrations, with_file, record, item }
+        Self { registrations, with_file, record, untouched, item }
     }
 
     /// The registration or record that a change is tried on: each its own.
@@ -133,8 +137,8 @@ impl Things {
 
     fn record(&self, route: &str) -> i64 {
         match route {
-            "POST /records/{record}/follow-up" => self.record % 8 + 1,
-            "POST /records/{record}/approval" => (self.record + 1) % 8 + 1,
+            "POST /records/{record}/follow-up" => self.untouched[0],
+            "POST /records/{record}/approval" => self.untouched[1],
             _ => self.record,
         }
     }
