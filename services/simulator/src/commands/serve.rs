@@ -33,7 +33,7 @@ pub struct ServeArgs {
     /// The hospitals' NIHDI numbers
     #[arg(long, value_name = "NIHDI", num_args = 1.., required_unless_present = "config", value_parser = hospital)]
     pub org: Vec<Nihdi>,
-    /// Folder for the hospitals' files: below it, <nihdi>/<register>/provisioning and fast-track are made and emptied once a minute
+    /// Folder for the hospitals' files: below it, NIHDI/REGISTER/provisioning and fast-track are made and emptied once a minute
     #[arg(long, value_name = "DIR", conflicts_with = "config")]
     pub folders: Option<PathBuf>,
     /// Where the flow lives; the store is precision-store by default
