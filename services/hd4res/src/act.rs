@@ -34,6 +34,25 @@ impl Hd4res {
         Ok(acted)
     }
 
+    /// Acts on many records alike, for a researcher who selects them in a list: one transaction for all. A refusal is one record's own.
+    ///
+    /// # Errors
+    ///
+    /// [`StoreError`]; nothing was done then.
+    pub async fn act_on_all(
+        &self,
+        records: &[i64],
+        action: &Action,
+        author: &str,
+    ) -> Result<Vec<Result<Acted, ActRefusal>>, StoreError> {
+        let column = |dcd: &str, version: u32, place: Place| self.definitions.exact(dcd, version)?.column_at(place);
+        self.context.reach(SERVICE, Point::BeforeCommit).await;
+        let acted = self.store().act_on_all(records, action, &column, author, self.context.clock.now()).await?;
+        self.feedback_waits.notify_one();
+        self.context.reach(SERVICE, Point::AfterCommit).await;
+        Ok(acted)
+    }
+
     /// Sends what is due, at the start, whenever there may be more, and again what has no receipt when its time comes.
     pub(crate) async fn send_feedback(&self) {
         let clock = &*self.context.clock;

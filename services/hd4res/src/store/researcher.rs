@@ -187,6 +187,17 @@ pub trait ResearcherStore: Send + Sync {
         at: Timestamp,
     ) -> Result<Result<Acted, ActRefusal>, StoreError>;
 
+    /// Acts on many records in the name of the role `author`, in one transaction, whatever was seen of them. One that is refused does not keep
+    /// the others from it; the answers are in the order of the records.
+    async fn act_on_all(
+        &self,
+        records: &[i64],
+        action: &Action,
+        columns: ColumnOf<'_>,
+        author: &str,
+        at: Timestamp,
+    ) -> Result<Vec<Result<Acted, ActRefusal>>, StoreError>;
+
     /// The records of a unique id, of one sender or of all, oldest first.
     async fn find(&self, sender: Option<&str>, dcd: &str, unique_id: &str) -> Result<Vec<i64>, StoreError>;
 

@@ -118,6 +118,18 @@ async fn answers_stand_behind_the_comments(store: &dyn Hd4resStore) {
     assert_eq!((comments[0].author.as_str(), comments[0].version), (RESEARCHER, 1));
 }
 
+async fn many_are_acted_on_alike_and_each_is_refused_alone(store: &dyn Hd4resStore) {
+    receive(store, &[of(1, 1, 1), of(2, 2, 1), of(3, 3, 1)]).await;
+    judge(store, 1, true).await;
+    judge(store, 3, true).await;
+    let acted = store.researcher().act_on_all(&[1, 2, 9, 3], &Action::Approve, &column, RESEARCHER, at(100)).await.unwrap();
+    let codes: Vec<_> =
+        acted.iter().map(|one| one.as_ref().map(|acted| acted.version).map_err(|refusal| refusal.code())).collect();
+    assert_eq!(codes, [Ok(1), Err("NOT_VALIDATED"), Err("UNKNOWN_RECORD"), Ok(1)]);
+    assert_eq!((status(store, 1).await, status(store, 2).await), (RecordStatus::Approved, RecordStatus::New));
+    assert_eq!(unsent(store).await.len(), 2);
+}
+
 async fn a_refused_act_leaves_nothing(store: &dyn Hd4resStore) {
     receive(store, &[arrived(1, "U1", 1)]).await;
     let before = view(store, 1).await;
@@ -377,6 +389,7 @@ async fn records_are_found_and_listed(store: &dyn Hd4resStore) {
 contract!(
     a_correction_goes_its_way_and_leaves_its_traces,
     answers_stand_behind_the_comments,
+    many_are_acted_on_alike_and_each_is_refused_alone,
     a_refused_act_leaves_nothing,
     an_approved_version_may_be_asked_about_and_replaced,
     a_clean_verdict_approves_where_the_definition_says_so,

@@ -79,6 +79,18 @@ impl ResearcherStore for MemoryStore {
         Ok(self.lock().act(record, action, columns, by, at))
     }
 
+    async fn act_on_all(
+        &self,
+        records: &[i64],
+        action: &Action,
+        columns: ColumnOf<'_>,
+        author: &str,
+        at: Timestamp,
+    ) -> Result<Vec<Result<Acted, ActRefusal>>, StoreError> {
+        let mut state = self.lock();
+        Ok(records.iter().map(|record| state.act(*record, action, columns, &By::role(author), at)).collect())
+    }
+
     async fn find(&self, sender: Option<&str>, dcd: &str, unique_id: &str) -> Result<Vec<i64>, StoreError> {
         let is_wanted = |record: &&Record| {
             record.unique_id.as_deref() == Some(unique_id)

@@ -115,6 +115,54 @@ async fn keep_effect(connection: &mut Connection, by: &By<'_>, acted: &Acted) ->
     Ok(())
 }
 
+/// An act on one record; a refused one has written nothing.
+async fn act(
+    connection: &mut Connection,
+    record: i64,
+    action: &Action,
+    column: ColumnOf<'_>,
+    by: &By<'_>,
+    at: Timestamp,
+) -> Result<Result<Acted, ActRefusal>, StoreError> {
+    if let Some(acted) = known_effect(&mut *connection, by).await? {
+        return Ok(Ok(acted));
+    }
+    let author = by.author;
+    let select = format!("SELECT {HELD}, r.dcd, r.dcd_version FROM record r WHERE r.id = ?");
+    let row = connection.query(AssertSqlSafe(select)).bind(record).fetch_optional().await?;
+    let Some(row) = row else { return Ok(Err(ActRefusal::UnknownRecord)) };
+    let mut held = held(&row)?;
+    if !held.is_as(by.seen) {
+        return Ok(Err(ActRefusal::StaleVersion));
+    }
+    let (dcd, dcd_version): (&str, u32) = (row.try_get("dcd")?, row.try_get("dcd_version")?);
+    let columns = match columns(action, |place| column(dcd, dcd_version, place)) {
+        Ok(columns) => columns,
+        Err(refusal) => return Ok(Err(refusal)),
+    };
+    let deed = match held.act(action) {
+        Ok(deed) => deed,
+        Err(refusal) => return Ok(Err(refusal)),
+    };
+    let (note, issued) = (deed.note, deed.feedback);
+    let acted = Acted { status: note.status, version: note.version, number: issued.number, item_id: issued.item_id };
+    let kept = action.comments().iter().zip(columns).map(|(comment, column)| KeptComment {
+        number: issued.number,
+        version: note.version,
+        column,
+        text: comment.text.clone(),
+        author: author.to_owned(),
+        at,
+    });
+    let kept: Vec<KeptComment> = kept.collect();
+    write_held(&mut *connection, &[&held]).await?;
+    history::issue(&mut *connection, &[NewFeedback { record, at, author, issued }]).await?;
+    keep_comments(&mut *connection, record, &kept).await?;
+    history::write(&mut *connection, &[Line { record, at, author, note }]).await?;
+    keep_effect(&mut *connection, by, &acted).await?;
+    Ok(Ok(acted))
+}
+
 #[async_trait]
 impl ResearcherStore for SqlStore {
     async fn act(
@@ -126,44 +174,26 @@ impl ResearcherStore for SqlStore {
         at: Timestamp,
     ) -> Result<Result<Acted, ActRefusal>, StoreError> {
         let mut transaction = self.database.write().await?;
-        if let Some(acted) = known_effect(&mut transaction, by).await? {
-            return Ok(Ok(acted));
-        }
-        let author = by.author;
-        let select = format!("SELECT {HELD}, r.dcd, r.dcd_version FROM record r WHERE r.id = ?");
-        let row = transaction.query(AssertSqlSafe(select)).bind(record).fetch_optional().await?;
-        let Some(row) = row else { return Ok(Err(ActRefusal::UnknownRecord)) };
-        let mut held = held(&row)?;
-        if !held.is_as(by.seen) {
-            return Ok(Err(ActRefusal::StaleVersion));
-        }
-        let (dcd, dcd_version): (&str, u32) = (row.try_get("dcd")?, row.try_get("dcd_version")?);
-        let columns = match columns(action, |place| column(dcd, dcd_version, place)) {
-            Ok(columns) => columns,
-            Err(refusal) => return Ok(Err(refusal)),
-        };
-        let deed = match held.act(action) {
-            Ok(deed) => deed,
-            Err(refusal) => return Ok(Err(refusal)),
-        };
-        let (note, issued) = (deed.note, deed.feedback);
-        let acted = Acted { status: note.status, version: note.version, number: issued.number, item_id: issued.item_id };
-        let kept = action.comments().iter().zip(columns).map(|(comment, column)| KeptComment {
-            number: issued.number,
-            version: note.version,
-            column,
-            text: comment.text.clone(),
-            author: author.to_owned(),
-            at,
-        });
-        let kept: Vec<KeptComment> = kept.collect();
-        write_held(&mut transaction, &[&held]).await?;
-        history::issue(&mut transaction, &[NewFeedback { record, at, author, issued }]).await?;
-        keep_comments(&mut transaction, record, &kept).await?;
-        history::write(&mut transaction, &[Line { record, at, author, note }]).await?;
-        keep_effect(&mut transaction, by, &acted).await?;
+        let acted = act(&mut transaction, record, action, column, by, at).await?;
         transaction.commit().await?;
-        Ok(Ok(acted))
+        Ok(acted)
+    }
+
+    async fn act_on_all(
+        &self,
+        records: &[i64],
+        action: &Action,
+        columns: ColumnOf<'_>,
+        author: &str,
+        at: Timestamp,
+    ) -> Result<Vec<Result<Acted, ActRefusal>>, StoreError> {
+        let mut transaction = self.database.write().await?;
+        let mut acted = Vec::with_capacity(records.len());
+        for record in records {
+            acted.push(act(&mut transaction, *record, action, columns, &By::role(author), at).await?);
+        }
+        transaction.commit().await?;
+        Ok(acted)
     }
 
     async fn find(&self, sender: Option<&str>, dcd: &str, unique_id: &str) -> Result<Vec<i64>, StoreError> {

@@ -6,10 +6,7 @@ use std::{path::Path, sync::Arc, time::Duration};
 use anyhow::Context as _;
 use dcd::Definition;
 use hd4dp::{AcceptedRow, Hd4dp, upload::CsvFile};
-use hd4res::{
-    Action,
-    store::{By, Filter},
-};
+use hd4res::{Action, store::Filter};
 use registration::{Comment, Place};
 use serde::Serialize;
 use topology::Nihdi;
@@ -82,7 +79,7 @@ impl Corrections {
     }
 }
 
-/// A researcher asks for a correction of every record, one after the other.
+/// A researcher asks for a correction of every record, a page of them at a time.
 async fn ask(session: &Session, field: u16) -> anyhow::Result<u64> {
     let hd4res = &session.installation.hd4res;
     let comment = Comment { place: Some(Place::of(field)), text: "Is this the right panel?".to_owned() };
@@ -92,8 +89,9 @@ async fn ask(session: &Session, field: u16) -> anyhow::Result<u64> {
         let page = hd4res.store().list(&Filter::default(), after, PAGE).await?;
         let Some(last) = page.last() else { return Ok(asked) };
         after = Some(last.record);
-        for record in &page {
-            hd4res.act(record.record, &action, &By::role("researcher")).await??;
+        let records: Vec<i64> = page.iter().map(|record| record.record).collect();
+        for acted in hd4res.act_on_all(&records, &action, "researcher").await? {
+            acted?;
             asked += 1;
         }
     }
