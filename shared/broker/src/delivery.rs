@@ -1,6 +1,6 @@
-use std::fmt;
+use std::{fmt, sync::Arc};
 
-use crate::{BrokerError, Payload, embedded, rabbit};
+use crate::{BrokerError, Payload, cable, embedded, rabbit};
 
 /// A publication that is out for handling. It must get a verdict; dropping it without one gives it back to its queue.
 pub struct Delivery {
@@ -14,6 +14,12 @@ pub struct Delivery {
 impl Delivery {
     pub(crate) fn new(payload: Payload, redelivered: bool, handle: Handle) -> Self {
         Self { payload, redelivered, claim: Claim(Some(handle)) }
+    }
+
+    /// The same delivery, with its say where `lead` puts it.
+    pub(crate) fn led(mut self, lead: impl FnOnce(Handle) -> Arc<cable::Slot>) -> Self {
+        self.claim.0 = self.claim.0.take().map(|handle| Handle::Led(lead(handle)));
+        self
     }
 
     /// Takes it off the queue for good. The broker acts on it a moment later; if it never hears of it, the publication comes back.
@@ -65,13 +71,15 @@ pub(crate) enum Verdict {
 pub(crate) enum Handle {
     Embedded(embedded::Ticket),
     Rabbit(rabbit::Ticket),
+    Led(Arc<cable::Slot>),
 }
 
 impl Handle {
-    fn settle(self, verdict: Verdict) -> Result<(), BrokerError> {
+    pub(crate) fn settle(self, verdict: Verdict) -> Result<(), BrokerError> {
         match self {
             Self::Embedded(ticket) => ticket.settle(verdict),
             Self::Rabbit(ticket) => ticket.settle(verdict),
+            Self::Led(slot) => slot.settle(verdict),
         }
     }
 }

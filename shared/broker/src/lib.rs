@@ -1,11 +1,13 @@
 //! One broker trait, two implementations.
 //!
 //! [`EmbeddedBroker`] lives in the process: the command line's default, and the simulation's broker with faults by seed. [`RabbitBroker`] speaks to
-//! RabbitMQ: what an installation uses. Both pass the same contract (`contract`, with the feature of that name).
+//! RabbitMQ: what an installation uses. Both pass the same contract (`contract`, with the feature of that name). A [`Cable`] is either of them behind a
+//! line that can be cut by hand.
 //!
 //! What a service may rely on (design, section 4): a publication is confirmed or its publisher gets an error; a delivery that is dropped without a
 //! verdict comes back; who gives up on a delivery finds it in the dead-letter queue; nothing is dropped at a limit.
 
+mod cable;
 #[cfg(any(test, feature = "contract"))]
 pub mod contract;
 mod delivery;
@@ -17,10 +19,11 @@ use async_trait::async_trait;
 use topology::{QueueName, Route};
 use uuid::Uuid;
 
+pub use cable::Cable;
 pub use delivery::Delivery;
 pub use embedded::{EmbeddedBroker, EmbeddedOptions, Fate, Faults};
 pub use error::{BrokerError, PublishError};
-pub use rabbit::{LOG_TARGETS_WITH_PAYLOADS, RabbitBroker};
+pub use rabbit::{LOG_TARGETS_WITH_PAYLOADS, RabbitBroker, Tap, Tapped};
 
 /// The bytes of a publication. Cloning shares them.
 pub type Payload = bytes::Bytes;

@@ -70,6 +70,23 @@ impl Definitions {
         self.definitions.get(&(name.to_ascii_lowercase(), version)).filter(|definition| definition.name() == name).cloned()
     }
 
+    /// The JSON of one version of a definition, by its technical name.
+    #[must_use]
+    pub fn json(&self, name: &str, version: u32) -> Option<&str> {
+        self.files.get(&format!("{name}/{version}/definition.json")).map(|file| &*file.text)
+    }
+
+    /// The same with a definition from its JSON added, or put in the place of that version.
+    ///
+    /// # Errors
+    /// [`DefinitionError`].
+    pub fn with_definition(&self, name: &str, version: u32, json: String) -> Result<Self, DefinitionError> {
+        let mut files = self.files.clone();
+        let path = format!("{name}/{version}/definition.json");
+        files.insert(path.clone(), File { shown: path, text: Cow::Owned(json) });
+        Self::from_files(files)
+    }
+
     /// All definitions, by name and version.
     pub fn iter(&self) -> impl Iterator<Item = &Arc<Definition>> {
         self.definitions.values()

@@ -1,11 +1,17 @@
-//! Configuration files: TOML, every field known and documented, secrets never inside.
+//! Configuration: a TOML file, every field known and documented, secrets never inside; and the environment over it.
 
-use std::path::{Path, PathBuf};
+use std::{
+    net::SocketAddr,
+    path::{Path, PathBuf},
+};
 
 use serde::{Deserialize, de::DeserializeOwned};
 use store::{Location, Server};
 
-use crate::logging::LogForm;
+use crate::{
+    environment::{EnvironmentError, Variables},
+    logging::LogForm,
+};
 
 /// What the configuration of every service has.
 #[derive(Debug, Clone, Deserialize)]
@@ -26,6 +32,9 @@ pub struct Common {
     /// How log lines look: `text` or `json`.
     #[serde(default)]
     pub log: LogForm,
+    /// Address at which the service says whether it is ready ([`crate::health`]), as `127.0.0.1:8090`; it does not say it when this is missing.
+    #[serde(default)]
+    pub health: Option<SocketAddr>,
 }
 
 /// A broker that the service connects to. The address holds no password; that comes from a file.
@@ -61,6 +70,9 @@ pub enum ConfigError {
         /// Where and what.
         source: Box<toml::de::Error>,
     },
+    /// The environment does not say what it may, or says it with the file of the other settings.
+    #[error(transparent)]
+    Environment(#[from] EnvironmentError),
     /// The address of a broker is no AMQP address.
     #[error("understand the broker address: it must look like amqp://user@host:5672/vhost, without a password")]
     Address,
@@ -77,8 +89,25 @@ pub enum ConfigError {
 ///
 /// [`ConfigError`] with the file, and the line and field that is wrong.
 pub fn load<T: DeserializeOwned>(path: &Path) -> Result<T, ConfigError> {
-    let text = std::fs::read_to_string(path).map_err(|source| ConfigError::Unreadable { path: path.to_path_buf(), source })?;
-    toml::from_str(&text).map_err(|source| ConfigError::Wrong { path: path.to_path_buf(), source: Box::new(source) })
+    toml::from_str(&read(path)?).map_err(|source| ConfigError::Wrong { path: path.to_path_buf(), source: Box::new(source) })
+}
+
+/// Reads a service's configuration: a file, and what its environment variables say over it. Without a file they say all.
+///
+/// # Errors
+///
+/// [`ConfigError`] with the file, and the line and field that is wrong; or with the variable, or the field that is missing or wrong.
+pub fn load_over<T: DeserializeOwned>(path: Option<&Path>, service: &str, variables: Variables) -> Result<T, ConfigError> {
+    match path {
+        // Told about with its lines.
+        Some(path) if variables.is_empty() => load(path),
+        Some(path) => Ok(variables.over(service, load(path)?)?),
+        None => Ok(variables.over(service, toml::Table::new())?),
+    }
+}
+
+fn read(path: &Path) -> Result<String, ConfigError> {
+    std::fs::read_to_string(path).map_err(|source| ConfigError::Unreadable { path: path.to_path_buf(), source })
 }
 
 impl Common {
@@ -103,7 +132,7 @@ impl Common {
         }
         let server = Server::at(&self.store).map_err(|_| ConfigError::StoreAddress)?;
         let Some(path) = &self.store_password_file else { return Ok(Location::Server(server)) };
-        let text = std::fs::read_to_string(path).map_err(|source| ConfigError::Unreadable { path: path.clone(), source })?;
+        let text = read(path)?;
         Ok(Location::Server(server.with_password(text.lines().next().unwrap_or_default())))
     }
 }
@@ -121,7 +150,7 @@ impl BrokerSettings {
             return Err(ConfigError::Address);
         }
         let Some(path) = &self.password_file else { return Ok(self.url.clone()) };
-        let text = std::fs::read_to_string(path).map_err(|source| ConfigError::Unreadable { path: path.clone(), source })?;
+        let text = read(path)?;
         let password: String = text.lines().next().unwrap_or_default().bytes().map(escape).collect();
         Ok(format!("{scheme}://{user}:{password}@{place}"))
     }
@@ -161,6 +190,7 @@ mod tests {
             keys: None,
             definitions: None,
             log: LogForm::default(),
+            health: None,
         }
     }
 

@@ -11,6 +11,8 @@
 //! - [`chance`]: randomness for ids and shuffling, seeded in simulations.
 //! - [`stand_alone`]: a service as a process of its own.
 //! - [`watch`]: looks from time to time whether keys were renewed.
+//! - [`environment`]: settings by environment variables.
+//! - [`health`]: whether a service that stands alone is ready.
 //! - [`backoff`], [`config`], [`logging`], [`process`]: what their names say.
 
 pub mod backoff;
@@ -18,6 +20,8 @@ pub mod chance;
 pub mod config;
 pub mod dead;
 pub mod disposition;
+pub mod environment;
+pub mod health;
 pub mod logging;
 pub mod probe;
 pub mod process;

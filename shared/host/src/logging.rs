@@ -26,6 +26,14 @@ pub fn start(form: LogForm, default: &str) {
     let _ = tracing::subscriber::set_global_default(subscriber(form, filter, std::io::stderr));
 }
 
+/// A log of every line that may be shown at all, written to `writer`: for whoever has to look through it.
+pub fn everything<W>(writer: W) -> impl Subscriber + Send + Sync
+where
+    W: for<'a> MakeWriter<'a> + Send + Sync + 'static,
+{
+    subscriber(LogForm::Text, EnvFilter::new("trace"), writer)
+}
+
 /// The AMQP client writes messages out with their payload, which in a hospital's zone is a patient's. No filter that somebody sets can
 /// bring its lines back.
 fn may_be_shown(target: &str) -> bool {

@@ -5,14 +5,17 @@
 //! by itself, such as a broker that is not up yet, is waited for.
 
 use std::{
+    io::Write as _,
+    net::SocketAddr,
     path::{Path, PathBuf},
     process::ExitCode,
     sync::{Arc, Mutex, PoisonError},
+    time::Duration,
 };
 
 use anyhow::{Context as _, ensure};
 use broker::{Broker, BrokerError, RabbitBroker};
-use clap::{Arg, Args, Command, value_parser};
+use clap::{Arg, ArgAction, Args, Command, value_parser};
 use clock::SystemClock;
 use envelope::{NameError, Source};
 use futures_util::{
@@ -20,19 +23,35 @@ use futures_util::{
     future::{BoxFuture, Shared},
 };
 use serde::de::DeserializeOwned;
-use store::{Company, Location, StoreLock};
-use tokio::task::JoinHandle;
+use store::{Company, Location, StoreError, StoreLock};
+use tokio::{net::TcpListener, task::JoinHandle};
 use topology::{Actor, Naming, Nihdi, Topology, User, Vhost};
 
 use crate::{
     Backoff, Chance, Context, NoProbe, Work,
     config::{self, BrokerSettings, Common},
+    environment::{self, Variables},
+    health::{self, Health},
     logging::{self, LogForm},
     process, supervise,
 };
 
 /// Exit status of a service that cannot start.
 const CANNOT_START: u8 = 2;
+
+/// Between two looks whether the store is still this process's.
+const LOOK_FOR_STORE_EVERY: Duration = Duration::from_secs(2);
+/// Time for one of them.
+const STORE_DEADLINE: Duration = Duration::from_secs(5);
+
+/// A task that ends with its holder.
+struct AbortOnDrop(JoinHandle<()>);
+
+impl Drop for AbortOnDrop {
+    fn drop(&mut self) {
+        self.0.abort();
+    }
+}
 
 /// The configuration of one of the six services.
 pub trait Settings: DeserializeOwned {
@@ -45,6 +64,14 @@ pub trait Settings: DeserializeOwned {
 
     /// With whom it may work on its store, where that is in PostgreSQL.
     const COMPANY: Company = Company::Alone;
+
+    /// Whether it can serve an API: then `--base-path` may say below which path.
+    const HAS_API: bool = false;
+
+    /// The path below which its API stands; `None` when it is to serve none.
+    fn base_path(&mut self) -> Option<&mut Option<String>> {
+        None
+    }
 
     /// Store, keys, definitions and log.
     fn common(&self) -> &Common;
@@ -61,10 +88,22 @@ pub trait Settings: DeserializeOwned {
 ///
 /// The file, with the line and the field that is wrong.
 pub fn load<S: Settings>(path: &Path) -> anyhow::Result<S> {
-    let settings: S = config::load(path)?;
-    let Common { keys, definitions, .. } = settings.common();
+    load_over(Some(path), Variables::default())
+}
+
+/// The same with what environment variables say over the file, or without it.
+///
+/// # Errors
+///
+/// The file, with the line and the field that is wrong; or the variable.
+pub fn load_over<S: Settings>(path: Option<&Path>, variables: Variables) -> anyhow::Result<S> {
     let service = S::ACTOR;
-    let wrong = || format!("understand the configuration {}", path.display());
+    let settings: S = config::load_over(path, service.as_str(), variables)?;
+    let Common { keys, definitions, .. } = settings.common();
+    let wrong = || match path {
+        Some(path) => format!("understand the configuration {}", path.display()),
+        None => "understand the configuration".to_owned(),
+    };
     ensure!(
         keys.is_some() == S::HAS_KEYS,
         "{}: {service} {}",
@@ -75,7 +114,20 @@ pub fn load<S: Settings>(path: &Path) -> anyhow::Result<S> {
     Ok(settings)
 }
 
-/// The whole program of a service that takes nothing but `--config FILE`: `start` puts it together and says what is to run.
+/// The configuration of this process.
+fn of_process<S: Settings>(path: Option<&Path>) -> anyhow::Result<S> {
+    let service = S::ACTOR.as_str();
+    let variables = Variables::of(service, std::env::vars_os())?;
+    let example = environment::variable(service, "common.store");
+    ensure!(
+        path.is_some() || !variables.is_empty(),
+        "find the configuration: --config names a file, or variables such as {example} say all"
+    );
+    load_over(path, variables)
+}
+
+/// The whole program of a service that takes nothing but its configuration, and `--base-path` where it has an API: `start` puts it together and says
+/// what is to run.
 pub fn main<S: Settings>(about: &'static str, start: impl AsyncFnOnce(&S, &StandAlone) -> anyhow::Result<Vec<Work>>) -> ExitCode {
     main_with(about, async |settings: &S, alone: &StandAlone, (): ()| start(settings, alone).await)
 }
@@ -85,35 +137,71 @@ pub fn main_with<S: Settings, A: Args>(
     about: &'static str,
     start: impl AsyncFnOnce(&S, &StandAlone, A) -> anyhow::Result<Vec<Work>>,
 ) -> ExitCode {
-    let file = Arg::new("config").long("config").value_name("FILE").required(true).value_parser(value_parser!(PathBuf));
+    let file = Arg::new("config").long("config").value_name("FILE").value_parser(value_parser!(PathBuf));
+    let health = Arg::new("health").long("health").action(ArgAction::SetTrue);
+    let below = Arg::new("base-path").long("base-path").value_name("PATH");
+    let below = below.help("Path below which the API stands, as /hd4res; in place of the configuration's");
+    let namespace = environment::namespace(S::ACTOR.as_str());
     let command = Command::new(S::ACTOR.as_str())
         .version(env!("CARGO_PKG_VERSION"))
         .arg(file.help("Configuration file (TOML); deploy/config has a commented sample"))
-        .after_help("Exit status: 0 stopped as told; 2 could not start.\nPRECISION_LOG=warn shows less of what it does.");
+        .arg(health.help("Ask the service that runs with this configuration whether it is ready, and end with status 0 or 1"))
+        .after_help(format!(
+            "Exit status: 0 stopped as told; 2 could not start.\n\
+             Every setting can be given by the environment too, which counts more than the file: {namespace}_COMMON__STORE is common.store.\n\
+             PRECISION_LOG=warn shows less of what it does."
+        ));
     // The arguments' own documentation would take the place of what the service is about.
-    let given = A::augment_args(command).about(about).get_matches();
-    match (given.get_one::<PathBuf>("config"), A::from_arg_matches(&given)) {
-        (Some(file), Ok(more)) => run(file, async |settings: &S, alone: &StandAlone| start(settings, alone, more).await),
-        (_, Err(error)) => error.exit(),
-        (None, _) => ExitCode::from(CANNOT_START),
+    let command = A::augment_args(if S::HAS_API { command.arg(below) } else { command }).about(about);
+    let given = command.get_matches();
+    let base_path = given.try_get_one::<String>("base-path").ok().flatten();
+    let settings = of_process::<S>(given.get_one::<PathBuf>("config").map(PathBuf::as_path));
+    let settings = settings.and_then(|settings| below_path(settings, base_path));
+    match A::from_arg_matches(&given) {
+        Ok(_) if given.get_flag("health") => {
+            logging::start(LogForm::Text, "info");
+            ended::<S>(settings.and_then(|settings| ask(&settings)))
+        }
+        Ok(more) => run(settings, async |settings: &S, alone: &StandAlone| start(settings, alone, more).await),
+        Err(error) => error.exit(),
     }
 }
 
-/// The program of a service behind its command line.
-fn run<S: Settings>(file: &Path, start: impl AsyncFnOnce(&S, &StandAlone) -> anyhow::Result<Vec<Work>>) -> ExitCode {
-    let settings = load::<S>(file);
-    logging::start(settings.as_ref().map_or(LogForm::Text, |settings| settings.common().log), "info");
-    let ended = settings.and_then(|settings| {
-        let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
-        runtime.block_on(serve(&settings, start))
-    });
-    match ended {
-        Ok(()) => ExitCode::SUCCESS,
-        Err(error) => {
-            tracing::error!(service = S::ACTOR.as_str(), "failed to {error:#}");
-            ExitCode::from(CANNOT_START)
-        }
+/// Settings whose API stands where the command line says.
+fn below_path<S: Settings>(mut settings: S, base_path: Option<&String>) -> anyhow::Result<S> {
+    if let Some(path) = base_path {
+        let place = settings.base_path().context("serve below a path: the configuration has no section [api]")?;
+        *place = Some(path.clone());
     }
+    Ok(settings)
+}
+
+/// Asks the service with these settings whether it is ready, and prints what it says.
+fn ask<S: Settings>(settings: &S) -> anyhow::Result<ExitCode> {
+    let address = settings.common().health.context("ask the service: common.health is not set")?;
+    let (is_ready, text) = health::ask(address).unwrap_or_else(|error| (false, format!("not ready: failed to {error:#}")));
+    writeln!(std::io::stdout(), "{text}").context("say what the service said")?;
+    Ok(if is_ready { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}
+
+fn ended<S: Settings>(ended: anyhow::Result<ExitCode>) -> ExitCode {
+    ended.unwrap_or_else(|error| {
+        tracing::error!(service = S::ACTOR.as_str(), "failed to {error:#}");
+        ExitCode::from(CANNOT_START)
+    })
+}
+
+/// The program of a service behind its command line.
+fn run<S: Settings>(
+    settings: anyhow::Result<S>,
+    start: impl AsyncFnOnce(&S, &StandAlone) -> anyhow::Result<Vec<Work>>,
+) -> ExitCode {
+    logging::start(settings.as_ref().map_or(LogForm::Text, |settings| settings.common().log), "info");
+    ended::<S>(settings.and_then(|settings| {
+        let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
+        runtime.block_on(serve(&settings, start))?;
+        Ok(ExitCode::SUCCESS)
+    }))
 }
 
 async fn serve<S: Settings>(
@@ -122,15 +210,25 @@ async fn serve<S: Settings>(
 ) -> anyhow::Result<()> {
     let stop = process::told_to_stop().boxed().shared();
     let alone = StandAlone::new(settings, stop.clone())?;
-    let _lock = StoreLock::take(alone.store(), &[alone.name()], S::COMPANY).await?;
-    let works = tokio::select! {
-        works = start(settings, &alone) => works?,
-        // A broker may be waited for until then.
-        () = stop.clone() => Vec::new(),
+    let _answering = alone.say_health(settings.common().health).await?;
+    let lock = StoreLock::take(alone.store(), &[alone.name()], S::COMPANY).await?;
+    alone.health.store(true);
+    let work = async {
+        let works = tokio::select! {
+            works = start(settings, &alone) => works?,
+            // A broker may be waited for until then.
+            () = stop.clone() => Vec::new(),
+        };
+        if !works.is_empty() {
+            alone.health.started();
+            tracing::info!(service = alone.name(), "started");
+            supervise(works, Arc::clone(&alone.context.clock), stop.clone()).await;
+        }
+        anyhow::Ok(())
     };
-    if !works.is_empty() {
-        tracing::info!(service = alone.name(), "started");
-        supervise(works, Arc::clone(&alone.context.clock), stop).await;
+    tokio::select! {
+        done = work => done?,
+        error = alone.keep(lock) => return Err(error.into()),
     }
     alone.close().await;
     tracing::info!(service = alone.name(), "stopped");
@@ -144,7 +242,7 @@ pub struct StandAlone {
     user: User,
     common: Common,
     store: Location,
-    brokers: Mutex<Vec<Arc<RabbitBroker>>>,
+    health: Arc<Health>,
     stop: Stop,
     servers: Mutex<Vec<JoinHandle<()>>>,
 }
@@ -160,10 +258,38 @@ impl StandAlone {
             user: S::ACTOR.user(settings.nihdi()),
             common: settings.common().clone(),
             store: settings.common().location()?,
-            brokers: Mutex::default(),
+            health: Arc::default(),
             stop,
             servers: Mutex::default(),
         })
+    }
+
+    /// Says from now on whether the service is ready, until what it gives back is dropped.
+    async fn say_health(&self, address: Option<SocketAddr>) -> anyhow::Result<Option<AbortOnDrop>> {
+        let Some(address) = address else { return Ok(None) };
+        let listener = TcpListener::bind(address).await.with_context(|| format!("listen at {address}"))?;
+        let serving = health::serve(listener, Arc::clone(&self.health), Arc::clone(&self.context.clock));
+        Ok(Some(AbortOnDrop(tokio::spawn(serving))))
+    }
+
+    /// Holds the store, and takes it again when its server was away. Ends when another process has it then.
+    async fn keep(&self, mut lock: StoreLock) -> StoreError {
+        loop {
+            clock::sleep(&*self.context.clock, LOOK_FOR_STORE_EVERY).await;
+            match clock::timeout(&*self.context.clock, STORE_DEADLINE, lock.hold()).await {
+                Ok(Ok(())) => {
+                    if !self.health.store(true) {
+                        tracing::info!(service = self.name(), "holds its store again");
+                    }
+                }
+                Ok(Err(error @ StoreError::Locked { .. })) => return error,
+                Ok(Err(_)) | Err(_) => {
+                    if self.health.store(false) {
+                        tracing::warn!(service = self.name(), "the store does not answer; waiting for it");
+                    }
+                }
+            }
+        }
     }
 
     /// What the service is called in the key directory and on brokers: `ehbox-hco-<nihdi>`, `ehealth-ttp`.
@@ -215,7 +341,7 @@ impl StandAlone {
                 Err(error) => self.wait_out(error, &mut backoff, vhost).await.with_context(failed)?,
             }
         };
-        self.brokers.lock().unwrap_or_else(PoisonError::into_inner).push(Arc::clone(&broker));
+        self.health.broker(vhost, Arc::clone(&broker));
         backoff.reset();
         loop {
             match broker.missing(&used).await {
@@ -259,8 +385,7 @@ impl StandAlone {
             // One that panicked has said so.
             let _ = server.await;
         }
-        let brokers = std::mem::take(&mut *self.brokers.lock().unwrap_or_else(PoisonError::into_inner));
-        for broker in brokers {
+        for broker in self.health.take_brokers() {
             broker.close().await;
         }
     }
@@ -276,12 +401,23 @@ mod tests {
     #[derive(Debug, Deserialize)]
     struct Keyless {
         common: Common,
+        api: Option<Api>,
+    }
+
+    #[derive(Debug, Deserialize)]
+    struct Api {
+        base_path: Option<String>,
     }
 
     impl Settings for Keyless {
         const ACTOR: Actor = Actor::Dhw;
         const HAS_KEYS: bool = false;
         const KNOWS_REGISTERS: bool = true;
+        const HAS_API: bool = true;
+
+        fn base_path(&mut self) -> Option<&mut Option<String>> {
+            self.api.as_mut().map(|api| &mut api.base_path)
+        }
 
         fn common(&self) -> &Common {
             &self.common
@@ -325,8 +461,19 @@ mod tests {
     }
 
     #[test]
+    fn the_command_line_says_where_an_api_stands_if_there_is_one() {
+        let path = "/elsewhere".to_owned();
+        let configured = || loaded::<Keyless>(&[STORE, "[api]\nbase_path = \"/dhw\"\n"]).unwrap();
+        let below = |settings: Keyless| settings.api.and_then(|api| api.base_path);
+        assert_eq!(below(below_path(configured(), None).unwrap()).as_deref(), Some("/dhw"));
+        assert_eq!(below(below_path(configured(), Some(&path)).unwrap()).as_deref(), Some("/elsewhere"));
+        let without = loaded::<Keyless>(&[STORE]).unwrap();
+        assert!(below_path(without, Some(&path)).unwrap_err().to_string().ends_with("no section [api]"));
+    }
+
+    #[test]
     fn who_cannot_start_says_so_by_its_exit_status() {
-        let code = run::<Keyed>(Path::new("/nowhere/at/all.toml"), async |_, _| Ok(Vec::new()));
+        let code = run(load::<Keyed>(Path::new("/nowhere/at/all.toml")), async |_, _| Ok(Vec::new()));
         assert_eq!(format!("{code:?}"), format!("{:?}", ExitCode::from(2)));
     }
 }

@@ -4,10 +4,10 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use async_trait::async_trait;
 use clock::Timestamp;
-use store::{Connection, Database, Row, StoreError, bulk};
+use store::{Connection, Database, InDatabase, Passage, Row, StoreError, bulk, itinerary};
 use uuid::Uuid;
 
-use crate::{Decision, Finding, Pair, Pairs, Refusal, UntoldPair};
+use crate::{Decision, Finding, Pair, Pairs, Refusal, Telling, UntoldPair};
 
 /// The tables, as a step of the schema of a store. `number` is the order in which pairs were learned; `by_ttp` is 0 as long as a pair
 /// follows from a patient's tag alone.
@@ -31,6 +31,36 @@ pub trait Rows: Sync {
 
     /// Puts the latest pseudonym in the place of each earlier one.
     async fn recode(&self, connection: &mut Connection, moves: &[Pair]) -> Result<(), StoreError>;
+}
+
+/// A store in a database that tells its pairs on.
+pub trait Tells: InDatabase {}
+
+#[async_trait]
+impl<S: Tells + Send + Sync> Telling for S {
+    async fn tell_on(&self, incarnation: Uuid) -> Result<(), StoreError> {
+        tell_on(self.database(), incarnation).await
+    }
+
+    async fn untold(&self, limit: u32) -> Result<Vec<UntoldPair>, StoreError> {
+        untold(self.database(), limit).await
+    }
+
+    async fn told(&self, number: i64, passages: &[Passage]) -> Result<(), StoreError> {
+        let mut transaction = self.database().write().await?;
+        told(&mut transaction, number).await?;
+        itinerary::insert(&mut transaction, passages).await?;
+        transaction.commit().await?;
+        Ok(())
+    }
+
+    async fn arrived(&self) -> Result<(), StoreError> {
+        arrived(self.database()).await
+    }
+
+    async fn has_arrived(&self) -> Result<bool, StoreError> {
+        has_arrived(self.database()).await
+    }
 }
 
 /// Who says that two pseudonyms are one patient's.
@@ -216,12 +246,12 @@ async fn position(database: &Database, name: &str) -> Result<i64, StoreError> {
     value.map_or(Ok(0), |value| value.parse().map_err(|_| StoreError::Damaged { what: "position" }))
 }
 
-/// As [`crate::Telling::tell_on`].
+/// As [`Telling::tell_on`].
 ///
 /// # Errors
 ///
 /// [`StoreError`].
-pub async fn tell_on(database: &Database, incarnation: Uuid) -> Result<(), StoreError> {
+async fn tell_on(database: &Database, incarnation: Uuid) -> Result<(), StoreError> {
     let incarnation = incarnation.to_string();
     if database.holds(INCARNATION, &incarnation).await? {
         return Ok(());
@@ -232,12 +262,12 @@ pub async fn tell_on(database: &Database, incarnation: Uuid) -> Result<(), Store
     database.set(INCARNATION, &incarnation).await
 }
 
-/// As [`crate::Telling::untold`].
+/// As [`Telling::untold`].
 ///
 /// # Errors
 ///
 /// [`StoreError`].
-pub async fn untold(database: &Database, limit: u32) -> Result<Vec<UntoldPair>, StoreError> {
+async fn untold(database: &Database, limit: u32) -> Result<Vec<UntoldPair>, StoreError> {
     const SELECT: &str = "SELECT id, old, new FROM recoded WHERE id > ? ORDER BY id LIMIT ?";
     let rows = database.query(SELECT).bind(position(database, TOLD).await?).bind(limit).fetch_all().await?;
     let untold = |row: &Row| {
@@ -246,12 +276,12 @@ pub async fn untold(database: &Database, limit: u32) -> Result<Vec<UntoldPair>, 
     rows.iter().map(untold).collect()
 }
 
-/// As [`crate::Telling::told`], inside the transaction of the passages.
+/// As [`Telling::told`], inside the transaction of the passages.
 ///
 /// # Errors
 ///
 /// [`StoreError::Database`].
-pub async fn told(connection: &mut Connection, number: i64) -> Result<(), StoreError> {
+async fn told(connection: &mut Connection, number: i64) -> Result<(), StoreError> {
     set(connection, TOLD, &number.to_string()).await
 }
 
@@ -267,22 +297,22 @@ pub async fn set(connection: &mut Connection, name: &str, value: &str) -> Result
     Ok(())
 }
 
-/// As [`crate::Telling::arrived`].
+/// As [`Telling::arrived`].
 ///
 /// # Errors
 ///
 /// [`StoreError`].
-pub async fn arrived(database: &Database) -> Result<(), StoreError> {
+async fn arrived(database: &Database) -> Result<(), StoreError> {
     let told = position(database, TOLD).await?;
     database.set(ARRIVED, &told.to_string()).await
 }
 
-/// As [`crate::Telling::has_arrived`].
+/// As [`Telling::has_arrived`].
 ///
 /// # Errors
 ///
 /// [`StoreError`].
-pub async fn has_arrived(database: &Database) -> Result<bool, StoreError> {
+async fn has_arrived(database: &Database) -> Result<bool, StoreError> {
     let arrived = position(database, ARRIVED).await?;
     let last: i64 = database.query("SELECT coalesce(max(id), 0) FROM recoded").scalar().await?;
     Ok(arrived >= last)

@@ -13,7 +13,7 @@ use topology::Arrow;
 use crate::{Telling, UntoldPair};
 
 /// Pairs in one publication at most.
-const PAGE: u32 = 5_000;
+const PAGE: u32 = 10_000;
 /// Between two looks whether what was told has arrived.
 const LOOK_EVERY: Duration = Duration::from_secs(1);
 

@@ -4,12 +4,12 @@ use aes_gcm::{
     Aes256Gcm, KeyInit, Nonce, Tag,
     aead::{AeadInOut, inout::InOutBuf},
 };
-use hpke::{HpkeError, aead::AesGcm256, kdf::HkdfSha256, kem::X25519HkdfSha256};
+use hpke::{HpkeError, aead::AesGcm256, kdf::HkdfSha256};
 use zeroize::Zeroizing;
 
-use crate::{Part, SealingError};
+use crate::{Part, SealingError, dhkem::RememberingKem};
 
-pub(crate) type Kem = X25519HkdfSha256;
+pub(crate) type Kem = RememberingKem;
 pub(crate) type Kdf = HkdfSha256;
 pub(crate) type Aead = AesGcm256;
 

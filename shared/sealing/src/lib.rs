@@ -8,6 +8,7 @@
 //! What authenticated mode does not give: whoever holds a recipient's private key can forge messages of any sender *to that
 //! recipient*; and nobody can prove to a third party who sent something.
 
+mod dhkem;
 mod error;
 #[cfg(any(test, feature = "fixed-for-vectors-only"))]
 pub mod fixed_for_vectors_only;

@@ -45,6 +45,12 @@ enum Engine {
     Postgres(postgres::Schema),
 }
 
+/// A party's store that is in a database. What all of them have follows from it.
+pub trait InDatabase {
+    /// The database below.
+    fn database(&self) -> &Database;
+}
+
 impl Database {
     /// Opens the store `name` at its location, which is made when it does not exist, and brings its schema up to date: the file
     /// `<folder>/<name>.sqlite`, or the schema of that name with `_` for what is no letter or digit.

@@ -3,6 +3,8 @@
 //! Each party writes its own passages in the transaction of the effect; a registration's whole way is put together only where one
 //! process runs all parties.
 
+mod search;
+
 use std::{
     fmt,
     sync::{Mutex, MutexGuard, PoisonError},
@@ -12,7 +14,7 @@ use async_trait::async_trait;
 use clock::Timestamp;
 use uuid::Uuid;
 
-use crate::{Connection, Database, Row, StoreError, bulk};
+use crate::{Connection, Database, InDatabase, Row, StoreError, bulk};
 
 /// How a passage ended.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
@@ -112,6 +114,20 @@ pub trait Itinerary: Send + Sync {
     ///
     /// [`StoreError`].
     async fn last(&self) -> Result<i64, StoreError>;
+
+    /// The passages in which one of `items` passed, with those items only, oldest first, each with its number. Passages that were written
+    /// more than a day before `since` need not be looked at.
+    ///
+    /// # Errors
+    ///
+    /// [`StoreError`].
+    async fn passages_of(&self, items: &[Uuid], since: Option<Timestamp>) -> Result<Vec<(i64, Passage)>, StoreError> {
+        // Whoever has them in memory looks at all.
+        let _ = since;
+        let wanted = search::Wanted::new(items);
+        let all = self.passages(0, u32::MAX).await?;
+        Ok(all.into_iter().filter_map(|(number, passage)| Some((number, wanted.among(&passage)?))).collect())
+    }
 }
 
 /// Passages in memory, for simulations and tests.
@@ -164,21 +180,31 @@ impl SqlItinerary {
     }
 }
 
+impl InDatabase for SqlItinerary {
+    fn database(&self) -> &Database {
+        &self.database
+    }
+}
+
 #[async_trait]
-impl Itinerary for SqlItinerary {
+impl<S: InDatabase + Send + Sync> Itinerary for S {
     async fn record(&self, passages: &[Passage]) -> Result<(), StoreError> {
-        let mut transaction = self.database.write().await?;
+        let mut transaction = self.database().write().await?;
         insert(&mut transaction, passages).await?;
         transaction.commit().await?;
         Ok(())
     }
 
     async fn passages(&self, after: i64, limit: u32) -> Result<Vec<(i64, Passage)>, StoreError> {
-        page(&self.database, after, limit).await
+        page(self.database(), after, limit).await
     }
 
     async fn last(&self) -> Result<i64, StoreError> {
-        last(&self.database).await
+        last(self.database()).await
+    }
+
+    async fn passages_of(&self, items: &[Uuid], since: Option<Timestamp>) -> Result<Vec<(i64, Passage)>, StoreError> {
+        search::of_items(self.database(), items, since).await
     }
 }
 
@@ -272,6 +298,52 @@ mod tests {
         let read: Vec<Passage> = first.into_iter().chain(rest).map(|(_, passage)| passage).collect();
         assert_eq!(read, written);
         assert_eq!(itinerary.last().await.unwrap(), itinerary.passages(0, 10).await.unwrap()[2].0);
+    }
+
+    /// Items are found in publications of one and of many, with nothing else of what travelled with them, and whenever they passed.
+    async fn finds_the_passages_of_items(itinerary: &dyn Itinerary) {
+        const DAY: i64 = 24 * 60 * 60 * 1_000_000;
+        let on_day = |day: i64, number: u128| Passage {
+            at: Timestamp::from_micros(1_700_000_000_000_000 + day * DAY),
+            ..passage(number, Outcome::Forwarded)
+        };
+        let written: Vec<Passage> = (0..300).map(|day| on_day(day, 1 + u128::from(day % 3 == 0))).collect();
+        itinerary.record(&written).await.unwrap();
+        let days = |found: &[(i64, Passage)]| found.iter().map(|(_, passage)| passage.at).collect::<Vec<_>>();
+        let (alone, second, unknown) = (Uuid::from_u128(0), Uuid::from_u128(1), Uuid::from_u128(7));
+        let found = itinerary.passages_of(&[second, unknown], None).await.unwrap();
+        assert_eq!(days(&found), written.iter().filter(|one| one.items.len() > 1).map(|one| one.at).collect::<Vec<_>>());
+        assert!(found.iter().all(|(_, passage)| passage.items == [second]));
+        assert!(found.is_sorted_by_key(|(number, _)| *number));
+        assert_eq!(itinerary.passages_of(&[alone, second], None).await.unwrap().len(), written.len());
+        assert_eq!(itinerary.passages_of(&[unknown], None).await.unwrap(), []);
+        // Nothing from the day on is missed, wherever that day is.
+        for day in [0, 1, 150, 298, 299] {
+            let found = days(&itinerary.passages_of(&[alone], Some(written[day].at)).await.unwrap());
+            assert!(written[day..].iter().all(|one| found.contains(&one.at)), "from day {day}");
+        }
+    }
+
+    #[tokio::test]
+    async fn items_are_found_in_memory() {
+        finds_the_passages_of_items(&MemoryItinerary::default()).await;
+    }
+
+    #[tokio::test]
+    async fn items_are_found_in_sqlite() {
+        let folder = tempfile::tempdir().unwrap();
+        let database = Database::open(folder.path(), "party", Schema { steps: &[] }).await.unwrap();
+        finds_the_passages_of_items(&SqlItinerary::new(database.clone())).await;
+        let since = Timestamp::from_micros(1_700_000_000_000_000 + 200 * 24 * 60 * 60 * 1_000_000);
+        let found = search::of_items(&database, &[Uuid::from_u128(0)], Some(since)).await.unwrap();
+        assert!(found.len() < 110, "a search from day 200 on begins at {} passages before the end", found.len());
+    }
+
+    #[tokio::test]
+    async fn items_are_found_in_postgres() {
+        let location = crate::test_server::database().await.unwrap();
+        let database = Database::open(location, "party", Schema { steps: &[] }).await.unwrap();
+        finds_the_passages_of_items(&SqlItinerary::new(database)).await;
     }
 
     #[tokio::test]

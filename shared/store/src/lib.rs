@@ -9,6 +9,7 @@ pub mod bulk;
 mod connection;
 pub mod database;
 mod dialect;
+pub mod inspection;
 pub mod itinerary;
 pub mod location;
 pub mod lock;
@@ -26,7 +27,8 @@ use sqlx::postgres::PgDatabaseError;
 
 pub use bulk::List;
 pub use connection::{Connection, WriteTransaction};
-pub use database::{Database, Schema};
+pub use database::{Database, InDatabase, Schema};
+pub use inspection::{FoundRow, Inspection};
 pub use itinerary::{Itinerary, MemoryItinerary, Outcome, Passage, SqlItinerary};
 pub use location::{Location, Server};
 pub use lock::{Company, StoreLock};

@@ -6,7 +6,7 @@ use std::{
     path::Path,
 };
 
-use sqlx::{ConnectOptions, PgConnection};
+use sqlx::{ConnectOptions, Connection as _, PgConnection};
 
 use crate::{Location, Server, StoreError, postgres::schema_name};
 
@@ -22,12 +22,14 @@ pub enum Company {
 
 /// Holds stores for this process until dropped; the operating system or the server lets go of them when the process dies.
 pub struct StoreLock {
-    _held: Held,
+    held: Held,
+    stores: Vec<String>,
+    company: Company,
 }
 
 enum Held {
     File { _file: File },
-    Server { _connection: Box<PgConnection> },
+    Server { server: Server, connection: Box<PgConnection> },
 }
 
 impl StoreLock {
@@ -40,9 +42,25 @@ impl StoreLock {
     pub async fn take(location: &Location, stores: &[String], company: Company) -> Result<Self, StoreError> {
         let held = match location {
             Location::Folder(folder) => Held::File { _file: lock_folder(folder)? },
-            Location::Server(server) => Held::Server { _connection: lock_schemas(server, stores, company).await? },
+            Location::Server(server) => {
+                Held::Server { connection: lock_schemas(server, stores, company).await?, server: server.clone() }
+            }
         };
-        Ok(Self { _held: held })
+        Ok(Self { held, stores: stores.to_vec(), company })
+    }
+
+    /// Looks whether the stores are still this process's. A server that was away has forgotten it: then they are taken again.
+    ///
+    /// # Errors
+    ///
+    /// [`StoreError::Locked`] when another process was faster: this one must not work on them any more. [`StoreError::Database`] when the server cannot be
+    /// asked at present.
+    pub async fn hold(&mut self) -> Result<(), StoreError> {
+        let Held::Server { server, connection } = &mut self.held else { return Ok(()) };
+        if connection.ping().await.is_err() {
+            *connection = lock_schemas(server, &self.stores, self.company).await?;
+        }
+        Ok(())
     }
 }
 
@@ -115,5 +133,34 @@ mod tests {
         let _second = take(&location, STORE, Company::Alike).await.unwrap();
         assert!(matches!(take(&location, STORE, Company::Alone).await, Err(StoreError::Locked { .. })));
         take(&location, "hd4dp-00000196", Company::Alone).await.unwrap();
+    }
+
+    /// As a restart of the server does to all connections.
+    async fn forget_all(location: &Location) {
+        let Location::Server(server) = location else { return };
+        let mut connection = server.0.connect().await.unwrap();
+        let ending = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid()";
+        sqlx::query(ending).execute(&mut connection).await.unwrap();
+    }
+
+    #[tokio::test]
+    async fn what_the_server_forgot_is_taken_again_unless_somebody_else_has_it() {
+        let location = crate::test_server::database().await.unwrap();
+        let mut first = take(&location, STORE, Company::Alone).await.unwrap();
+        first.hold().await.unwrap();
+        forget_all(&location).await;
+        // The end of a connection is heard of when it is used.
+        while first.hold().await.is_err() {}
+        assert!(take(&location, STORE, Company::Alone).await.is_err(), "it was not taken again");
+        forget_all(&location).await;
+        let second = loop {
+            if let Ok(second) = take(&location, STORE, Company::Alone).await {
+                break second;
+            }
+        };
+        assert!(matches!(first.hold().await, Err(StoreError::Locked { .. })));
+        drop(second);
+        let folder = tempfile::tempdir().unwrap();
+        take(&folder.path().into(), STORE, Company::Alone).await.unwrap().hold().await.unwrap();
     }
 }

@@ -20,4 +20,4 @@ pub use definitions::{Argument, Password};
 pub use name::{Naming, QueueName, Route};
 pub use nihdi::{Nihdi, NihdiError};
 pub use permission::Permission;
-pub use table::{Binding, Exchange, Limits, Queue, Topology, Vhost};
+pub use table::{Binding, Exchange, Limits, Queue, Topology, Vhost, VhostError};

@@ -72,6 +72,12 @@ impl Naming {
         self.spell(name.as_str())
     }
 
+    /// The name of a listener's own queue on the broker.
+    #[must_use]
+    pub fn tap(&self, id: impl fmt::Display) -> String {
+        self.spell(&format!("tap.{id}"))
+    }
+
     fn spell(&self, name: &str) -> String {
         match &self.prefix {
             Some(prefix) => format!("{prefix}.{name}"),

@@ -1,4 +1,4 @@
-use std::fmt;
+use std::{fmt, str::FromStr};
 
 use crate::{Arrow, Nihdi, Permission, QueueName, Route, User, Zone};
 
@@ -22,6 +22,24 @@ impl fmt::Display for Vhost {
         }
     }
 }
+
+impl FromStr for Vhost {
+    type Err = VhostError;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        match (text, text.strip_prefix("hospital-")) {
+            ("ehealth", _) => Ok(Self::EHealth),
+            ("hd", _) => Ok(Self::Hd),
+            (_, Some(nihdi)) => nihdi.parse().map(Self::Hospital).map_err(|_| VhostError),
+            (_, None) => Err(VhostError),
+        }
+    }
+}
+
+/// A text that names no zone.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("know the zone: it is hospital- and the 8 digits of a hospital, ehealth or hd")]
+pub struct VhostError;
 
 /// A direct, durable exchange.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -218,6 +236,18 @@ mod tests {
     fn two_hospitals() -> (Nihdi, Nihdi, Topology) {
         let (a, b) = ("71000012".parse().unwrap(), "71000111".parse().unwrap());
         (a, b, Topology::for_hospitals(&[b, a, b]))
+    }
+
+    #[test]
+    fn a_zone_is_read_as_it_is_written() {
+        let (a, _, topology) = two_hospitals();
+        for vhost in topology.vhosts() {
+            assert_eq!(vhost.to_string().parse(), Ok(vhost));
+        }
+        assert_eq!("hospital-71000012".parse(), Ok(Vhost::Hospital(a)));
+        for wrong in ["", "hospital-", "hospital-7100001", "71000012", "HD"] {
+            assert_eq!(wrong.parse::<Vhost>(), Err(VhostError), "{wrong}");
+        }
     }
 
     #[test]

@@ -4,6 +4,8 @@ use std::time::Duration;
 
 use crate::{Code, Role};
 
+/// The media type of documents.
+const JSON: &str = "application/json";
 /// Bytes of a body that a route takes unless it says otherwise.
 const BODY_MAX: usize = 64 * 1024;
 
@@ -104,7 +106,7 @@ impl Access {
     }
 
     /// Every problem that the route may answer with.
-    pub(crate) fn all_problems(&self, takes_json: bool) -> Vec<Code> {
+    pub(crate) fn all_problems(&self, media_types: &[String]) -> Vec<Code> {
         let mut all = vec![
             Code::Unauthenticated,
             Code::TokenExpired,
@@ -115,18 +117,22 @@ impl Access {
             Code::TooLarge,
             Code::SlowRequest,
             Code::UnexpectedBody,
+            Code::Busy,
             Code::StoreUnavailable,
             Code::Deadline,
             Code::Internal,
         ];
         if self.kind == Kind::Change {
-            all.extend([Code::KeyMissing, Code::KeyInvalid, Code::KeyReused, Code::InProgress]);
+            all.extend([Code::KeyMissing, Code::KeyInvalid, Code::KeyReused, Code::InProgress, Code::InvalidVersion]);
         }
         if self.is_versioned {
-            all.extend([Code::VersionMissing, Code::InvalidVersion, Code::StaleVersion]);
+            all.extend([Code::VersionMissing, Code::StaleVersion]);
         }
-        if takes_json {
-            all.extend([Code::WrongMediaType, Code::NotJson, Code::UnknownMember, Code::MissingMember, Code::InvalidMember]);
+        if !media_types.is_empty() {
+            all.push(Code::WrongMediaType);
+        }
+        if media_types.iter().any(|media_type| media_type == JSON) {
+            all.extend([Code::NotJson, Code::UnknownMember, Code::MissingMember, Code::InvalidMember]);
         }
         all.extend(self.problems);
         all.sort_unstable();

@@ -5,7 +5,7 @@ use std::{collections::BTreeMap, sync::Arc, time::Duration};
 use axum::{
     Router,
     extract::{Request, State},
-    http::{HeaderValue, header},
+    http::{HeaderValue, Method, header},
     middleware::{self, Next},
     response::Response,
     routing::get,
@@ -46,7 +46,7 @@ impl<S: Clone + Send + Sync + 'static> Api<S> {
             access,
             route: operation.route.as_str().into(),
             parameters: operation.parameters,
-            takes_body: operation.takes_body,
+            media_types: operation.media_types,
         });
         let methods = methods.route_layer(middleware::from_fn_with_state(Arc::clone(&gate), guard::guard));
         self.gates.insert(operation.route, gate);
@@ -111,6 +111,11 @@ impl Site {
     }
 }
 
+/// What answers every request with one problem.
+pub(crate) fn refusing(code: Code, clock: Arc<dyn Clock>) -> Router {
+    Router::new().fallback(async move || Problem::from(code)).layer(middleware::from_fn_with_state(clock, finish))
+}
+
 /// Whether a text is the path below which an API may stand: `/hd4res`, `/a/b`.
 #[must_use]
 pub fn is_base_path(text: &str) -> bool {
@@ -139,12 +144,26 @@ async fn finish(State(clock): State<Arc<dyn Clock>>, request: Request, next: Nex
     headers.insert(header::VARY, HeaderValue::from_static("Accept-Language, Authorization"));
     let (service, route, token) = match &served {
         Some(Served { service, route, token }) => (*service, route.as_ref(), token.as_deref()),
-        None => ("api", method.as_str(), None),
+        None => ("api", known(&method), None),
     };
     let code = problem.map(|problem| problem.code.as_str());
     let (status, millis) = (response.status().as_u16(), clock.now().since(begin).as_millis());
     tracing::info!(service, route, status, code, token, millis, "answered");
     response
+}
+
+/// A method as the log may have it: anybody can invent one, of any text.
+const fn known(method: &Method) -> &'static str {
+    match *method {
+        Method::GET => "GET",
+        Method::HEAD => "HEAD",
+        Method::POST => "POST",
+        Method::PUT => "PUT",
+        Method::PATCH => "PATCH",
+        Method::DELETE => "DELETE",
+        Method::OPTIONS => "OPTIONS",
+        _ => "another method",
+    }
 }
 
 #[cfg(test)]

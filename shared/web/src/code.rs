@@ -159,6 +159,18 @@ catalogue! {
         "There is no such attachment."
         "Deze bijlage bestaat niet."
         "Cette pièce jointe n'existe pas.";
+    UnknownFault "UNKNOWN_FAULT" NOT_FOUND
+        "No fault of this number is on."
+        "Er staat geen fout met dit nummer aan."
+        "Aucune panne de ce numéro n'est active.";
+    InvalidFault "INVALID_FAULT" UNPROCESSABLE_ENTITY
+        "These words say no fault that can be had here: `findings` says what was expected, and `faults/vocabulary` which words there are."
+        "Deze woorden zeggen geen fout die hier mogelijk is: `findings` zegt wat verwacht werd, en `faults/vocabulary` welke woorden er zijn."
+        "Ces mots ne disent aucune panne possible ici : `findings` dit ce qui était attendu, et `faults/vocabulary` quels mots il y a.";
+    ServiceDown "SERVICE_DOWN" SERVICE_UNAVAILABLE
+        "The service was stopped by an operator."
+        "De dienst is door een operator gestopt."
+        "Le service a été arrêté par un opérateur.";
     UnknownItem "UNKNOWN_ITEM" NOT_FOUND
         "The data warehouse has no verdict on such an item."
         "Het datawarehouse heeft geen oordeel over zo'n item."
@@ -239,14 +251,30 @@ catalogue! {
         "The data collection takes no answers to comments today."
         "De gegevensverzameling aanvaardt vandaag geen antwoorden op opmerkingen."
         "La collecte de données n'accepte pas de réponses aux commentaires aujourd'hui.";
+    UnknownDeadLetter "UNKNOWN_DEAD_LETTER" NOT_FOUND
+        "No such dead letter stands in any queue."
+        "Zo'n onbestelbaar bericht staat in geen enkele wachtrij."
+        "Aucune lettre morte de ce nom ne se trouve dans une file.";
+    UnknownJob "UNKNOWN_JOB" NOT_FOUND
+        "There is no such job; jobs are forgotten with their process."
+        "Deze taak bestaat niet; taken worden met hun proces vergeten."
+        "Cette tâche n'existe pas ; les tâches sont oubliées avec leur processus.";
     NotReady "NOT_READY" SERVICE_UNAVAILABLE
         "The service is not ready."
         "De dienst is niet klaar."
         "Le service n'est pas prêt.";
+    Busy "BUSY" SERVICE_UNAVAILABLE
+        "Too much is being asked at once: ask again later."
+        "Er wordt te veel tegelijk gevraagd: vraag het later opnieuw."
+        "Trop de demandes à la fois : réessayez plus tard.";
     StoreUnavailable "STORE_UNAVAILABLE" SERVICE_UNAVAILABLE
         "The store does not answer: ask again later."
         "De opslag antwoordt niet: vraag het later opnieuw."
         "Le dépôt ne répond pas : réessayez plus tard.";
+    BrokerUnavailable "BROKER_UNAVAILABLE" SERVICE_UNAVAILABLE
+        "The broker does not answer: ask again later."
+        "De broker antwoordt niet: vraag het later opnieuw."
+        "Le courtier de messages ne répond pas : réessayez plus tard.";
     Deadline "DEADLINE" SERVICE_UNAVAILABLE
         "It took too long: ask again later, with the same Idempotency-Key if it was a change."
         "Het duurde te lang: vraag het later opnieuw, met dezelfde Idempotency-Key als het een wijziging was."

@@ -10,6 +10,7 @@ use clock::{Clock, Timestamp};
 use data_encoding::HEXLOWER;
 use serde::{Serialize, de::DeserializeOwned};
 use store::StoreError;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use utoipa::ToSchema;
 
 use crate::{Caller, Code, Journal, Language, Problem, Tokens, cursor::Cursors, journal::RequestKey};
@@ -33,7 +34,11 @@ pub struct Desk {
     pub(crate) parts: DeskParts,
     pub(crate) cursors: Cursors,
     in_progress: Mutex<BTreeSet<RequestKey>>,
+    requests: Arc<Semaphore>,
 }
+
+/// Requests that an API works on at once: each may hold a body of several megabytes.
+pub(crate) const REQUESTS_MAX: usize = 64;
 
 impl fmt::Debug for Desk {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -54,12 +59,22 @@ impl Desk {
         getrandom::fill(&mut fresh).map_err(|_| DAMAGED)?;
         let secret = parts.journal.secret(&HEXLOWER.encode(&fresh)).await?;
         let key = HEXLOWER.decode(secret.as_bytes()).ok().and_then(|key| <[u8; 32]>::try_from(key).ok()).ok_or(DAMAGED)?;
-        Ok(Arc::new(Self { parts, cursors: Cursors::new(&key), in_progress: Mutex::default() }))
+        Ok(Arc::new(Self {
+            parts,
+            cursors: Cursors::new(&key),
+            in_progress: Mutex::default(),
+            requests: Arc::new(Semaphore::new(REQUESTS_MAX)),
+        }))
     }
 
     /// The moment that it is now.
     pub(crate) fn now(&self) -> Timestamp {
         self.parts.clock.now()
+    }
+
+    /// A place among the requests that are worked on, until what is returned is dropped; none when all are taken.
+    pub(crate) fn place(&self) -> Option<OwnedSemaphorePermit> {
+        Arc::clone(&self.requests).try_acquire_owned().ok()
     }
 
     /// Marks a change as being worked on, until what is returned is dropped; none when it is already.

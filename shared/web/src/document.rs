@@ -13,7 +13,8 @@ pub(crate) struct Operation {
     pub(crate) route: String,
     /// The parameters behind the `?`.
     pub(crate) parameters: Vec<String>,
-    pub(crate) takes_body: bool,
+    /// The media types of the body that it takes; none when it takes no body.
+    pub(crate) media_types: Vec<String>,
 }
 
 const METHODS: [&str; 5] = ["get", "put", "post", "patch", "delete"];
@@ -30,11 +31,16 @@ pub(crate) fn operations(paths: &Value) -> Vec<Operation> {
             found.push(Operation {
                 route: format!("{} {path}", method.to_uppercase()),
                 parameters: names.collect(),
-                takes_body: operation.get("requestBody").is_some(),
+                media_types: media_types(operation).map(str::to_owned).collect(),
             });
         }
     }
     found
+}
+
+fn media_types(operation: &Value) -> impl Iterator<Item = &str> {
+    let content = operation.get("requestBody").and_then(|body| body.get("content")?.as_object());
+    content.into_iter().flatten().map(|(media_type, _)| media_type.as_str())
 }
 
 /// Adds to each operation its roles, its headers, and the problems that it may answer with.
@@ -71,10 +77,6 @@ fn describe(operation: &mut Map<String, Value>, gate: &Gate) {
     operation.insert("security".to_owned(), json!([{ "bearer": roles }]));
     operation.insert("x-roles".to_owned(), json!(roles));
     operation.insert("x-leaves-audit-row".to_owned(), json!(access.kind != Kind::Figures));
-    let takes_json = operation
-        .get("requestBody")
-        .and_then(|body| body.get("content")?.as_object())
-        .is_some_and(|content| content.contains_key("application/json"));
     let parameters = operation.entry("parameters").or_insert_with(|| json!([]));
     if let Some(parameters) = parameters.as_array_mut() {
         if access.kind == Kind::Change {
@@ -85,7 +87,7 @@ fn describe(operation: &mut Map<String, Value>, gate: &Gate) {
         }
     }
     let mut codes: BTreeMap<u16, Vec<&str>> = BTreeMap::new();
-    for code in access.all_problems(takes_json) {
+    for code in access.all_problems(&gate.media_types) {
         codes.entry(code.status().as_u16()).or_default().push(code.as_str());
     }
     let responses = operation.entry("responses").or_insert_with(|| json!({}));

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use axum::{
     body,
     extract::{FromRequest, FromRequestParts, Request, rejection::QueryRejection},
-    http::{header, request::Parts},
+    http::request::Parts,
 };
 use serde::de::DeserializeOwned;
 use serde_path_to_error::Segment;
@@ -60,12 +60,7 @@ impl<S: Sync, T: DeserializeOwned> FromRequest<S> for Json<T> {
     type Rejection = Problem;
 
     async fn from_request(request: Request, _: &S) -> Result<Self, Problem> {
-        let media_type = request.headers().get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
-        let essence = media_type.split(';').next().unwrap_or_default().trim();
-        if !essence.eq_ignore_ascii_case("application/json") {
-            return Err(Code::WrongMediaType.into());
-        }
-        // The guard has read the body and knows that it is small enough.
+        // The guard has read the body and knows that it is JSON by name, and small enough.
         let bytes = body::to_bytes(request.into_body(), usize::MAX).await.map_err(|_| Code::SlowRequest)?;
         parse(&bytes).map(Self)
     }
@@ -101,7 +96,21 @@ pub fn parse<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, Problem> {
     let mut reader = serde_json::Deserializer::from_slice(bytes);
     let value = serde_path_to_error::deserialize(&mut reader).map_err(|error| problem(&error))?;
     reader.end().map_err(|_| Code::NotJson)?;
-    Ok(value)
+    if holds_nul(bytes) { Err(Code::InvalidMember.into()) } else { Ok(value) }
+}
+
+/// Whether a text of a document that was read holds the character NUL, which has no meaning anywhere and which not every store takes. It can only
+/// be written as `\u0000`, and a backslash only stands in texts.
+fn holds_nul(document: &[u8]) -> bool {
+    let mut rest = document;
+    while let Some(at) = rest.iter().position(|byte| *byte == b'\\') {
+        let (_, escape) = rest.split_at(at + 1);
+        if escape.starts_with(b"u0000") {
+            return true;
+        }
+        rest = escape.get(1..).unwrap_or_default();
+    }
+    false
 }
 
 fn problem(error: &serde_path_to_error::Error<serde_json::Error>) -> Problem {
@@ -168,6 +177,20 @@ mod tests {
         assert_eq!(read("{\"comments\":[{\"text\":\"a\"},{\"text\":64031299906}]}"), at(Code::InvalidMember, "/comments/1/text"));
         assert_eq!(read("{\"comments\":[{\"text\":\"a\",\"64031299906\":\"\"}]}"), at(Code::UnknownMember, "/comments/0"));
         assert_eq!(read("{\"comments\":[{}]}"), at(Code::MissingMember, "/comments/0"));
+        let text = |text: &str| format!("{{\"comments\":[{{\"text\":\"{text}\"}}]}}");
+        for nul in [r"\u0000", r"a\\\u0000b", r"\n\u0000"] {
+            assert_eq!(read(&text(nul)), (Code::InvalidMember, None), "{nul}");
+        }
+        for not_json in ["\0", r"\ud800", r"\u00", r"\x", "\n"] {
+            assert_eq!(read(&text(not_json)), (Code::NotJson, None), "{not_json}");
+        }
+        for fine in [r"\\u0000", r"\u0001\ud83d\ude00", r"\\", "u0000"] {
+            assert!(parse::<Comments>(text(fine).as_bytes()).is_ok(), "{fine}");
+        }
+        let deep = format!("{{\"comments\":{}", "[".repeat(100_000));
+        assert!(matches!(read(&deep).0, Code::NotJson | Code::InvalidMember));
+        let huge = format!("{{\"comments\":[{{\"text\":{}}}]}}", "9".repeat(10_000));
+        assert!(matches!(read(&huge).0, Code::NotJson | Code::InvalidMember));
     }
 
     proptest! {

@@ -14,6 +14,7 @@ use futures_util::FutureExt;
 use http_body_util::{BodyExt, LengthLimitError, Limited};
 use sha2::{Digest, Sha256};
 use tempfile::NamedTempFile;
+use tokio::sync::OwnedSemaphorePermit;
 
 use crate::{
     Access, AuditRow, Call, Caller, Code, Desk, Language, Problem, Trace,
@@ -32,7 +33,8 @@ pub(crate) struct Gate {
     pub(crate) route: Arc<str>,
     /// The parameters behind the `?` that it takes.
     pub(crate) parameters: Vec<String>,
-    pub(crate) takes_body: bool,
+    /// The media types of the body that it takes; none when it takes no body.
+    pub(crate) media_types: Vec<String>,
 }
 
 /// Whose request an answer belongs to, for the log.
@@ -87,13 +89,15 @@ impl Gate {
         if caller.organisation != parts.organisation {
             return Err(Code::ForeignOrganisation);
         }
-        Ok(caller.clone())
+        Ok(caller)
     }
 
     async fn pass(self: &Arc<Self>, caller: Caller, request: Request, next: Next) -> Result<Response, Problem> {
         let (mut parts, body) = request.into_parts();
         self.check_parameters(&parts)?;
+        self.check_media_type(&parts.headers)?;
         let seen = self.seen(&parts.headers)?;
+        let place = self.desk.place().ok_or(Code::Busy)?;
         let key = self.key(&parts.headers)?;
         let Taken { body, file, hash } = self.read(&parts.headers, body).await?;
         if let Some(file) = file {
@@ -120,7 +124,7 @@ impl Gate {
         parts.extensions.insert(call.clone());
         let done = next.run(Request::from_parts(parts, Body::from(body)));
         // A change goes on when the caller goes away: half of it must not be left to chance.
-        let changed = tokio::spawn(Arc::clone(self).change(call, key, working, done));
+        let changed = tokio::spawn(Arc::clone(self).change(call, key, (working, place), done));
         let changed = clock::timeout(&*self.desk.parts.clock, self.access.deadline, changed);
         changed.await.map_err(|_| Code::Deadline)?.map_err(|_| Code::Internal)?
     }
@@ -132,12 +136,36 @@ impl Gate {
             let name = pair.split('=').next().unwrap_or_default();
             self.parameters.iter().any(|known| known == name)
         };
-        if names.all(is_known) { Ok(()) } else { Err(Code::UnknownParameter) }
+        match () {
+            () if !names.all(is_known) => Err(Code::UnknownParameter),
+            // No name and no value has it, and not every store takes it.
+            () if parts.uri.path_and_query().is_some_and(|address| address.as_str().contains("%00")) => {
+                Err(Code::InvalidParameter)
+            }
+            () => Ok(()),
+        }
+    }
+
+    /// Refuses a body of another kind, and one that is packed: what it would become is not known before it is there.
+    fn check_media_type(&self, headers: &HeaderMap) -> Result<(), Code> {
+        if self.media_types.is_empty() {
+            return Ok(());
+        }
+        let given = single(headers, "content-type").and_then(Result::ok).unwrap_or_default();
+        let essence = given.split(';').next().unwrap_or_default().trim();
+        let is_plain = match single(headers, "content-encoding") {
+            None => true,
+            Some(encoding) => encoding.is_ok_and(|encoding| encoding.eq_ignore_ascii_case("identity")),
+        };
+        let is_taken = self.media_types.iter().any(|media_type| media_type.eq_ignore_ascii_case(essence));
+        if is_taken && is_plain { Ok(()) } else { Err(Code::WrongMediaType) }
     }
 
     fn seen(&self, headers: &HeaderMap) -> Result<Option<String>, Code> {
         if !self.access.is_versioned {
-            return Ok(None);
+            // Whoever relies on it must not believe that it was heeded.
+            let is_ignored = self.access.kind != Kind::Change || !headers.contains_key("if-match");
+            return if is_ignored { Ok(None) } else { Err(Code::InvalidVersion) };
         }
         let tag = match single(headers, "if-match") {
             None => return Err(Code::VersionMissing),
@@ -160,8 +188,8 @@ impl Gate {
     }
 
     async fn read(&self, headers: &HeaderMap, body: Body) -> Result<Taken, Code> {
-        let max = if self.takes_body { self.access.body_max } else { 0 };
-        let too_large = if self.takes_body { Code::TooLarge } else { Code::UnexpectedBody };
+        let takes_body = !self.media_types.is_empty();
+        let (max, too_large) = if takes_body { (self.access.body_max, Code::TooLarge) } else { (0, Code::UnexpectedBody) };
         let announced = single(headers, "content-length").and_then(Result::ok).and_then(|text| text.parse::<usize>().ok());
         if announced.is_some_and(|length| length > max) {
             return Err(too_large);
@@ -191,7 +219,7 @@ impl Gate {
         self: Arc<Self>,
         call: Call,
         key: RequestKey,
-        _working: InProgress,
+        _working: (InProgress, OwnedSemaphorePermit),
         done: impl Future<Output = Response>,
     ) -> Result<Response, Problem> {
         let mut response = done.await;
@@ -266,7 +294,9 @@ pub(crate) fn language(headers: &HeaderMap) -> Language {
 fn fingerprint(parts: &Parts, body: &[u8; 32]) -> [u8; 32] {
     let text = |name: &str| parts.headers.get(name).map_or(&b""[..], |value| value.as_bytes());
     let path = parts.uri.path_and_query().map_or("", |path| path.as_str());
-    let pieces = [parts.method.as_str().as_bytes(), path.as_bytes(), text("if-match"), text("content-type"), body];
+    // The name of a file stands in a header of its own.
+    let headers = ["if-match", "content-type", "content-disposition"].map(text);
+    let pieces = [parts.method.as_str().as_bytes(), path.as_bytes(), body].into_iter().chain(headers);
     let mut hash = Sha256::new();
     for piece in pieces {
         hash.update((piece.len() as u64).to_be_bytes());

@@ -3,12 +3,13 @@
 //! In reading order: [`Api`] puts routes together, each with the [`Access`] that it gives, and makes the OpenAPI document from them. The
 //! guard before each route ([`desk`]) knows the caller by a [`token`], refuses with a [`Problem`], lets a change happen once, and lets no
 //! answer out before its audit row is kept; what that needs is in a [`journal`]. [`Call`] is what a handler sees of its request, [`Reply`]
-//! what it gives back, [`cursor`] where a list goes on. [`server`] listens.
+//! what it gives back, [`cursor`] where a list goes on. [`server`] listens, and lets nobody keep others waiting.
 
 pub mod access;
 pub mod api;
 pub mod audit;
 pub mod code;
+mod connections;
 pub mod cursor;
 pub mod desk;
 mod document;
@@ -20,6 +21,7 @@ pub mod problem;
 pub mod reply;
 pub mod server;
 pub mod token;
+pub mod trail;
 
 pub use access::Access;
 pub use api::{Api, Site};
@@ -32,3 +34,4 @@ pub use problem::{FoundLine, Problem};
 pub use reply::{Reply, Trace};
 pub use server::{Opening, Settings, bind, serve};
 pub use token::{Caller, Role, Tokens};
+pub use trail::{Trail, TrailItem, TrailPassage};

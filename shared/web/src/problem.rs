@@ -79,7 +79,13 @@ impl Problem {
             Code::Unauthenticated | Code::TokenExpired => {
                 headers.insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
             }
-            Code::InProgress | Code::NotReady | Code::StoreUnavailable | Code::Deadline => {
+            Code::InProgress
+            | Code::NotReady
+            | Code::Busy
+            | Code::StoreUnavailable
+            | Code::BrokerUnavailable
+            | Code::ServiceDown
+            | Code::Deadline => {
                 headers.insert(header::RETRY_AFTER, HeaderValue::from_static("5"));
             }
             _ => {}

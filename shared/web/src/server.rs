@@ -4,12 +4,16 @@ use std::{future::Future, net::SocketAddr, path::PathBuf, sync::Arc, time::Durat
 
 use axum::Router;
 use clock::Clock;
-use futures_util::future::{self, Either};
+use futures_util::FutureExt;
 use serde::Deserialize;
 use store::StoreError;
 use tokio::net::TcpListener;
 
-use crate::{Desk, DeskParts, Journal, Site, Tokens, token::TokenError};
+use crate::{
+    Desk, DeskParts, Journal, Site, Tokens,
+    connections::{self, Limits},
+    token::TokenError,
+};
 
 /// The section `[api]` of a service's configuration.
 #[derive(Debug, Clone, Deserialize)]
@@ -125,16 +129,13 @@ pub async fn serve(
     clock: Arc<dyn Clock>,
     stop: impl Future<Output = ()> + Send + 'static,
 ) {
-    let (announce, announced) = tokio::sync::oneshot::channel::<()>();
-    let server = axum::serve(listener, router).with_graceful_shutdown(async move {
-        stop.await;
-        let _ = announce.send(());
-    });
-    let over = async move {
-        let _ = announced.await;
+    let stop = stop.boxed().shared();
+    let announced = stop.clone();
+    let grace = async {
+        announced.await;
         clock::sleep(&*clock, GRACE).await;
     };
-    if let Either::Right(_) = future::select(std::pin::pin!(server.into_future()), std::pin::pin!(over)).await {
+    if !connections::serve(listener, router, Arc::clone(&clock), Limits::default(), stop, grace).await {
         tracing::warn!("requests were cut off at the end");
     }
 }

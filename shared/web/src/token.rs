@@ -2,13 +2,16 @@
 //!
 //! The file holds hashes only. A secret has 256 random bits, so its plain SHA-256 tells nothing; a password would need more.
 
-use std::{collections::BTreeSet, fmt, path::Path, path::PathBuf, str::FromStr};
+mod file;
+
+use std::{collections::BTreeSet, fmt, path::PathBuf, str::FromStr};
 
 use clock::Timestamp;
 use data_encoding::{BASE64URL_NOPAD, HEXLOWER};
 use serde::Deserialize;
 use sha2::{Digest, Sha256};
 
+pub use self::file::Tokens;
 use crate::Code;
 
 /// What a caller may be (domain sheet 3.6, 4.1 and 4.2).
@@ -27,17 +30,26 @@ pub enum Role {
     DataValidator,
     /// At the data warehouse: analysis, no findings.
     DataAnalyst,
+    /// Of an installation that one process runs: queues, and what is set aside on them; nothing of a patient.
+    Operator,
 }
 
 /// A text that is no role.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[error("know the role: it is data-provider, administrator, researcher, support, data-validator or data-analyst")]
+#[error("know the role: it is data-provider, administrator, researcher, support, data-validator, data-analyst or operator")]
 pub struct UnknownRole;
 
 impl Role {
     /// Every role.
-    pub const ALL: [Self; 6] =
-        [Self::DataProvider, Self::Administrator, Self::Researcher, Self::Support, Self::DataValidator, Self::DataAnalyst];
+    pub const ALL: [Self; 7] = [
+        Self::DataProvider,
+        Self::Administrator,
+        Self::Researcher,
+        Self::Support,
+        Self::DataValidator,
+        Self::DataAnalyst,
+        Self::Operator,
+    ];
 
     /// The role as files and histories have it.
     #[must_use]
@@ -49,6 +61,7 @@ impl Role {
             Self::Support => "support",
             Self::DataValidator => "data-validator",
             Self::DataAnalyst => "data-analyst",
+            Self::Operator => "operator",
         }
     }
 
@@ -57,7 +70,7 @@ impl Role {
         match self {
             Self::DataProvider => has_organisation,
             Self::Administrator => true,
-            Self::Researcher | Self::Support | Self::DataValidator | Self::DataAnalyst => !has_organisation,
+            Self::Researcher | Self::Support | Self::DataValidator | Self::DataAnalyst | Self::Operator => !has_organisation,
         }
     }
 }
@@ -188,39 +201,12 @@ struct Token {
     caller: Caller,
 }
 
-/// The tokens that a service knows.
-pub struct Tokens {
+/// The tokens of a text.
+struct Known {
     tokens: Vec<Token>,
 }
 
-impl fmt::Debug for Tokens {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Tokens").field("count", &self.tokens.len()).finish_non_exhaustive()
-    }
-}
-
-impl Tokens {
-    /// Reads a file that only its owner may read and write.
-    ///
-    /// # Errors
-    ///
-    /// [`TokenError`].
-    pub fn load(path: &Path) -> Result<Self, TokenError> {
-        let unreadable = |source| TokenError::Unreadable { path: path.to_path_buf(), source };
-        // Mode and text are of one file, whatever stands under the name meanwhile.
-        let mut file = std::fs::File::open(path).map_err(unreadable)?;
-        let metadata = file.metadata().map_err(unreadable)?;
-        if std::os::unix::fs::PermissionsExt::mode(&metadata.permissions()) & 0o077 != 0 {
-            return Err(TokenError::Open { path: path.to_path_buf() });
-        }
-        let mut text = String::new();
-        std::io::Read::read_to_string(&mut file, &mut text).map_err(unreadable)?;
-        Self::parse(&text).map_err(|error| match error {
-            Wrong::Form(source) => TokenError::Wrong { path: path.to_path_buf(), source },
-            Wrong::Entry(name, reason) => TokenError::Entry { name, reason },
-        })
-    }
-
+impl Known {
     fn parse(text: &str) -> Result<Self, Wrong> {
         let file: File = toml::from_str(text).map_err(|error| Wrong::Form(Box::new(error)))?;
         let mut tokens: Vec<Token> = Vec::with_capacity(file.token.len());
@@ -240,7 +226,7 @@ impl Tokens {
     /// # Errors
     ///
     /// [`Code::Unauthenticated`], [`Code::TokenExpired`].
-    pub fn caller(&self, authorization: Option<&str>, now: Timestamp) -> Result<&Caller, Code> {
+    fn caller(&self, authorization: Option<&str>, now: Timestamp) -> Result<&Caller, Code> {
         let (scheme, secret) = authorization.and_then(|header| header.split_once(' ')).ok_or(Code::Unauthenticated)?;
         let given = hash(secret.trim_start());
         let mut found = None;
@@ -338,7 +324,7 @@ impl NewToken {
             entry.push_str(&format!("expires = \"{expires}\"\n"));
         }
         // Whoever stores the entry must be able to use it.
-        Tokens::parse(&entry).map_err(|wrong| match wrong {
+        Known::parse(&entry).map_err(|wrong| match wrong {
             Wrong::Entry(name, reason) => TokenError::Entry { name, reason },
             Wrong::Form(_) => {
                 TokenError::Entry { name: caller.name.clone(), reason: "its name or its registers cannot be written down" }
@@ -349,7 +335,7 @@ impl NewToken {
 }
 
 /// In front of every secret, so that one that leaks is recognised.
-const PREFIX: &str = "precision_";
+pub const PREFIX: &str = "precision_";
 
 #[cfg(test)]
 mod tests;

@@ -27,6 +27,15 @@ pub(super) fn of_queue(error: &Error, queue: &QueueName) -> BrokerError {
     }
 }
 
+/// Why nobody can listen: an exchange is missing only where nothing was declared, so the answer is about rights or the connection.
+pub(super) fn of_tap(error: &Error) -> BrokerError {
+    match reply_code(error) {
+        Some(ACCESS_REFUSED) => BrokerError::AccessRefused,
+        Some(_) => BrokerError::Declare(error.to_string()),
+        None => BrokerError::ConnectionLost,
+    }
+}
+
 /// Whether the exchange is missing or closed to this user, so that waiting does not help.
 pub(super) fn forbids_exchange(error: &Error) -> bool {
     matches!(reply_code(error), Some(NOT_FOUND | ACCESS_REFUSED))

@@ -12,6 +12,7 @@ use clock::{Clock, Timestamp};
 use futures_util::future::{BoxFuture, FutureExt};
 use futures_util::stream::{FuturesUnordered, StreamExt};
 use lapin::options::{BasicPublishOptions, ConfirmSelectOptions};
+use lapin::types::FieldTable;
 use lapin::{BasicProperties, Channel, Confirmation};
 use tokio::sync::{mpsc, oneshot};
 
@@ -29,6 +30,8 @@ const PERSISTENT: u8 = 2;
 pub(super) struct Job {
     pub(super) routing_key: String,
     pub(super) payload: Payload,
+    /// What stands beside the payload; nobody of the flow reads it.
+    pub(super) headers: FieldTable,
     pub(super) reply: oneshot::Sender<Result<(), PublishError>>,
 }
 
@@ -141,7 +144,11 @@ impl Lane {
         let exchange = self.exchange.as_str().into();
         let sending = async move {
             let options = BasicPublishOptions { mandatory: true, immediate: false };
-            let properties = BasicProperties::default().with_delivery_mode(PERSISTENT).with_message_id(number.to_string().into());
+            let mut properties =
+                BasicProperties::default().with_delivery_mode(PERSISTENT).with_message_id(number.to_string().into());
+            if !job.headers.inner().is_empty() {
+                properties = properties.with_headers(job.headers);
+            }
             let key = job.routing_key.into();
             let confirm = channel.basic_publish(exchange, key, options, &job.payload, properties).await;
             let outcome = match confirm {

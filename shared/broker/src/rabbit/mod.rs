@@ -10,6 +10,7 @@ mod desk;
 mod fault;
 mod lane;
 mod link;
+mod tap;
 
 use std::collections::HashMap;
 use std::fmt;
@@ -20,11 +21,13 @@ use std::time::Duration;
 use async_trait::async_trait;
 use clock::{Clock, timeout};
 use lapin::options::QueueDeclareOptions;
-use lapin::types::FieldTable;
+use lapin::types::{AMQPValue, FieldTable, LongString};
 use lapin::uri::AMQPUri;
 use tokio::sync::{Semaphore, mpsc, oneshot};
 use topology::{Naming, QueueName, Route};
 use uuid::Uuid;
+
+pub use self::tap::{Tap, Tapped};
 
 pub(crate) use self::desk::Ticket;
 
@@ -67,8 +70,20 @@ impl RabbitBroker {
     /// Within seconds: [`BrokerError::Unavailable`] when nobody answers, [`BrokerError::AccessRefused`] when user, password or virtual host
     /// are not known, [`BrokerError::InvalidAddress`].
     pub async fn connect(url: &str, naming: Naming, clock: Arc<dyn Clock>) -> Result<Self, BrokerError> {
+        let broker = Self::unconnected(url, naming, clock)?;
+        broker.publishing.connection().await?;
+        broker.consuming.connection().await?;
+        Ok(broker)
+    }
+
+    /// The same without a connection: whoever publishes or reads first makes it, and hears what is wrong.
+    ///
+    /// # Errors
+    ///
+    /// [`BrokerError::InvalidAddress`].
+    pub fn unconnected(url: &str, naming: Naming, clock: Arc<dyn Clock>) -> Result<Self, BrokerError> {
         let uri: AMQPUri = url.parse().map_err(|_| BrokerError::InvalidAddress)?;
-        let broker = Self {
+        Ok(Self {
             publishing: Arc::new(Link::new(uri.clone(), "publish", Arc::clone(&clock))),
             consuming: Arc::new(Link::new(uri, "consume", Arc::clone(&clock))),
             clock,
@@ -77,10 +92,7 @@ impl RabbitBroker {
             window: Semaphore::new(WINDOW),
             unacked: Mutex::default(),
             desks: Desks::default(),
-        };
-        broker.publishing.connection().await?;
-        broker.consuming.connection().await?;
-        Ok(broker)
+        })
     }
 
     /// Ends in good order: sends the acknowledgements that wait, then closes both connections. Bounded in time.
@@ -98,9 +110,62 @@ impl RabbitBroker {
         self.consuming.close().await;
     }
 
+    /// Publishes with headers beside the payload, as [`Broker::publish`] does without. They are for whoever looks at a queue: no service reads them.
+    ///
+    /// # Errors
+    ///
+    /// As [`Broker::publish`].
+    pub async fn publish_with(
+        &self,
+        route: &Route,
+        payload: Payload,
+        headers: &[(&'static str, String)],
+    ) -> Result<(), PublishError> {
+        let _permit = self.window.acquire().await.map_err(|_| PublishError::Unavailable)?;
+        let (reply, outcome) = oneshot::channel();
+        let mut table = FieldTable::default();
+        for (name, text) in headers {
+            table.insert((*name).into(), AMQPValue::LongString(LongString::from(text.as_str())));
+        }
+        let mut job = Job { routing_key: route.routing_key.clone(), payload, headers: table, reply };
+        // A lane that has just ended gives the job back; the next one either takes it or says why not.
+        while let Err(mpsc::error::SendError(back)) = self.lane(&route.exchange).send(job) {
+            job = back;
+        }
+        outcome.await.unwrap_or(Err(PublishError::ConfirmLost))
+    }
+
+    /// Connects again where a connection is lost, which otherwise waits for the next message.
+    ///
+    /// # Errors
+    ///
+    /// As [`RabbitBroker::connect`].
+    pub async fn reach(&self) -> Result<(), BrokerError> {
+        self.publishing.connection().await?;
+        self.consuming.connection().await.map(drop)
+    }
+
     /// Whether RabbitMQ holds publications back at present, because it is short of memory or disk.
     pub async fn is_blocked(&self) -> bool {
         self.publishing.is_blocked().await
+    }
+
+    /// How many read a queue, over whatever connection.
+    ///
+    /// # Errors
+    ///
+    /// As for [`Broker::depth`].
+    pub async fn readers(&self, queue: &QueueName) -> Result<u32, BrokerError> {
+        Ok(self.ask(queue).await?.consumer_count())
+    }
+
+    /// What the broker says of a queue when it is declared passively.
+    async fn ask(&self, queue: &QueueName) -> Result<lapin::Queue, BrokerError> {
+        let channel = self.consuming.channel().await?;
+        let options = QueueDeclareOptions { passive: true, ..QueueDeclareOptions::default() };
+        let asking = channel.queue_declare(self.naming.queue(queue).into(), options, FieldTable::default());
+        let answer = timeout(self.clock.as_ref(), ANSWER_DEADLINE, asking).await.map_err(|_| BrokerError::Unavailable)?;
+        answer.map_err(|error| fault::of_queue(&error, queue))
     }
 
     fn lane(&self, exchange: &str) -> mpsc::UnboundedSender<Job> {
@@ -125,14 +190,7 @@ impl RabbitBroker {
 #[async_trait]
 impl Broker for RabbitBroker {
     async fn publish(&self, route: &Route, payload: Payload) -> Result<(), PublishError> {
-        let _permit = self.window.acquire().await.map_err(|_| PublishError::Unavailable)?;
-        let (reply, outcome) = oneshot::channel();
-        let mut job = Job { routing_key: route.routing_key.clone(), payload, reply };
-        // A lane that has just ended gives the job back; the next one either takes it or says why not.
-        while let Err(mpsc::error::SendError(back)) = self.lane(&route.exchange).send(job) {
-            job = back;
-        }
-        outcome.await.unwrap_or(Err(PublishError::ConfirmLost))
+        self.publish_with(route, payload, &[]).await
     }
 
     async fn consume(&self, queue: &QueueName, prefetch: u16) -> Result<Box<dyn Consumer>, BrokerError> {
@@ -151,11 +209,7 @@ impl Broker for RabbitBroker {
     }
 
     async fn depth(&self, queue: &QueueName) -> Result<Depth, BrokerError> {
-        let channel = self.consuming.channel().await?;
-        let options = QueueDeclareOptions { passive: true, ..QueueDeclareOptions::default() };
-        let asking = channel.queue_declare(self.naming.queue(queue).into(), options, FieldTable::default());
-        let answer = timeout(self.clock.as_ref(), ANSWER_DEADLINE, asking).await.map_err(|_| BrokerError::Unavailable)?;
-        let answer = answer.map_err(|error| fault::of_queue(&error, queue))?;
+        let answer = self.ask(queue).await?;
         Ok(Depth { ready: answer.message_count().into(), unacked: self.unacked(queue).load(Ordering::Relaxed) })
     }
 

@@ -45,18 +45,29 @@ impl<T> KeysInUse<T> {
         Ok(true)
     }
 
-    /// The keys for something that arrived; after another look when `opens` says that those of the last look do not open it.
+    /// What opens something that arrived, as `open` makes it, and the keys that it was made of: those of the last look when it `fits`, else those
+    /// of another look. It need not fit then either.
     ///
     /// # Errors
     ///
-    /// As [`Self::look_again`]: whether it opens is not known then.
-    pub fn that_open(&self, opens: impl FnOnce(&T) -> bool) -> Result<Arc<T>, KeyError> {
+    /// As [`Self::look_again`]: whether anything fits is not known then.
+    pub fn open<O, E>(
+        &self,
+        open: impl Fn(&T) -> Result<O, E>,
+        fits: impl FnOnce(&O) -> bool,
+    ) -> Result<(Arc<T>, Result<O, E>), KeyError> {
         let keys = self.get();
-        if opens(&keys) {
-            return Ok(keys);
+        let opener = open(&keys);
+        if opener.as_ref().is_ok_and(fits) {
+            return Ok((keys, opener));
         }
         self.look_again()?;
-        Ok(self.get())
+        let newer = self.get();
+        if Arc::ptr_eq(&newer, &keys) {
+            return Ok((keys, opener));
+        }
+        let opener = open(&newer);
+        Ok((newer, opener))
     }
 }
 

@@ -7,6 +7,7 @@ use axum::{
     http::{Request, StatusCode},
 };
 use clock::OffsetClock;
+use futures_util::StreamExt;
 use serde::{Deserialize, Serialize};
 use tower::ServiceExt;
 use utoipa::{IntoParams, ToSchema};
@@ -99,6 +100,8 @@ struct Rig {
     clock: Arc<OffsetClock>,
     secrets: Vec<(Role, String)>,
     desk: Arc<Desk>,
+    tokens: std::path::PathBuf,
+    _folder: tempfile::TempDir,
 }
 
 async fn rig() -> Rig {
@@ -138,7 +141,7 @@ async fn rig() -> Rig {
         .with_audit();
     let (router, document) = api.finish(Arc::clone(&counter));
     let site = Site::new().with("/counter", router).finish(Arc::clone(&clock) as Arc<dyn Clock>);
-    Rig { site, document, counter, journal, clock, secrets, desk }
+    Rig { site, document, counter, journal, clock, secrets, desk, tokens: path, _folder: folder }
 }
 
 impl Rig {
@@ -358,6 +361,51 @@ async fn what_takes_too_long_is_given_up() {
     };
     let (answer, ()) = futures_util::join!(asked, jump);
     assert_eq!(code(answer), coded(503, "DEADLINE"));
+}
+
+#[tokio::test]
+async fn a_body_that_does_not_come_is_not_waited_for() {
+    let rig = rig().await;
+    let slow = futures_util::stream::once(async { Ok::<_, std::io::Error>(bytes::Bytes::from("{\"by\"")) });
+    let slow = slow.chain(futures_util::stream::pending());
+    let asked = rig.send(rig.change("key-0001").body(Body::from_stream(slow)).unwrap());
+    let jump = async {
+        tokio::task::yield_now().await;
+        rig.clock.jump(Duration::from_secs(31));
+    };
+    let ((status, _, body), ()) = futures_util::join!(asked, jump);
+    assert_eq!(code((status, body)), coded(408, "SLOW_REQUEST"));
+    assert_eq!(rig.post("key-0001", "{\"by\":5}").await.0, StatusCode::CREATED, "the key was not used");
+}
+
+#[tokio::test]
+async fn what_is_asked_beyond_measure_is_refused_at_once() {
+    let rig = rig().await;
+    let mut waiting = futures_util::stream::FuturesUnordered::new();
+    waiting.extend((0..crate::desk::REQUESTS_MAX).map(|_| rig.get("/counter/numbers/1")));
+    assert!(futures_util::poll!(waiting.next()).is_pending());
+    for ask in [rig.get("/counter/numbers").await, rig.post("key-0001", "{\"by\":5}").await] {
+        assert_eq!(code(ask), coded(503, "BUSY"));
+    }
+    assert_eq!(rig.get("/counter/ready").await.0, StatusCode::OK, "who watches over the service is answered");
+    rig.clock.jump(Duration::from_secs(31));
+    while let Some(answer) = waiting.next().await {
+        assert_eq!(code(answer), coded(503, "DEADLINE"));
+    }
+    assert_eq!(rig.post("key-0001", "{\"by\":5}").await.0, StatusCode::CREATED);
+}
+
+#[tokio::test]
+async fn a_revoked_token_is_refused_at_the_next_request() {
+    let rig = rig().await;
+    assert_eq!(rig.get("/counter/numbers").await.0, StatusCode::OK);
+    let file = std::fs::read_to_string(&rig.tokens).unwrap();
+    let without = file.split("[[token]]").filter(|entry| !entry.contains("\"researcher\"")).collect::<Vec<_>>().join("[[token]]");
+    assert!(without.len() < file.len());
+    std::fs::write(&rig.tokens, without).unwrap();
+    assert_eq!(code(rig.get("/counter/numbers").await), coded(401, "UNAUTHENTICATED"));
+    std::fs::write(&rig.tokens, file).unwrap();
+    assert_eq!(rig.get("/counter/numbers").await.0, StatusCode::OK);
 }
 
 #[tokio::test]

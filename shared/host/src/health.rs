@@ -1,0 +1,196 @@
+//! Whether a service that stands alone is ready: for the health checks of containers and for whoever operates it.
+//!
+//! Where `common.health` says, two addresses answer in one line: `/health` that the process lives, `/ready` whether it has started, holds
+//! its store and speaks with its brokers, with status 503 and what is missing when not. `SERVICE --health` asks. Nothing of a patient is
+//! known here.
+
+use std::{
+    io::{Read as _, Write as _},
+    net::{SocketAddr, TcpStream},
+    sync::{
+        Arc, Mutex, PoisonError,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::Duration,
+};
+
+use anyhow::Context as _;
+use broker::RabbitBroker;
+use clock::Clock;
+use tokio::{
+    io::{AsyncReadExt as _, AsyncWriteExt as _},
+    net::TcpListener,
+    sync::Semaphore,
+};
+use topology::Vhost;
+
+/// Time for a question and its answer; a broker may be asked meanwhile.
+const ANSWER_DEADLINE: Duration = Duration::from_secs(8);
+/// Time for a broker to be there; an attempt to reach it ends within it.
+const BROKER_DEADLINE: Duration = Duration::from_secs(6);
+/// Questions at once; who comes on top of them waits.
+const AT_ONCE: usize = 8;
+/// Bytes of a question's head that are looked at.
+const HEAD_MAX: usize = 1024;
+
+/// What a service knows of its own state.
+#[derive(Debug, Default)]
+pub struct Health {
+    has_started: AtomicBool,
+    has_store: AtomicBool,
+    brokers: Mutex<Vec<(Vhost, Arc<RabbitBroker>)>>,
+}
+
+impl Health {
+    /// Notes that all of the service runs.
+    pub fn started(&self) {
+        self.has_started.store(true, Ordering::Relaxed);
+    }
+
+    /// Notes whether the store is held; says whether it was before.
+    pub fn store(&self, is_held: bool) -> bool {
+        self.has_store.swap(is_held, Ordering::Relaxed)
+    }
+
+    /// Notes a broker that the service works with.
+    pub fn broker(&self, vhost: Vhost, broker: Arc<RabbitBroker>) {
+        self.brokers.lock().unwrap_or_else(PoisonError::into_inner).push((vhost, broker));
+    }
+
+    /// The brokers, which are forgotten.
+    pub fn take_brokers(&self) -> Vec<Arc<RabbitBroker>> {
+        let brokers = std::mem::take(&mut *self.brokers.lock().unwrap_or_else(PoisonError::into_inner));
+        brokers.into_iter().map(|(_, broker)| broker).collect()
+    }
+
+    /// What keeps the service from working; nothing when it is ready.
+    pub async fn missing(&self, clock: &dyn Clock) -> Vec<String> {
+        let mut missing = Vec::new();
+        if !self.has_store.load(Ordering::Relaxed) {
+            missing.push("the store".to_owned());
+        }
+        if !self.has_started.load(Ordering::Relaxed) {
+            missing.push("its start".to_owned());
+        }
+        let brokers = self.brokers.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        for (vhost, broker) in brokers {
+            if !matches!(clock::timeout(clock, BROKER_DEADLINE, broker.reach()).await, Ok(Ok(()))) {
+                missing.push(format!("the broker of {vhost}"));
+            } else if broker.is_blocked().await {
+                missing.push(format!("room on the broker of {vhost}"));
+            }
+        }
+        missing
+    }
+}
+
+/// Answers who asks, until dropped.
+pub async fn serve(listener: TcpListener, health: Arc<Health>, clock: Arc<dyn Clock>) {
+    let seats = Arc::new(Semaphore::new(AT_ONCE));
+    loop {
+        let Ok(seat) = Arc::clone(&seats).acquire_owned().await else { return };
+        let Ok((mut stream, _)) = listener.accept().await else {
+            // Out of file descriptors, most likely.
+            clock::sleep(&*clock, Duration::from_secs(1)).await;
+            continue;
+        };
+        let (health, clock) = (Arc::clone(&health), Arc::clone(&clock));
+        tokio::spawn(async move {
+            let _seat = seat;
+            let work = async {
+                let answer = answer(&head(&mut stream).await?, &health, &*clock).await;
+                stream.write_all(answer.as_bytes()).await?;
+                stream.shutdown().await
+            };
+            // Who goes away before the answer does not need it.
+            let _ = clock::timeout(&*clock, ANSWER_DEADLINE, work).await;
+        });
+    }
+}
+
+/// The first line of a request, and what came with it.
+async fn head(stream: &mut tokio::net::TcpStream) -> std::io::Result<Vec<u8>> {
+    let mut head = Vec::with_capacity(HEAD_MAX);
+    while head.len() < HEAD_MAX && !head.windows(4).any(|end| end == b"\r\n\r\n") && stream.read_buf(&mut head).await? > 0 {}
+    Ok(head)
+}
+
+async fn answer(head: &[u8], health: &Health, clock: &dyn Clock) -> String {
+    let line = head.split(|byte| *byte == b'\r').next().unwrap_or_default();
+    let (status, text) = match line {
+        b"GET /health HTTP/1.1" | b"GET /health HTTP/1.0" => ("200 OK", "alive".to_owned()),
+        b"GET /ready HTTP/1.1" | b"GET /ready HTTP/1.0" => {
+            let missing = health.missing(clock).await;
+            if missing.is_empty() {
+                ("200 OK", "ready".to_owned())
+            } else {
+                ("503 Service Unavailable", format!("not ready, missing: {}", missing.join(", ")))
+            }
+        }
+        _ => ("404 Not Found", "GET /health or /ready".to_owned()),
+    };
+    let length = text.len() + 1;
+    format!("HTTP/1.1 {status}\r\nContent-Type: text/plain\r\nContent-Length: {length}\r\nConnection: close\r\n\r\n{text}\n")
+}
+
+/// Asks the service at `address` whether it is ready: whether it is, and its words.
+///
+/// # Errors
+///
+/// Nobody answers there, or not as a service does.
+pub fn ask(address: SocketAddr) -> anyhow::Result<(bool, String)> {
+    let failed = || format!("ask the service at {address}");
+    let mut stream = TcpStream::connect_timeout(&address, ANSWER_DEADLINE).with_context(failed)?;
+    stream.set_read_timeout(Some(ANSWER_DEADLINE)).with_context(failed)?;
+    stream.write_all(b"GET /ready HTTP/1.1\r\nHost: localhost\r\n\r\n").with_context(failed)?;
+    let mut answer = String::new();
+    stream.take(HEAD_MAX as u64 * 4).read_to_string(&mut answer).with_context(failed)?;
+    let (head, text) = answer.split_once("\r\n\r\n").with_context(failed)?;
+    Ok((head.starts_with("HTTP/1.1 200 "), text.trim_end().to_owned()))
+}
+
+#[cfg(test)]
+mod tests {
+    use clock::SystemClock;
+
+    use super::*;
+
+    async fn said(health: &Arc<Health>) -> (bool, String) {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = listener.local_addr().unwrap();
+        let serving = tokio::spawn(serve(listener, Arc::clone(health), Arc::new(SystemClock)));
+        let said = tokio::task::spawn_blocking(move || ask(address)).await.unwrap().unwrap();
+        serving.abort();
+        said
+    }
+
+    #[tokio::test]
+    async fn a_service_says_what_it_lacks_until_it_lacks_nothing() {
+        let health = Arc::new(Health::default());
+        assert_eq!(said(&health).await, (false, "not ready, missing: the store, its start".to_owned()));
+        assert!(!health.store(true));
+        health.started();
+        assert_eq!(said(&health).await, (true, "ready".to_owned()));
+        assert!(health.store(false));
+        assert_eq!(said(&health).await, (false, "not ready, missing: the store".to_owned()));
+    }
+
+    #[tokio::test]
+    async fn whatever_else_is_asked_is_answered_and_nothing_of_it_repeated() {
+        let health = Health::default();
+        let answer = async |head: &[u8]| answer(head, &health, &SystemClock).await;
+        assert!(answer(b"GET /health HTTP/1.1\r\nHost: a\r\n\r\n").await.starts_with("HTTP/1.1 200 OK\r\n"));
+        for other in
+            [&b""[..], b"\xff\xfe", b"GET / HTTP/1.1\r\n\r\n", b"POST /ready HTTP/1.1\r\n\r\n", b"GET /ready?secret HTTP/1.1\r\n"]
+        {
+            let told = answer(other).await;
+            assert!(told.starts_with("HTTP/1.1 404 ") && !told.contains("secret"), "{told}");
+        }
+    }
+
+    #[test]
+    fn nobody_at_the_address_is_an_error() {
+        let free = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+        assert!(ask(free).unwrap_err().to_string().starts_with("ask the service at 127.0.0.1:"));
+    }
+}
