@@ -27,6 +27,7 @@ pub mod researcher;
 mod sample;
 pub mod service;
 pub mod store;
+pub mod trail;
 pub mod validate;
 
 pub use registers::Registers;

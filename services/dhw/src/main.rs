@@ -5,6 +5,7 @@ use std::{process::ExitCode, sync::Arc};
 use dcd::Definitions;
 use dhw::{Dhw, DhwParts, Registers, SqlStore, api, config::Config, service::SERVICE};
 use host::{StandAlone, Work, stand_alone};
+use store::InDatabase;
 use topology::Vhost;
 use web::{Opening, SqlJournal};
 

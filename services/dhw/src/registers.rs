@@ -6,7 +6,7 @@
 use std::{collections::HashMap, sync::Arc};
 
 use dcd::{AcrossKind, Definition, Definitions, FieldNo};
-use registration::{Content, Place, Policy};
+use registration::{Cell, Content, Place, Policy};
 
 /// Number of a fact in [`Registers::facts`].
 pub type FactNo = usize;
@@ -184,6 +184,16 @@ impl Register {
     #[must_use]
     pub fn facts_of(&self, content: &Content) -> Vec<Option<String>> {
         let value = |field: &Option<FieldNo>| content.value(Place::of((*field)?)).map(str::to_owned);
+        self.facts.iter().map(value).collect()
+    }
+
+    /// The facts of a registration's values, in order of their places.
+    #[must_use]
+    pub fn facts_in(&self, cells: &[Cell]) -> Vec<Option<String>> {
+        let value = |field: &Option<FieldNo>| {
+            let at = cells.binary_search_by_key(&Place::of((*field)?), |cell| cell.place).ok()?;
+            cells.get(at).map(|cell| cell.value.clone())
+        };
         self.facts.iter().map(value).collect()
     }
 

@@ -77,9 +77,9 @@ impl Transform for Back {
         publication: Publication<ReturnedFeedback>,
     ) -> Result<Passed<ReturnedFeedback, FeedbackDelivery>, Refusal> {
         let data = publication.data;
-        let keys = self.client.keys.that_open(|keys| Self::openers(keys, &data).is_ok_and(|openers| openers.fit(&data)));
-        let keys = keys.map_err(|error| Trouble::Keys(error.into()))?;
-        let openers = Self::openers(&keys, &data).map_err(|error| Refusal::Envelope(error.code()))?;
+        let made = self.client.keys.open(|keys| Self::openers(keys, &data), |openers| openers.fit(&data));
+        let (_, openers) = made.map_err(|error| Trouble::Keys(error.into()))?;
+        let openers = openers.map_err(|error| Refusal::Envelope(error.code()))?;
         let (mut items, mut bad) = (Vec::with_capacity(data.items.len()), Vec::new());
         for item in data.items {
             match openers.open(&item) {

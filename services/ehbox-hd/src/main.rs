@@ -6,6 +6,7 @@ use dcd::Definitions;
 use ehbox_hd::{EhboxHd, Parts, config::Config, store::SqlStore};
 use host::{StandAlone, Work, stand_alone, watch::LOOK_FOR_KEYS_EVERY};
 use sealing::keys::{KeyDirectory, Party};
+use store::InDatabase;
 use topology::Vhost;
 
 fn main() -> ExitCode {

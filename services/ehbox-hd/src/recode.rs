@@ -24,7 +24,7 @@ use crate::{
 };
 
 /// Parts of one publication; the answer to so many is far below what a publication may have.
-const PARTS: usize = 4;
+const PARTS: usize = 8;
 /// An answer that does not come within this time is asked for again: it was lost, or the TTP has not heard of the epoch yet.
 const ASK_AGAIN_AFTER: Duration = Duration::from_secs(3_600);
 
@@ -72,6 +72,7 @@ impl Asking {
 
     async fn ask_for_all(&self) {
         let limit = u32::try_from(PARTS * RECODE_MAX).unwrap_or(u32::MAX);
+        let clock = &*self.client.context.clock;
         let mut last = Vec::new();
         loop {
             let page = self.keep_trying(|| async { Ok(self.store.to_recode(limit).await.map_err(host::Trouble::from)?) }).await;
@@ -82,14 +83,17 @@ impl Asking {
                 continue;
             }
             if page == last {
-                // It was answered and nothing came of it: the TTP does not have the epoch yet.
-                clock::sleep(&*self.client.context.clock, ASK_AGAIN_AFTER).await;
+                // It was answered and nothing came of it: the TTP does not have the epoch yet. Or what came was an earlier answer once more, and the
+                // one to this page still comes.
+                let _ = clock::timeout(clock, ASK_AGAIN_AFTER, self.wakes.answer.notified()).await;
+                last.clear();
+                continue;
             }
             self.begin().await;
             self.keep_trying(|| self.ask(&page)).await;
-            tokio::select! {
-                () = self.wakes.answer.notified() => last = page,
-                () = clock::sleep(&*self.client.context.clock, ASK_AGAIN_AFTER) => last.clear(),
+            match clock::timeout(clock, ASK_AGAIN_AFTER, self.wakes.answer.notified()).await {
+                Ok(()) => last = page,
+                Err(clock::Elapsed) => last.clear(),
             }
         }
     }

@@ -38,9 +38,9 @@ fn opener(keys: &MessagingKeys, data: &RecodeAnswer) -> Result<Opener, ItemError
     Ok(keys.keyring.opener(Part::Recoded, ttp, KeyId(data.pairs.key.0), &data.pairs.enc.0)?)
 }
 
-fn opens(keys: &MessagingKeys, data: &RecodeAnswer) -> bool {
-    let opens = |opener: Opener| data.items.first().is_none_or(|item| opener.open(item.id.as_bytes(), &item.pairs).is_ok());
-    opener(keys, data).is_ok_and(opens)
+/// Whether it opens the publication, as the first item shows.
+fn fits(opener: &Opener, data: &RecodeAnswer) -> bool {
+    data.items.first().is_none_or(|item| opener.open(item.id.as_bytes(), &item.pairs).is_ok())
 }
 
 fn read(opener: &Opener, item: &RecodeAnswerItem) -> Result<Vec<Answer>, ItemError> {
@@ -61,8 +61,8 @@ impl Answers {
     }
 
     async fn take(&self, publication: Publication<RecodeAnswer>) -> Result<Verdict, Trouble> {
-        let keys = self.client.keys.that_open(|keys| opens(keys, &publication.data));
-        let keys = keys.map_err(|error| Trouble::Keys(error.into()))?;
+        let made = self.client.keys.open(|keys| opener(keys, &publication.data), |opener| fits(opener, &publication.data));
+        let (_, opener) = made.map_err(|error| Trouble::Keys(error.into()))?;
         let (queue, at) = (Arrow::RecodeAnswer.queue(None), self.client.context.clock.now());
         let passage = |queue: String, outcome, items| Passage {
             publication: publication.id.uuid(),
@@ -73,7 +73,7 @@ impl Answers {
             items,
         };
         let data = &publication.data;
-        let opener = match opener(&keys, data) {
+        let opener = match opener {
             Ok(opener) => opener,
             Err(error) => {
                 let outcome = Outcome::DeadLettered(error.code().to_owned());

@@ -38,11 +38,9 @@ impl Back {
         Ok(keys.keyring.opener(Part::Return, hd, KeyId(data.r#return.key.0), &data.r#return.enc.0)?)
     }
 
-    /// Whether these keys open the publication, as its first item shows.
-    fn opens(keys: &TtpKeys, data: &SealedFeedback) -> bool {
-        let opens =
-            |opener: Opener| data.items.first().is_none_or(|item| opener.open(item.id.as_bytes(), &item.r#return).is_ok());
-        Self::opener(keys, data).is_ok_and(opens)
+    /// Whether it opens the publication, as the first item shows.
+    fn fits(opener: &Opener, data: &SealedFeedback) -> bool {
+        data.items.first().is_none_or(|item| opener.open(item.id.as_bytes(), &item.r#return).is_ok())
     }
 }
 
@@ -92,9 +90,9 @@ impl Transform for Back {
         publication: Publication<SealedFeedback>,
     ) -> Result<Passed<SealedFeedback, ReturnedFeedback>, Refusal> {
         let mut data = publication.data;
-        let tools = self.ttp.toolbox.that_open(|keys| Self::opens(keys, &data));
-        let tools = tools.map_err(|error| Trouble::Keys(error.into()))?;
-        let opener = Self::opener(&tools.keys, &data).map_err(|error| Refusal::Envelope(error.code()))?;
+        let made = self.ttp.toolbox.open(|keys| Self::opener(keys, &data), |opener| Self::fits(opener, &data));
+        let (tools, opener) = made.map_err(|error| Trouble::Keys(error.into()))?;
+        let opener = opener.map_err(|error| Refusal::Envelope(error.code()))?;
         let (mut turn, mut bad) = (Turn { tools: &tools, opener, hospitals: BTreeMap::new() }, Vec::new());
         for item in std::mem::take(&mut data.items) {
             if let Err(error) = turn.turn(&item) {

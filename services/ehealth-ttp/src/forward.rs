@@ -35,11 +35,9 @@ impl Forward {
         Ok(keys.keyring.opener(Part::Identity, senders, KeyId(data.identity.key.0), &data.identity.enc.0)?)
     }
 
-    /// Whether these keys open the publication, as its first item shows.
-    fn opens(keys: &TtpKeys, sender: Party, data: &SealedSubmission) -> bool {
-        let opens =
-            |opener: Opener| data.items.first().is_none_or(|item| opener.open(item.id.as_bytes(), &item.identity).is_ok());
-        Self::opener(keys, sender, data).is_ok_and(opens)
+    /// Whether it opens the publication, as the first item shows.
+    fn fits(opener: &Opener, data: &SealedSubmission) -> bool {
+        data.items.first().is_none_or(|item| opener.open(item.id.as_bytes(), &item.identity).is_ok())
     }
 
     fn pseudonymisation<'a>(&'a self, tools: &'a Tools, sender: &'a Nihdi) -> Result<Pseudonymisation<'a>, ItemError> {
@@ -90,9 +88,9 @@ impl Transform for Forward {
         };
         let mut data = publication.data;
         let party = Party::EhboxHco(sender);
-        let tools = self.ttp.toolbox.that_open(|keys| Self::opens(keys, party, &data));
-        let tools = tools.map_err(|error| Trouble::Keys(error.into()))?;
-        let opener = Self::opener(&tools.keys, party, &data).map_err(refuse)?;
+        let made = self.ttp.toolbox.open(|keys| Self::opener(keys, party, &data), |opener| Self::fits(opener, &data));
+        let (tools, opener) = made.map_err(|error| Trouble::Keys(error.into()))?;
+        let opener = opener.map_err(refuse)?;
         let (mut identified, mut bad) = (Vec::with_capacity(data.items.len()), Vec::new());
         for item in std::mem::take(&mut data.items) {
             match identify(&opener, item) {

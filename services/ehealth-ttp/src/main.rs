@@ -5,6 +5,7 @@ use std::{process::ExitCode, sync::Arc};
 use ehealth_ttp::{EhealthTtp, Parts, config::Config, store::SqlStore};
 use host::{StandAlone, Work, stand_alone, watch::LOOK_FOR_KEYS_EVERY};
 use sealing::keys::{KeyDirectory, Party};
+use store::InDatabase;
 use topology::Vhost;
 
 fn main() -> ExitCode {

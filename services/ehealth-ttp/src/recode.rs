@@ -40,11 +40,9 @@ impl Recode {
         Ok(keys.keyring.opener(Part::Recode, hd, KeyId(data.pseudonyms.key.0), &data.pseudonyms.enc.0)?)
     }
 
-    /// Whether these keys open the publication, as its first item shows.
-    fn opens(keys: &TtpKeys, data: &RecodeRequest) -> bool {
-        let opens =
-            |opener: Opener| data.items.first().is_none_or(|item| opener.open(item.id.as_bytes(), &item.pseudonyms).is_ok());
-        Self::opener(keys, data).is_ok_and(opens)
+    /// Whether it opens the publication, as the first item shows.
+    fn fits(opener: &Opener, data: &RecodeRequest) -> bool {
+        data.items.first().is_none_or(|item| opener.open(item.id.as_bytes(), &item.pseudonyms).is_ok())
     }
 }
 
@@ -74,9 +72,9 @@ impl Transform for Recode {
     async fn transform(&self, publication: Publication<RecodeRequest>) -> Result<Passed<RecodeRequest, RecodeAnswer>, Refusal> {
         let refuse = |error: ItemError| Refusal::Envelope(error.code());
         let data = publication.data;
-        let tools = self.ttp.toolbox.that_open(|keys| Self::opens(keys, &data));
-        let tools = tools.map_err(|error| Trouble::Keys(error.into()))?;
-        let opener = Self::opener(&tools.keys, &data).map_err(refuse)?;
+        let made = self.ttp.toolbox.open(|keys| Self::opener(keys, &data), |opener| Self::fits(opener, &data));
+        let (tools, opener) = made.map_err(|error| Trouble::Keys(error.into()))?;
+        let opener = opener.map_err(refuse)?;
         let hd = tools.keys.public.keys(Party::EhboxHd).map_err(|_| refuse(ItemError::UnknownParty))?.current();
         let mut sealer = tools.keys.keyring.sealer(Part::Recoded, hd).map_err(|error| refuse(error.into()))?;
         let (mut items, mut bad, mut asked) = (Vec::with_capacity(data.items.len()), Vec::new(), Asked::default());

@@ -3,7 +3,10 @@
 use std::sync::{Arc, PoisonError, RwLock};
 
 use pseudonymisation::{HandleKey, HandleOpener, PseudonymisationError, Pseudonymiser, SenderKey};
-use sealing::keys::{KeyError, KeysInUse, TtpKeys};
+use sealing::{
+    Opener,
+    keys::{KeyError, KeysInUse, TtpKeys},
+};
 
 use crate::service::{DOMAIN, SERVICE};
 
@@ -61,10 +64,17 @@ impl Toolbox {
         }
     }
 
-    /// The tools for something that arrived; after another look for keys when `opens` says that those of before do not open it.
-    pub(crate) fn that_open(&self, opens: impl FnOnce(&TtpKeys) -> bool) -> Result<Arc<Tools>, KeyError> {
-        self.keys.that_open(opens)?;
-        Ok(self.get())
+    /// What opens something that arrived, and the tools of its keys, as [`KeysInUse::open`] has it.
+    pub(crate) fn open<E>(
+        &self,
+        open: impl Fn(&TtpKeys) -> Result<Opener, E>,
+        fits: impl FnOnce(&Opener) -> bool,
+    ) -> Result<(Arc<Tools>, Result<Opener, E>), KeyError> {
+        let (keys, opener) = self.keys.open(&open, fits)?;
+        let tools = self.get();
+        // Keys that cannot be used, or that were renewed once more.
+        let opener = if Arc::ptr_eq(&tools.keys, &keys) { opener } else { open(&tools.keys) };
+        Ok((tools, opener))
     }
 
     /// Looks for renewed keys.

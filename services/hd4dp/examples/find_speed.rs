@@ -1,11 +1,12 @@
 //! How long a page of the overview takes among many registrations: filtered by the value of a field, and by status.
 //!
-//! `cargo run --release -p hd4dp --example find_speed -- [registrations] [folder]`. The store is a SQLite file in the folder (a temporary one when
-//! left out), filled through the service itself, whose messaging client is a reader that answers nothing.
+//! `cargo run --release -p hd4dp --example find_speed -- [registrations] [folder|postgres://…]`. The store is a SQLite file in the folder (a temporary
+//! one when left out) or a schema of an empty PostgreSQL database, filled through the service itself, whose messaging client is a reader that answers
+//! nothing. With 0 registrations, a store that an earlier call filled is asked.
 #![allow(clippy::unwrap_used, clippy::print_stdout, clippy::disallowed_methods, reason = "a measurement, run by hand")]
 
 use std::{
-    path::{Path, PathBuf},
+    path::Path,
     sync::Arc,
     time::{Duration, Instant},
 };
@@ -24,6 +25,7 @@ use host::{Chance, Context, NoProbe};
 use identifying::{SharedHospitalKey, TagKey};
 use population::Order;
 use registration::CodeKey;
+use store::Location;
 use topology::{Arrow, Nihdi, Topology};
 use uuid::Uuid;
 
@@ -40,15 +42,18 @@ async fn main() {
     let mut arguments = std::env::args().skip(1);
     let count: u64 = arguments.next().map_or(1_000_000, |count| count.parse().unwrap());
     let temporary = tempfile::tempdir().unwrap();
-    let folder = arguments.next().map_or_else(|| temporary.path().to_path_buf(), PathBuf::from);
-    let hd4dp = hospital(&folder).await;
+    let store: Location = arguments.next().map_or_else(|| temporary.path().into(), |place| place.parse().unwrap());
+    let folder = temporary.path();
+    let hd4dp = hospital(&store).await;
     let definition = hd4dp.definitions().get("Precision_Local_MAB").unwrap();
-    let (filled, values) = fill(&hd4dp, &definition, count, &folder).await;
-    println!("{count} registrations taken in: {:.0}/s", count as f64 / filled.as_secs_f64());
-    let start = Instant::now();
-    hd4dp.catch_up().await.unwrap();
-    println!("indexed: {:.0}/s", count as f64 / start.elapsed().as_secs_f64());
-    for (column, value) in &values {
+    if count > 0 {
+        let filled = fill(&hd4dp, &definition, count, folder).await;
+        println!("{count} registrations taken in: {:.0}/s", count as f64 / filled.as_secs_f64());
+        let start = Instant::now();
+        hd4dp.catch_up().await.unwrap();
+        println!("indexed: {:.0}/s", count as f64 / start.elapsed().as_secs_f64());
+    }
+    for (column, value) in &values(&definition) {
         measure(&format!("{column} = a value"), async |after| {
             let page = hd4dp.find(&definition, (column, value), after, PAGE).await.unwrap();
             (page.len(), page.last().map(|last| last.registration_id))
@@ -65,7 +70,7 @@ async fn main() {
     }
 }
 
-async fn hospital(folder: &Path) -> Arc<Hd4dp> {
+async fn hospital(store: &Location) -> Arc<Hd4dp> {
     let nihdi: Nihdi = NIHDI.parse().unwrap();
     let clock: Arc<dyn Clock> = Arc::new(SystemClock);
     let options = EmbeddedOptions::new(Uuid::from_u128(1));
@@ -81,7 +86,7 @@ async fn hospital(folder: &Path) -> Arc<Hd4dp> {
         source: "hd4dp-00000196".parse().unwrap(),
         context: Context { clock, chance: Arc::new(Chance::from_system().unwrap()), probe: Arc::new(NoProbe) },
         broker,
-        store: Arc::new(SqlStore::open(folder, NIHDI).await.unwrap()),
+        store: Arc::new(SqlStore::open(store, NIHDI).await.unwrap()),
         definitions: Arc::new(Definitions::built_in().unwrap()),
         secrets: Secrets {
             tag: TagKey::new([1; 32]),
@@ -99,32 +104,37 @@ async fn hospital(folder: &Path) -> Arc<Hd4dp> {
     hd4dp
 }
 
-/// Takes in files until there are `count` registrations; how long that took, and values to ask for: a frequent one, a seldom one, and one of
-/// a single registration.
-async fn fill(hd4dp: &Hd4dp, definition: &Arc<Definition>, count: u64, folder: &Path) -> (Duration, Vec<(&'static str, String)>) {
-    let (mut taking, mut values) = (Duration::ZERO, Vec::new());
+/// Takes in files until there are `count` registrations more; how long that took.
+async fn fill(hd4dp: &Hd4dp, definition: &Arc<Definition>, count: u64, folder: &Path) -> Duration {
+    let mut taking = Duration::ZERO;
     for seed in 0..count.div_ceil(FILE) {
-        let rows = FILE.min(count - seed * FILE);
-        let order = Order { definition, organisation: NIHDI, count: rows, seed, faulty_percent: 0 };
-        let mut file = Vec::new();
-        population::write(&order, &mut file).unwrap();
         let path = folder.join("rows.csv");
-        std::fs::write(&path, &file).unwrap();
-        if values.is_empty() {
-            let mut reader = opencsv::Reader::new(file.as_slice());
-            let header = reader.header().unwrap();
-            let row = reader.next_record().unwrap().unwrap().body.unwrap();
-            for column in ["stage", "local_mab_date", "vcf_identifier"] {
-                let at = header.iter().position(|name| name == column).unwrap();
-                values.push((column, row.get(at).unwrap().to_owned()));
-            }
-        }
+        std::fs::write(&path, rows(definition, FILE.min(count - seed * FILE), seed)).unwrap();
         let start = Instant::now();
         let csv = CsvFile::open(&path, definition, SystemClock.now().date()).unwrap();
         upload(hd4dp, definition, csv, folder, Language::English, async |_| {}).await.unwrap();
         taking += start.elapsed();
     }
-    (taking, values)
+    taking
+}
+
+fn rows(definition: &Arc<Definition>, count: u64, seed: u64) -> Vec<u8> {
+    let mut file = Vec::new();
+    population::write(&Order { definition, organisation: NIHDI, count, seed, faulty_percent: 0 }, &mut file).unwrap();
+    file
+}
+
+/// Values to ask for: a frequent one, a seldom one, and one of a single registration.
+fn values(definition: &Arc<Definition>) -> Vec<(&'static str, String)> {
+    let file = rows(definition, 1, 0);
+    let mut reader = opencsv::Reader::new(file.as_slice());
+    let header = reader.header().unwrap();
+    let row = reader.next_record().unwrap().unwrap().body.unwrap();
+    let value = |column: &'static str| {
+        let at = header.iter().position(|name| name == column).unwrap();
+        (column, row.get(at).unwrap().to_owned())
+    };
+    ["stage", "local_mab_date", "vcf_identifier"].map(value).to_vec()
 }
 
 /// Asks for page after page, from the start again at the end, and prints how long the answers took.

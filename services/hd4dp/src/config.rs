@@ -104,6 +104,11 @@ impl Settings for Config {
     const ACTOR: Actor = Actor::Hd4dp;
     const HAS_KEYS: bool = true;
     const KNOWS_REGISTERS: bool = true;
+    const HAS_API: bool = true;
+
+    fn base_path(&mut self) -> Option<&mut Option<String>> {
+        self.api.as_mut().map(|api| &mut api.base_path)
+    }
 
     fn common(&self) -> &Common {
         &self.common

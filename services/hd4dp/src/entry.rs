@@ -18,7 +18,7 @@ use crate::{
     prepare, row,
     service::{AcceptedRow, Hd4dp, SERVICE},
     status::State,
-    store::{Creation, Draft, Kept, Latest, Refusal},
+    store::{By, Creation, Draft, Kept, Latest, Refusal},
 };
 
 /// A registration to be created. Holds the patient, so it prints nothing of that.
@@ -129,10 +129,12 @@ impl Hd4dp {
     /// # Errors
     ///
     /// [`LifeError::Invalid`] with the errors that leave nothing to be kept; [`Refusal::OtherUniqueId`]; [`Refusal::WrongStatus`].
-    pub async fn save(&self, id: Uuid, form: Form, files: Vec<GivenFile>, author: &str) -> Result<Saved, LifeError> {
+    pub async fn save<'a>(&self, id: Uuid, form: Form, files: Vec<GivenFile>, by: impl Into<By<'a>>) -> Result<Saved, LifeError> {
+        let by = by.into();
         let _deciding = self.deciding.lock().await;
         let latest = self.latest(id).await?;
-        self.save_over(id, &latest, form, files, author).await
+        latest.is_as(by.seen)?;
+        self.save_over(id, &latest, form, files, by).await
     }
 
     /// Puts a file into an attachment field of an open registration, in the place of the one before. The other values stay.
@@ -140,11 +142,13 @@ impl Hd4dp {
     /// # Errors
     ///
     /// As [`Hd4dp::save`].
-    pub async fn put_attachment(&self, id: Uuid, file: GivenFile, author: &str) -> Result<Saved, LifeError> {
+    pub async fn put_attachment<'a>(&self, id: Uuid, file: GivenFile, by: impl Into<By<'a>>) -> Result<Saved, LifeError> {
+        let by = by.into();
         let _deciding = self.deciding.lock().await;
         let latest = self.latest(id).await?;
+        latest.is_as(by.seen)?;
         let form = self.current_form(&latest)?;
-        self.save_over(id, &latest, form, vec![file], author).await
+        self.save_over(id, &latest, form, vec![file], by).await
     }
 
     /// Removes the file of an attachment field of an open registration.
@@ -152,13 +156,15 @@ impl Hd4dp {
     /// # Errors
     ///
     /// As [`Hd4dp::save`]; [`Refusal::UnknownAttachment`] when the column holds no file.
-    pub async fn remove_attachment(&self, id: Uuid, column: &str, author: &str) -> Result<Saved, LifeError> {
+    pub async fn remove_attachment<'a>(&self, id: Uuid, column: &str, by: impl Into<By<'a>>) -> Result<Saved, LifeError> {
+        let by = by.into();
         let _deciding = self.deciding.lock().await;
         let latest = self.latest(id).await?;
+        latest.is_as(by.seen)?;
         self.file_of(&latest, column)?;
         let mut form = self.current_form(&latest)?;
         form.set(column, "");
-        self.save_over(id, &latest, form, Vec::new(), author).await
+        self.save_over(id, &latest, form, Vec::new(), by).await
     }
 
     /// The file of an attachment field: of what was kept, or else of the latest version.
@@ -187,7 +193,7 @@ impl Hd4dp {
         latest: &Latest,
         form: Form,
         files: Vec<GivenFile>,
-        author: &str,
+        by: By<'_>,
     ) -> Result<Saved, LifeError> {
         let current = latest.current().ok_or(ItemError::DamagedRow)?;
         let definition = self.definition_of(&latest.dcd, current.dcd_version)?;
@@ -200,7 +206,7 @@ impl Hd4dp {
         self.keeps_unique_id(&definition, &row, latest)?;
         let (cells, dcd_version) = (row::encode(&row.cells), current.dcd_version);
         let draft = Draft { dcd_version, is_valid, cells, attachments: row.attachments };
-        let state = self.parts.store.save(id, &draft, author, self.parts.context.clock.now()).await??;
+        let state = self.parts.store.save(id, &draft, by, self.parts.context.clock.now()).await??;
         Ok(Saved { state, is_valid, findings })
     }
 

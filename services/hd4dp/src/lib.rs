@@ -38,8 +38,10 @@ pub mod stable;
 pub mod status;
 pub mod store;
 mod submit;
+pub mod trail;
 pub mod upload;
 
 pub use intake::{Decided, SubmitError};
 pub use life::{GivenAnswer, LifeError};
 pub use service::{AcceptedRow, Hd4dp, Parts, SERVICE};
+pub use sheet::translated;

@@ -19,7 +19,7 @@ use crate::{
     service::{AcceptedRow, Hd4dp, Ready, SERVICE},
     sheet,
     status::{Event, Next, State, next},
-    store::{CommentView, Draft, Filter, Latest, Listed, NewVersion, Refusal, View},
+    store::{By, CommentView, Draft, Filter, Latest, Listed, NewVersion, Refusal, Seen, View},
 };
 
 /// Why a wish was not fulfilled.
@@ -98,19 +98,30 @@ impl Hd4dp {
         self.parts.store.list(filter, after, limit, self.parts.context.clock.now()).await
     }
 
+    /// Those of `registrations` that there are, in their order.
+    ///
+    /// # Errors
+    ///
+    /// [`StoreError`].
+    pub async fn listed(&self, registrations: &[Uuid]) -> Result<Vec<Listed>, StoreError> {
+        self.parts.store.listed(registrations, self.parts.context.clock.now()).await
+    }
+
     /// Opens a submitted registration again. What was sent of it is sent no more; its answer still counts.
     ///
     /// # Errors
     ///
     /// [`LifeError`]; refused also when the collection takes no more versions, with which it could be submitted again.
-    pub async fn reopen(&self, id: Uuid, author: &str) -> Result<State, LifeError> {
+    pub async fn reopen<'a>(&self, id: Uuid, by: impl Into<By<'a>>) -> Result<State, LifeError> {
+        let by = by.into();
         let _deciding = self.deciding.lock().await;
         let latest = self.latest(id).await?;
+        latest.is_as(by.seen)?;
         let current = latest.current().ok_or(ItemError::DamagedRow)?;
         let definition = self.definition_of(&latest.dcd, current.dcd_version)?;
         // What is opened and cannot be submitted again would be lost: it is sent no more.
         gate::of_version(latest.is_asked).pass(definition.collection(), self.parts.context.clock.now().date())?;
-        Ok(self.parts.store.reopen(id, author, self.parts.context.clock.now()).await??)
+        Ok(self.parts.store.reopen(id, by, self.parts.context.clock.now()).await??)
     }
 
     /// Submits what was kept, or the latest version's values when nothing was, as the next version. Returns its number; it is durable
@@ -120,8 +131,8 @@ impl Hd4dp {
     ///
     /// [`LifeError`]; with the findings when the values have errors, and refused also when they have another unique id than the
     /// registration, or when the collection takes no more versions or, of a registration about which a researcher asked, no more answers.
-    pub async fn submit_again(&self, id: Uuid, author: &str) -> Result<u32, LifeError> {
-        self.submit_with(id, Vec::new(), author).await
+    pub async fn submit_again<'a>(&self, id: Uuid, by: impl Into<By<'a>>) -> Result<u32, LifeError> {
+        self.submit_with(id, Vec::new(), by).await
     }
 
     /// The same with answers to the comments on the latest version, for healthdata's researcher.
@@ -130,9 +141,11 @@ impl Hd4dp {
     ///
     /// As [`Hd4dp::submit_again`]; [`Refusal::UnknownComment`] for an answer to a comment that nobody made, [`Refusal::NoAnswer`] for an empty
     /// one, and [`LifeError::Invalid`] (E17, E21) for one that tells who the patient is.
-    pub async fn submit_with(&self, id: Uuid, answers: Vec<GivenAnswer>, author: &str) -> Result<u32, LifeError> {
+    pub async fn submit_with<'a>(&self, id: Uuid, answers: Vec<GivenAnswer>, by: impl Into<By<'a>>) -> Result<u32, LifeError> {
+        let by = by.into();
         let deciding = self.deciding.lock().await;
         let latest = self.latest(id).await?;
+        latest.is_as(by.seen)?;
         if !latest.state.awaits_user() {
             return Err(Refusal::WrongStatus { state: latest.state }.into());
         }
@@ -158,13 +171,13 @@ impl Hd4dp {
             version,
             item_id: self.next_id(),
             unique_key: latest.unique_key,
-            author: Some(author.to_owned()),
+            author: Some(by.author.to_owned()),
             answers,
             cells,
             row_hash,
         };
         let (new, ready) = self.new_version(&definition, named, identity, accepted)?;
-        self.advance(new, ready, deciding).await?;
+        self.advance(new, by.seen, ready, deciding).await?;
         Ok(version)
     }
 
@@ -174,19 +187,21 @@ impl Hd4dp {
     /// # Errors
     ///
     /// [`LifeError`].
-    pub async fn delete(&self, id: Uuid, author: &str) -> Result<(), LifeError> {
+    pub async fn delete<'a>(&self, id: Uuid, by: impl Into<By<'a>>) -> Result<(), LifeError> {
+        let by = by.into();
         let deciding = self.deciding.lock().await;
         let latest = self.latest(id).await?;
+        latest.is_as(by.seen)?;
         if next(latest.state, Event::DeletedByUser) == Next::Refused {
             return Err(Refusal::WrongStatus { state: latest.state }.into());
         }
         let Latest { version, dcd, unique_key, values: Some(values), .. } = latest else {
-            return Ok(self.parts.store.remove(id, self.parts.context.clock.now()).await??);
+            return Ok(self.parts.store.remove(id, by.seen, self.parts.context.clock.now()).await??);
         };
         let definition = self.definition_of(&dcd, values.dcd_version)?;
         let deleted = Deleted { registration_id: id, version: version.saturating_add(1), unique_key, values };
-        let (new, ready) = self.deletion(&definition, deleted, author)?;
-        self.advance(new, ready, deciding).await
+        let (new, ready) = self.deletion(&definition, deleted, by.author)?;
+        self.advance(new, by.seen, ready, deciding).await
     }
 
     /// The deletion of a registration, about the patient of its latest version. Of the values it keeps what its resends need.
@@ -220,10 +235,16 @@ impl Hd4dp {
     }
 
     /// Writes a person's version down and puts it on its way.
-    async fn advance(&self, new: NewVersion, ready: Ready, deciding: MutexGuard<'_, ()>) -> Result<(), LifeError> {
+    async fn advance(
+        &self,
+        new: NewVersion,
+        seen: Option<Seen>,
+        ready: Ready,
+        deciding: MutexGuard<'_, ()>,
+    ) -> Result<(), LifeError> {
         let context = &self.parts.context;
         context.reach(SERVICE, Point::BeforeCommit).await;
-        let is_more = self.parts.store.advance(&new, context.clock.now()).await??;
+        let is_more = self.parts.store.advance(&new, seen, context.clock.now()).await??;
         drop(deciding);
         self.count_waiting(u64::from(is_more));
         context.reach(SERVICE, Point::AfterCommit).await;

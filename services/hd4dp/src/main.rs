@@ -19,8 +19,8 @@ async fn start(config: &Config, alone: &StandAlone, at_start: AtStart) -> anyhow
     let definitions = Arc::new(opening::definitions(config.common.definitions.as_deref())?);
     let files = at_start.open(&definitions, &config.uploads, alone.context.clock.now().date())?;
     let store = opening::store(alone.store(), config.nihdi, &keys.fingerprint(party)?, &definitions).await?;
-    let journal = Arc::new(SqlJournal::new(store.database().clone()));
-    let hd4dp = Hd4dp::new(Parts {
+    let journal = Arc::new(SqlJournal::new(store::InDatabase::database(&store).clone()));
+    let parts = Parts {
         nihdi: config.nihdi,
         source: alone.source()?,
         context: alone.context.clone(),
@@ -30,8 +30,8 @@ async fn start(config: &Config, alone: &StandAlone, at_start: AtStart) -> anyhow
         secrets: opening::secrets(&keys.hospital_secrets(&config.nihdi)?),
         publication_size: config.sending.publication_size,
         window: config.sending.window,
-    });
-    let hd4dp = hd4dp.await?;
+    };
+    let hd4dp = Hd4dp::new(parts).await?;
     if let Some(settings) = &config.api {
         let opened = api::open(settings, &hd4dp, journal).await?;
         alone.until_stopped(|stop| opened.serve(stop));

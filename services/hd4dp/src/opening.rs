@@ -6,7 +6,7 @@ use dcd::{DefinitionError, Definitions};
 use identifying::{SharedHospitalKey, TagKey};
 use registration::CodeKey;
 use sealing::keys::HospitalSecrets;
-use store::{Location, StoreError};
+use store::{InDatabase, Location, StoreError};
 use topology::Nihdi;
 
 use crate::{prepare::Secrets, store::SqlStore};

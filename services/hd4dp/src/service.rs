@@ -15,7 +15,7 @@ use host::{Backoff, Context, Station, Work, resend, station::reasons};
 use identifying::Identity;
 use registration::{Attachment, Cell, ContentKind, Policy};
 use store::{Outcome, Passage, StoreError};
-use tokio::sync::{Mutex as AsyncMutex, mpsc, watch};
+use tokio::sync::{Mutex as AsyncMutex, Notify, mpsc, watch};
 use topology::{Arrow, Nihdi};
 use uuid::Uuid;
 
@@ -87,6 +87,8 @@ pub struct Hd4dp {
     pub(crate) deciding: AsyncMutex<()>,
     /// Held while the index is brought forward.
     pub(crate) indexing: AsyncMutex<()>,
+    /// Told of what was due again before it was written down that it had been sent.
+    overdue: Notify,
     pub(crate) outgoing: mpsc::Sender<Vec<Ready>>,
     dispatched: AsyncMutex<mpsc::Receiver<Vec<Ready>>>,
 }
@@ -113,6 +115,7 @@ impl Hd4dp {
             receipts: Receipts::default(),
             deciding: AsyncMutex::new(()),
             indexing: AsyncMutex::new(()),
+            overdue: Notify::new(),
             outgoing,
             dispatched: AsyncMutex::new(dispatched),
             parts,
@@ -266,10 +269,14 @@ impl Hd4dp {
                 self.send_outgoing(due).await;
                 continue;
             }
-            // Whatever is handed over from now on is not due before 48 hours have passed.
+            // Whatever is handed over from now on is not due before 48 hours have passed, or says so.
             let horizon = now.plus(resend::NOK_AFTER);
             let next = self.keep_trying(|| store.next_due()).await.map_or(horizon, |due| due.min(horizon));
-            clock.sleep_until(next).await;
+            tokio::select! {
+                biased;
+                () = self.overdue.notified() => {}
+                () = clock.sleep_until(next) => {}
+            }
         }
     }
 
@@ -351,6 +358,11 @@ impl Hd4dp {
             })
             .collect();
         self.keep_trying(|| self.parts.store.sent(&sent, now, std::slice::from_ref(&passage))).await;
+        // The clock was set forward, or the store took its time: whoever looked for what is due could not see these.
+        let now = self.parts.context.clock.now();
+        if sent.iter().any(|sent| sent.next_send_at.is_some_and(|due| due <= now)) {
+            self.overdue.notify_one();
+        }
     }
 
     /// Gives one publication to the messaging client, and tries until the broker confirms it. Returns the passage to be noted; none for

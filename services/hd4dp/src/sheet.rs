@@ -93,7 +93,8 @@ pub(crate) fn check(definition: &std::sync::Arc<Definition>, row: &AcceptedRow, 
 }
 
 /// Values of another version of the definition, by the names of their columns. What this version does not have is left out.
-pub(crate) fn translated(from: &Definition, to: &Definition, row: AcceptedRow) -> AcceptedRow {
+#[must_use]
+pub fn translated(from: &Definition, to: &Definition, row: AcceptedRow) -> AcceptedRow {
     let place = |place: Place| {
         let field = to.field_no(from.field(place.field)?.column())?;
         Some(Place { field, ..place })

@@ -57,7 +57,7 @@ pub struct CsvFile {
     path: PathBuf,
     header: Vec<String>,
     layout: Layout,
-    reader: Reader<File>,
+    reader: Reader<Box<dyn io::Read + Send + Sync>>,
     attachments: Folder,
 }
 
@@ -89,8 +89,23 @@ impl CsvFile {
     /// [`UploadError::File`], or [`UploadError::Refused`] with every fault of the header.
     pub fn open(path: &Path, definition: &Arc<Definition>, today: jiff::civil::Date) -> Result<Self, UploadError> {
         let failed = |source| UploadError::File { what: "read", path: path.to_path_buf(), source };
+        Self::of(Box::new(File::open(path).map_err(failed)?), path, definition, today)
+    }
+
+    /// The same of a file that need not be on a disk: `path` is what it is called, and its attachments lie beside that.
+    ///
+    /// # Errors
+    ///
+    /// As [`CsvFile::open`].
+    pub fn of(
+        input: Box<dyn io::Read + Send + Sync>,
+        path: &Path,
+        definition: &Arc<Definition>,
+        today: jiff::civil::Date,
+    ) -> Result<Self, UploadError> {
+        let failed = |source| UploadError::File { what: "read", path: path.to_path_buf(), source };
         let refused = |findings| UploadError::Refused { path: path.to_path_buf(), findings };
-        let mut reader = Reader::new(File::open(path).map_err(failed)?);
+        let mut reader = Reader::new(input);
         let header = reader.header().map_err(|error| match error {
             HeaderError::Io(source) => failed(source),
             HeaderError::Empty | HeaderError::NotUtf8 | HeaderError::Separator | HeaderError::Unreadable => {
@@ -157,7 +172,7 @@ impl CsvFile {
     /// # Errors
     ///
     /// E11 for a file that was there when the row was checked and is not any more; what else is wrong with a file.
-    fn attachments(&self, definition: &Definition, cells: &[Cell]) -> Result<Vec<Attachment>, Finding> {
+    pub fn attachments(&self, definition: &Definition, cells: &[Cell]) -> Result<Vec<Attachment>, Finding> {
         let is_file = |cell: &&Cell| definition.field(cell.place.field).is_some_and(|field| field.kind() == Kind::Attachment);
         let read = |cell: &Cell| {
             let column = || definition.column_at(cell.place).unwrap_or_default();

@@ -12,7 +12,7 @@ use topology::Arrow;
 use crate::{
     record::{ActRefusal, Action},
     service::{Hd4res, PAGE, SERVICE, fitting},
-    store::{Acted, By, DueFeedback, Sent},
+    store::{Act, Acted, By, DueFeedback, Sent},
 };
 
 /// Between two sendings, for what a researcher does to many records to go in few publications. The first one goes at once.
@@ -34,20 +34,15 @@ impl Hd4res {
         Ok(acted)
     }
 
-    /// Acts on many records alike, for a researcher who selects them in a list: one transaction for all. A refusal is one record's own.
+    /// Acts on many records, for a researcher who selects them in a list: one transaction for all. A refusal is one record's own.
     ///
     /// # Errors
     ///
     /// [`StoreError`]; nothing was done then.
-    pub async fn act_on_all(
-        &self,
-        records: &[i64],
-        action: &Action,
-        author: &str,
-    ) -> Result<Vec<Result<Acted, ActRefusal>>, StoreError> {
+    pub async fn act_on_all(&self, acts: &[Act<'_>]) -> Result<Vec<Result<Acted, ActRefusal>>, StoreError> {
         let column = |dcd: &str, version: u32, place: Place| self.definitions.exact(dcd, version)?.column_at(place);
         self.context.reach(SERVICE, Point::BeforeCommit).await;
-        let acted = self.store().act_on_all(records, action, &column, author, self.context.clock.now()).await?;
+        let acted = self.store().act_on_all(acts, &column, self.context.clock.now()).await?;
         self.feedback_waits.notify_one();
         self.context.reach(SERVICE, Point::AfterCommit).await;
         Ok(acted)
@@ -63,7 +58,11 @@ impl Hd4res {
             let horizon = now.plus(resend::NOK_AFTER);
             let next = self.keep_trying(|| self.outbox().next_due()).await.map_or(horizon, |due| due.min(horizon));
             // Woken or not: there may be something to send.
-            let _ = clock::timeout(clock, next.since(now), self.feedback_waits.notified()).await;
+            tokio::select! {
+                biased;
+                () = self.feedback_waits.notified() => {}
+                () = clock.sleep_until(next) => {}
+            }
             if has_sent {
                 clock.sleep_until(now.plus(GATHERING)).await;
             }

@@ -15,6 +15,7 @@ pub mod record;
 pub mod service;
 pub mod status;
 pub mod store;
+pub mod trail;
 pub mod verdict;
 
 pub use arrival::STATUS;

@@ -5,6 +5,7 @@ use std::{process::ExitCode, sync::Arc};
 use dcd::Definitions;
 use hd4res::{Hd4res, Parts, SERVICE, api, config::Config, store::SqlStore};
 use host::{StandAlone, Work, stand_alone};
+use store::InDatabase;
 use topology::Vhost;
 use web::{Opening, SqlJournal};
 

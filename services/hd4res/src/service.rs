@@ -83,6 +83,12 @@ impl Hd4res {
         self.store.outbox()
     }
 
+    /// What it learned of rotations.
+    #[must_use]
+    pub fn rotation(&self) -> &dyn Learning {
+        &*self.store
+    }
+
     /// The registers' definitions.
     #[must_use]
     pub fn definitions(&self) -> &Definitions {

@@ -6,8 +6,10 @@ use broker::{Broker, BrokerError, EmbeddedBroker, EmbeddedOptions, RabbitBroker}
 use clock::Clock;
 use envelope::IdBatch;
 use host::Chance;
-use store::{Database, Location, Schema, StoreError};
+use store::{Database, Inspection, Location, Schema, StoreError};
 use topology::{Naming, Topology};
+
+use crate::audit::harvest::text;
 
 /// Which broker carries the flow.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -34,6 +36,8 @@ impl FromStr for BrokerChoice {
 pub struct OpenBroker {
     /// The broker.
     pub broker: Arc<dyn Broker>,
+    /// How the names of its queues are spelled.
+    pub naming: Naming,
     rabbit: Option<(Arc<RabbitBroker>, Topology)>,
 }
 
@@ -69,14 +73,14 @@ impl BrokerChoice {
                 let mut options = EmbeddedOptions::new(IdBatch::new(chance.bytes()).next_uuid());
                 options.queue_bytes_max = Some(EMBEDDED_QUEUE_BYTES);
                 let broker = EmbeddedBroker::new(clock, topology, options);
-                return Ok(OpenBroker { broker: Arc::new(broker), rabbit: None });
+                return Ok(OpenBroker { broker: Arc::new(broker), naming: Naming::default(), rabbit: None });
             }
             Self::Rabbit(address) => address,
         };
         let naming = Naming::prefixed(installation_id(store, chance).await?);
-        let broker = Arc::new(RabbitBroker::connect(address, naming, clock).await?);
+        let broker = Arc::new(RabbitBroker::connect(address, naming.clone(), clock).await?);
         broker.declare(topology).await?;
-        Ok(OpenBroker { broker: Arc::clone(&broker) as Arc<dyn Broker>, rabbit: Some((broker, topology.clone())) })
+        Ok(OpenBroker { broker: Arc::clone(&broker) as Arc<dyn Broker>, naming, rabbit: Some((broker, topology.clone())) })
     }
 }
 
@@ -94,8 +98,38 @@ impl OpenBroker {
     }
 }
 
+/// Under which names an installation's queues stand: a prefix that it keeps in its store, or the plain ones.
+///
+/// # Errors
+///
+/// [`StoreError`] of a store that is there and cannot be read.
+pub async fn naming(location: &Location) -> Result<Naming, StoreError> {
+    let id = match location {
+        Location::Folder(folder) => std::fs::read_to_string(folder.join("installation")).ok().map(|id| id.trim().to_owned()),
+        Location::Server(_) => match Inspection::open(location, "installation").await? {
+            Some(mut store) => {
+                let mut id = None;
+                let look = |row: store::FoundRow| {
+                    if text(&row, "name") == Some("installation") {
+                        id = text(&row, "value").map(str::to_owned);
+                    }
+                };
+                store.each_row("setting", look).await?;
+                store.close().await?;
+                id
+            }
+            None => None,
+        },
+    };
+    Ok(id.filter(|id| !id.is_empty()).map_or_else(Naming::default, Naming::prefixed))
+}
+
 /// The id of the installation that a store belongs to, made at first use.
-async fn installation_id(store: &Location, chance: &Chance) -> Result<String, BrokerChoiceError> {
+///
+/// # Errors
+///
+/// The store cannot keep it.
+pub async fn installation_id(store: &Location, chance: &Chance) -> Result<String, BrokerChoiceError> {
     let folder = match store {
         Location::Folder(folder) => folder,
         Location::Server(_) => {

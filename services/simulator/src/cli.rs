@@ -8,8 +8,9 @@ use topology::Nihdi;
 
 use crate::{
     broker_choice::BrokerChoice,
+    client::ClientError,
     commands::{self, life::Act},
-    output,
+    output, real,
 };
 
 /// The healthdata.be route from hospital to researcher, all of it in one process: registrations go through the seven published steps,
@@ -55,18 +56,33 @@ pub enum Command {
     Check(commands::check::CheckArgs),
     /// Runs all services until interrupted
     #[command(
-        after_help = "Examples:\n  precision serve --org 00000196 00000295 --store /var/lib/precision\n  precision serve --config precision.toml"
+        after_help = "Examples:\n  precision serve --org 00000196 00000295 --store /var/lib/precision\n  precision serve --config precision.toml\n  precision serve --org 00000196 00000295 --broker amqp://guest:guest@127.0.0.1:5672/%2f --without ehealth-ttp"
     )]
     Serve(commands::serve::ServeArgs),
+    /// Switches faults on and off in a running installation that allows it (`precision serve --faults`)
+    #[command(subcommand)]
+    Fault(commands::fault::FaultCommand),
     /// Lists registrations, as the hospital and as healthdata see them
-    #[command(after_help = "Example:\n  precision list --store out/store --dcd Precision_Local_MAB --json")]
+    #[command(
+        after_help = "Examples:\n  precision list --store out/store --dcd Precision_Local_MAB --json\n  precision list --at http://127.0.0.1:8080 --token-file secrets.toml"
+    )]
     List(commands::life::ListArgs),
     /// Shows one registration with its comments and history, as both sides see it
     #[command(after_help = "Example:\n  precision status --store out/store 018f3c2e-0000-8000-8000-000000000001")]
     Status(commands::life::OneArgs),
+    /// Shows where registrations are and were: each step, both directions, times, attempts, faults
+    #[command(
+        after_help = "Examples:\n  precision trace --data out 018f3c2e-0000-8000-8000-000000000001\n  precision trace --at http://127.0.0.1:8080 --token-file secrets.toml 018f3c2e-0000-8000-8000-000000000001\n\nExit status: 0 known; 2 wrong usage, or nobody who was asked knows an id."
+    )]
+    Trace(commands::trace::TraceArgs),
+    /// Packs what a service desk needs of one registration into one file for a ticket, with nothing of the patient
+    #[command(
+        after_help = "Examples:\n  precision incident 018f3c2e-0000-8000-8000-000000000001 --data out --party hd4dp-00000196 -o incident.json\n  precision incident 018f3c2e-0000-8000-8000-000000000001 --at https://hd4dp.hospital.example --token-file secrets.toml -o incident.json\n\nExit status: 0 written; 2 wrong usage, nobody knows the item, or the file would have held something of the patient."
+    )]
+    Incident(commands::incident::IncidentArgs),
     /// Submits a file's registrations, or a registration that was reopened or needs corrections
     #[command(
-        after_help = "Examples:\n  precision submit --store out/store --dcd Precision_Local_MAB --org 00000196 --file corrected.csv\n  precision submit --store out/store 018f3c2e-0000-8000-8000-000000000001"
+        after_help = "Examples:\n  precision submit --store out/store --dcd Precision_Local_MAB --org 00000196 --file corrected.csv\n  precision submit --store out/store 018f3c2e-0000-8000-8000-000000000001\n  precision submit --at https://hd4dp.hospital.example --token-file secrets.toml --dcd Precision_Local_MAB --file corrected.csv"
     )]
     Submit(commands::life::SubmitArgs),
     /// Writes a hospital's registrations of a register into a file that `submit` takes again
@@ -88,6 +104,22 @@ pub enum Command {
     /// Has everything that healthdata holds re-coded to the current epoch of pseudonyms
     #[command(after_help = "Example:\n  precision keys rotate out/store/keys --epoch\n  precision recode --store out/store")]
     Recode(commands::recode::RecodeArgs),
+    /// Who saw what: looks for the hospitals' values in everything that others can see, and says whether the promises hold
+    #[command(
+        after_help = "Examples:\n  precision audit --run --html audit.html\n  precision audit --data out\n  precision audit --store postgres://me@db/precision --keys keys --file operator=service.log --json\n\nExit status: 0 the promises hold; 1 one is broken or not proved; 2 wrong usage."
+    )]
+    Audit(commands::audit::AuditArgs),
+    /// Dead letters: what services set aside, why, and how it comes back to its queue
+    #[command(
+        subcommand,
+        after_help = "Examples:\n  precision dead-letters list --at http://127.0.0.1:8080 --token-file operator.toml\n  precision dead-letters why QUOTA\n  precision dead-letters requeue --all --at http://127.0.0.1:8080 --token-file operator.toml\n  precision dead-letters requeue --step 4 --reason QUOTA --broker amqp://me@broker/ehealth --org 00000196\n\nExit status: 0 done; 2 wrong usage, or not reached; 3 some letters were not put back."
+    )]
+    DeadLetters(commands::dead_letters::DeadLettersCommand),
+    /// Holds two runs against each other: figures, itineraries, statuses of both sides, researcher's files cell by cell
+    #[command(
+        after_help = "Example:\n  precision diff before after --json\n\nTimes, drawn ids and the cutting into publications are not compared.\nExit status: 0 equal; 1 different; 2 wrong usage."
+    )]
+    Diff(commands::diff::DiffArgs),
     /// Makes, renews and shows the parties' keys
     #[command(subcommand)]
     Keys(commands::keys::KeysCommand),
@@ -103,6 +135,29 @@ pub enum Command {
     /// Measures the flow on generated registrations
     #[command(after_help = "Example:\n  precision bench --count 100000 --json")]
     Bench(commands::bench::BenchArgs),
+    /// Plays the neighbours of a tester's own part over RabbitMQ, and says step by step what it gets wrong
+    #[command(
+        after_help = "Example:\n  precision keys init keys --org 00000196 00000295\n  precision conformance ehealth-ttp --broker amqp://guest:guest@127.0.0.1:5672/%2f --keys keys --junit ttp.xml\n\nExit status: 0 the part conforms; 1 it does not; 2 wrong usage, or the broker is away."
+    )]
+    Conformance(commands::conformance::ConformanceArgs),
+    /// Records what passes sealed on a RabbitMQ; `run --record` and `serve --record` record a flow of their own
+    #[command(
+        after_help = "Examples:\n  precision record --broker amqp://recorder:secret@rabbit:5672/ehealth --org 00000196 -o flow.recording --for 10m\n  precision record --broker amqp://guest:guest@127.0.0.1:5672/%2f --store out/store -o flow.recording --count 100\n\nExit status: 0 recorded; 2 wrong usage, rights that are missing, or a file that cannot be written; 3 the broker is away."
+    )]
+    Record(commands::record::RecordArgs),
+    /// Runs scenarios from files, on virtual time or for real: what goes wrong on the route, and what must come of it; or plays a recording back
+    #[command(
+        after_help = "Examples:\n  precision replay tests/scenarios\n  precision replay tests/scenarios/acknowledgement/lost-status.toml --repeat 100 --html out.html\n  precision replay --broker amqp://guest:guest@127.0.0.1:5672/%2f tests/scenarios/services\n  precision replay flow.recording --store out/store --dry-run\n  precision replay flow.recording --store out/store --step 4 --filter number=3..7\n  precision replay flow.recording --broker amqp://guest:guest@127.0.0.1:5672/%2f --store out/store --pace original\n\nExit status of scenarios: 0 all that was run is as expected; 1 some not, or nothing was run; 2 wrong usage, or a file that is no scenario.\nExit status of a recording: 0 replayed, now or before; 2 wrong usage, or a key that is missing; 3 it broke off, or something was doubled or dead-lettered."
+    )]
+    Replay(commands::replay::ReplayArgs),
+    /// One service of a scenario on a real broker, told on standard input what to be
+    #[command(hide = true)]
+    Party,
+    /// Runs random lists of operations and faults on virtual time, and writes down the shortest that fails
+    #[command(
+        after_help = "Example:\n  precision explore --count 10000 --keep found\n\nExit status: 0 none failed; 1 one did; 2 wrong usage."
+    )]
+    Explore(commands::explore::ExploreArgs),
     /// Prints a completion script for a shell
     #[command(after_help = "Example:\n  precision completions bash > /etc/bash_completion.d/precision")]
     Completions {
@@ -132,6 +187,12 @@ pub enum Ended {
     Well,
     /// Some rows were rejected.
     Rejected,
+    /// Some scenarios did not end as they should.
+    NotAsExpected,
+    /// A promise is broken, or not proved; or a part does not keep the wire contract.
+    Broken,
+    /// Two runs differ.
+    Different,
     /// Wrong usage, configuration or header.
     Usage,
     /// The flow failed.
@@ -144,7 +205,7 @@ impl Ended {
     pub const fn status(self) -> u8 {
         match self {
             Self::Well => 0,
-            Self::Rejected => 1,
+            Self::Rejected | Self::NotAsExpected | Self::Broken | Self::Different => 1,
             Self::Usage => 2,
             Self::Failed => 3,
         }
@@ -184,7 +245,10 @@ pub fn definitions(folder: Option<&PathBuf>) -> Result<Definitions, DefinitionEr
 
 /// Runs a command and returns its exit status.
 pub fn run(cli: Cli) -> ExitCode {
-    host::logging::start(host::logging::LogForm::Text, "error");
+    // A simulation listens to its log itself.
+    if !matches!(cli.command, Command::Replay(_) | Command::Explore(_) | Command::Party) {
+        host::logging::start(host::logging::LogForm::Text, "error");
+    }
     let wants_json = cli.command.wants_json();
     let ended = match execute(cli) {
         Ok(ended) => ended,
@@ -194,7 +258,7 @@ pub fn run(cli: Cli) -> ExitCode {
                 output::say(serde_json::json!({ "error": reasons }).to_string());
             }
             output::complain(format!("precision: failed to {reasons}"));
-            Ended::Usage
+            error.downcast_ref::<ClientError>().map_or(Ended::Usage, ClientError::ended)
         }
     };
     ExitCode::from(ended.status())
@@ -207,12 +271,21 @@ impl Command {
             Self::Run(args) => args.json,
             Self::Check(args) => args.json,
             Self::Bench(args) => args.json,
-            Self::List(args) => args.there.json,
-            Self::Status(args) | Self::Approve(args) | Self::Reopen(args) | Self::Delete(args) => args.there.json,
-            Self::Submit(args) => args.there.json,
-            Self::Download(args) => args.there.json,
-            Self::Correct(args) => args.one.there.json,
+            Self::List(args) => args.reach.over.json,
+            Self::Status(args) | Self::Approve(args) | Self::Reopen(args) | Self::Delete(args) => args.reach.over.json,
+            Self::Submit(args) => args.reach.over.json,
+            Self::Download(args) => args.reach.over.json,
+            Self::Correct(args) => args.one.reach.over.json,
             Self::Recode(args) => args.there.json,
+            Self::Record(args) => args.json,
+            Self::Fault(command) => command.wants_json(),
+            Self::Replay(args) => args.json,
+            Self::Audit(args) => args.json,
+            Self::DeadLetters(command) => command.wants_json(),
+            Self::Conformance(args) => args.json,
+            Self::Trace(args) => args.reach.over.json,
+            Self::Diff(args) => args.json,
+            Self::Incident(args) => args.reach.over.json,
             _ => false,
         }
     }
@@ -226,8 +299,11 @@ fn execute(cli: Cli) -> anyhow::Result<Ended> {
         Command::Generate(args) => commands::generate::generate(&args, &definitions),
         Command::Check(args) => commands::check::check(&args, &definitions),
         Command::Serve(args) => in_runtime(commands::serve::serve(args, definitions)),
+        Command::Fault(command) => in_runtime(commands::fault::fault(command)),
         Command::List(args) => in_runtime(commands::life::list(args, definitions)),
         Command::Status(args) => in_runtime(commands::life::status(args, definitions)),
+        Command::Trace(args) => in_runtime(commands::trace::trace(args, definitions)),
+        Command::Incident(args) => in_runtime(commands::incident::incident(args, definitions)),
         Command::Submit(args) => in_runtime(commands::life::submit(args, definitions)),
         Command::Download(args) => in_runtime(commands::life::download(args, definitions)),
         Command::Correct(args) => in_runtime(commands::life::correct(args, definitions)),
@@ -235,11 +311,19 @@ fn execute(cli: Cli) -> anyhow::Result<Ended> {
         Command::Reopen(args) => in_runtime(commands::life::act(args, Act::Reopen, definitions)),
         Command::Delete(args) => in_runtime(commands::life::act(args, Act::Delete, definitions)),
         Command::Recode(args) => in_runtime(commands::recode::recode(args, definitions)),
+        Command::Audit(args) => commands::audit::audit(&args, definitions),
+        Command::DeadLetters(command) => in_runtime(commands::dead_letters::dead_letters(command)),
+        Command::Conformance(args) => in_runtime(commands::conformance::conformance(args, definitions)),
+        Command::Diff(args) => in_runtime(commands::diff::diff(args, definitions)),
         Command::Keys(command) => commands::keys::keys(&command),
         Command::Token(command) => commands::token::token(command),
         Command::Topology(command) => in_runtime(commands::topology::topology(command)),
         Command::Dcd(command) => commands::dcd::dcd(&command, &definitions),
         Command::Bench(args) => in_runtime(commands::bench::bench(args, definitions)),
+        Command::Record(args) => in_runtime(commands::record::record(args)),
+        Command::Replay(args) => in_runtime(commands::replay::replay(args, definitions)),
+        Command::Party => in_runtime(real::party::party()),
+        Command::Explore(args) => commands::explore::explore(&args),
         Command::Completions { shell } => {
             let mut script = Vec::new();
             clap_complete::generate(shell, &mut <Cli as clap::CommandFactory>::command(), "precision", &mut script);

@@ -4,9 +4,10 @@ use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
 use broker::{Broker, BrokerError};
 use clock::Clock;
+use futures_util::future::BoxFuture;
 use hd4dp::Hd4dp;
 use hd4res::Hd4res;
-use host::supervise;
+use host::{Work, supervise};
 use store::StoreError;
 use tokio::{sync::oneshot, task::JoinHandle};
 use topology::{Arrow, Nihdi, QueueName};
@@ -26,12 +27,23 @@ pub struct Running {
 impl Running {
     /// Starts every service of `installation` on the current tokio runtime.
     pub fn start(installation: &mut Installation, clock: &Arc<dyn Clock>) -> Self {
-        let works = std::mem::take(&mut installation.works).into_iter().map(|(_, work)| work).collect();
+        Self::of(std::mem::take(&mut installation.works).into_iter().map(|(_, work)| work).collect(), clock)
+    }
+
+    /// Starts these works on the current tokio runtime.
+    #[must_use]
+    pub fn of(works: Vec<Work>, clock: &Arc<dyn Clock>) -> Self {
+        let clock = Arc::clone(clock);
+        Self::until_told(|stop| supervise(works, clock, stop))
+    }
+
+    /// Starts work that goes on until what it is given completes.
+    pub fn until_told<F: Future<Output = ()> + Send + 'static>(work: impl FnOnce(BoxFuture<'static, ()>) -> F) -> Self {
         let (stop, stopped) = oneshot::channel::<()>();
-        let services = tokio::spawn(supervise(works, Arc::clone(clock), async move {
+        let services = tokio::spawn(work(Box::pin(async move {
             // A dropped sender stops the services as well.
             let _ = stopped.await;
-        }));
+        })));
         Self { stop, services }
     }
 

@@ -17,9 +17,9 @@ use pseudonymisation::PseudonymisationError;
 use registration::CodeKey;
 use sealing::keys::HospitalSecrets;
 use store::StoreError;
-use topology::{Arrow, Nihdi, QueueName};
+use topology::{Actor, Arrow, Nihdi, QueueName, Zone};
 
-use crate::{keys::AllKeys, stores::Stores};
+use crate::{faults::Switchboard, keys::AllKeys, own_part::LeftOut, stores::Stores};
 
 /// Why an installation cannot be put together.
 #[derive(Debug, thiserror::Error)]
@@ -50,10 +50,26 @@ pub struct Zones {
 }
 
 impl Zones {
+    /// The broker that an arrow is on.
+    #[must_use]
+    pub fn of(&self, arrow: Arrow) -> &Arc<dyn Broker> {
+        self.broker(arrow.zone())
+    }
+
     /// One broker for all zones: for a single process, and for tests.
     #[must_use]
     pub fn all_on(broker: &Arc<dyn Broker>) -> Self {
         Self { hospital: Arc::clone(broker), ehealth: Arc::clone(broker), hd: Arc::clone(broker) }
+    }
+
+    /// The broker of a zone.
+    #[must_use]
+    pub const fn broker(&self, zone: Zone) -> &Arc<dyn Broker> {
+        match zone {
+            Zone::Hospital => &self.hospital,
+            Zone::EHealth => &self.ehealth,
+            Zone::Hd => &self.hd,
+        }
     }
 }
 
@@ -109,11 +125,31 @@ pub struct Installation {
     pub stores: Stores,
     /// The brokers.
     pub zones: Zones,
+    /// The hospitals, also those whose HD4DP is left to another part.
+    pub hospitals: Vec<Nihdi>,
+    /// What is left to other parts.
+    pub left_out: LeftOut,
     /// Everything that runs, with the service that it belongs to.
     pub works: Vec<(String, Work)>,
+    /// What goes wrong on demand; nothing does unless somebody asked for it at the start.
+    pub faults: Option<Arc<Switchboard>>,
 }
 
-fn secrets(keys: &HospitalSecrets) -> hd4dp::prepare::Secrets {
+/// Time, chance, probes and brokers of one service.
+#[derive(Clone)]
+pub struct Surroundings {
+    /// Time, chance and probes.
+    pub context: Context,
+    /// The brokers.
+    pub zones: Zones,
+}
+
+/// Gives a service, by its name, its surroundings.
+pub type Around<'a> = dyn Fn(&str) -> Surroundings + Sync + 'a;
+
+/// A hospital's secrets as its HD4DP uses them.
+#[must_use]
+pub fn secrets(keys: &HospitalSecrets) -> hd4dp::prepare::Secrets {
     hd4dp::prepare::Secrets {
         tag: TagKey::new(*keys.tag_key.bytes()),
         generated_id: SharedHospitalKey::new(*keys.generated_id_key.bytes()),
@@ -128,43 +164,57 @@ impl Installation {
     ///
     /// [`InstallationError`].
     pub async fn new(plan: Plan<'_>) -> Result<Self, InstallationError> {
-        let mut installation = Self::of_healthdata(&plan)?;
+        let (context, zones) = (plan.context.clone(), plan.zones.clone());
+        Self::surrounded(plan, &move |_| Surroundings { context: context.clone(), zones: zones.clone() }).await
+    }
+
+    /// Puts all services together, each by its name in surroundings of its own.
+    ///
+    /// # Errors
+    ///
+    /// [`InstallationError`].
+    pub async fn surrounded(plan: Plan<'_>, around: &Around<'_>) -> Result<Self, InstallationError> {
+        let mut installation = Self::of_healthdata(&plan, around)?;
         for nihdi in plan.hospitals {
-            installation.add_hospital(&plan, *nihdi).await?;
+            installation.add_hospital(&plan, *nihdi, around).await?;
         }
         Ok(installation)
     }
 
     /// The services outside the hospitals.
-    fn of_healthdata(plan: &Plan<'_>) -> Result<Self, InstallationError> {
-        let (context, zones, stores) = (&plan.context, &plan.zones, &plan.stores);
+    fn of_healthdata(plan: &Plan<'_>, around: &Around<'_>) -> Result<Self, InstallationError> {
+        let (zones, stores) = (&plan.zones, &plan.stores);
+        let of_ttp = around(ehealth_ttp::SERVICE);
         let ttp = EhealthTtp::new(ehealth_ttp::Parts {
             source: ehealth_ttp::SERVICE.parse()?,
-            context: context.clone(),
-            ehealth: Arc::clone(&zones.ehealth),
+            context: of_ttp.context,
+            ehealth: of_ttp.zones.ehealth,
             store: Arc::clone(&stores.ttp),
             keys: Arc::clone(&plan.keys.ttp),
             quota: plan.tuning.quota,
         })?;
+        let of_client = around(ehbox_hd::SERVICE);
         let ehbox_hd = Arc::new(EhboxHd::new(ehbox_hd::Parts {
             source: ehbox_hd::SERVICE.parse()?,
-            context: context.clone(),
-            ehealth: Arc::clone(&zones.ehealth),
-            hd: Arc::clone(&zones.hd),
+            context: of_client.context,
+            ehealth: of_client.zones.ehealth,
+            hd: of_client.zones.hd,
             store: Arc::clone(&stores.ehbox_hd),
             definitions: Arc::clone(&plan.definitions),
             keys: Arc::clone(&plan.keys.hd),
         }));
+        let of_hd4res = around(hd4res::SERVICE);
         let hd4res = Hd4res::new(hd4res::Parts {
             source: hd4res::SERVICE.parse()?,
-            context: context.clone(),
-            hd: Arc::clone(&zones.hd),
+            context: of_hd4res.context,
+            hd: of_hd4res.zones.hd,
             store: Arc::clone(&stores.hd4res),
             definitions: Arc::clone(&plan.definitions),
         });
+        let of_dhw = around(dhw::service::SERVICE);
         let dhw = Dhw::new(DhwParts {
-            context: context.clone(),
-            broker: Arc::clone(&zones.hd),
+            context: of_dhw.context,
+            broker: of_dhw.zones.hd,
             store: Arc::clone(&stores.dhw),
             definitions: Arc::clone(&plan.definitions),
         });
@@ -179,18 +229,39 @@ impl Installation {
         add(ehbox_hd::SERVICE, watching.map(|every| ehbox_hd.watching_keys(every)).into_iter().collect());
         add(hd4res::SERVICE, hd4res.works());
         add(dhw::service::SERVICE, dhw.works());
-        Ok(Self { hd4dp: BTreeMap::new(), hd4res, ehbox_hd, dhw, stores: stores.clone(), zones: zones.clone(), works })
+        Ok(Self {
+            hd4dp: BTreeMap::new(),
+            hd4res,
+            ehbox_hd,
+            dhw,
+            stores: stores.clone(),
+            zones: zones.clone(),
+            hospitals: plan.hospitals.to_vec(),
+            left_out: LeftOut::default(),
+            works,
+            faults: None,
+        })
     }
 
-    async fn add_hospital(&mut self, plan: &Plan<'_>, nihdi: Nihdi) -> Result<(), InstallationError> {
+    /// Leaves services to other parts: their works are not started, and a hospital's HD4DP is not offered.
+    #[must_use]
+    pub fn without(mut self, left_out: &LeftOut) -> Self {
+        self.works.retain(|(service, _)| !left_out.has_name(service));
+        self.hd4dp.retain(|hospital, _| !left_out.has(Actor::Hd4dp, Some(hospital)));
+        self.left_out = left_out.clone();
+        self
+    }
+
+    async fn add_hospital(&mut self, plan: &Plan<'_>, nihdi: Nihdi, around: &Around<'_>) -> Result<(), InstallationError> {
         let (of_hd4dp, of_client) = plan.keys.hospitals.get(&nihdi).ok_or(InstallationError::NoKeys(nihdi))?;
         let stores = self.stores.hospitals.get(&nihdi).ok_or(InstallationError::NoKeys(nihdi))?;
         let source = |service: &str| format!("{service}-{nihdi}").parse::<Source>();
+        let of_application = around(source(hd4dp::SERVICE)?.as_str());
         let hd4dp = Hd4dp::new(hd4dp::Parts {
             nihdi,
             source: source(hd4dp::SERVICE)?,
-            context: plan.context.clone(),
-            broker: Arc::clone(&plan.zones.hospital),
+            context: of_application.context,
+            broker: of_application.zones.hospital,
             store: Arc::clone(&stores.hd4dp),
             definitions: Arc::clone(&plan.definitions),
             secrets: secrets(of_hd4dp),
@@ -198,12 +269,13 @@ impl Installation {
             window: plan.tuning.window,
         })
         .await?;
+        let around_client = around(source(ehbox_hco::SERVICE)?.as_str());
         let client = EhboxHco::new(ehbox_hco::Parts {
             nihdi,
             source: source(ehbox_hco::SERVICE)?,
-            context: plan.context.clone(),
-            hospital: Arc::clone(&plan.zones.hospital),
-            ehealth: Arc::clone(&plan.zones.ehealth),
+            context: around_client.context,
+            hospital: around_client.zones.hospital,
+            ehealth: around_client.zones.ehealth,
             itinerary: Arc::clone(&stores.ehbox_hco),
             keys: Arc::clone(of_client),
         });
@@ -229,11 +301,7 @@ impl Installation {
 pub fn queues(zones: &Zones, hospitals: impl IntoIterator<Item = Nihdi> + Clone) -> Vec<(QueueName, Arc<dyn Broker>)> {
     let mut queues = Vec::new();
     for arrow in Arrow::ALL {
-        let broker = match arrow.zone() {
-            topology::Zone::Hospital => &zones.hospital,
-            topology::Zone::EHealth => &zones.ehealth,
-            topology::Zone::Hd => &zones.hd,
-        };
+        let broker = zones.of(arrow);
         if arrow.per_hospital() {
             queues.extend(hospitals.clone().into_iter().map(|nihdi| (arrow.queue(Some(&nihdi)), Arc::clone(broker))));
         } else {

@@ -1,15 +1,12 @@
 //! The roles and schemas of PostgreSQL: one of each per party, and no way from one to another.
 
 use store::postgres::schema_name;
-use topology::Nihdi;
 
-use crate::stores;
-
-/// SQL that makes what is missing, to be run by an administrator in the installation's database: a role for each store of these hospitals and of
-/// the centre, which owns the schema of its name and may do nothing else. The roles have no passwords yet.
+/// SQL that makes what is missing, to be run by an administrator in the database of these stores ([`crate::stores::names`]): a role for each, which
+/// owns the schema of its name and may do nothing else. The roles have no passwords yet.
 #[must_use]
-pub fn roles_sql(hospitals: &[Nihdi]) -> String {
-    let parties: Vec<String> = stores::names(hospitals).iter().map(|store| format!("'{}'", schema_name(store))).collect();
+pub fn roles_sql(stores: &[String]) -> String {
+    let parties: Vec<String> = stores.iter().map(|store| format!("'{}'", schema_name(store))).collect();
     format!(
         "-- Roles and schemas of the stores, as `precision topology roles` prints them. In an empty database, as its administrator:
 --     psql --set ON_ERROR_STOP=1 --file postgres.sql precision

@@ -6,11 +6,14 @@ use dcd::Definitions;
 use dhw::{DhwStore, Registers};
 use ehbox_hd::store::HdStore;
 use ehealth_ttp::store::TtpStore;
+use futures_util::future;
 use hd4dp::store::Hd4dpStore;
 use hd4res::store::Hd4resStore;
-use store::{Database, Itinerary, Location, MemoryItinerary, Schema, SqlItinerary, StoreError};
-use topology::Nihdi;
+use store::{Database, InDatabase, Itinerary, Location, MemoryItinerary, Schema, SqlItinerary, StoreError};
+use topology::{Actor, Nihdi, Vhost};
 use web::{Journal, MemoryJournal, SqlJournal};
+
+use crate::own_part::LeftOut;
 
 /// The two stores of a hospital.
 #[derive(Clone)]
@@ -21,6 +24,12 @@ pub struct HospitalStores {
     pub ehbox_hco: Arc<dyn Itinerary>,
     /// What HD4DP's API remembers, in HD4DP's store.
     pub journal: Arc<dyn Journal>,
+}
+
+/// What stores are written under.
+struct Binding<'a> {
+    definitions: &'a Definitions,
+    fingerprints: &'a BTreeMap<String, String>,
 }
 
 /// The stores of all parties.
@@ -40,11 +49,13 @@ pub struct Stores {
     pub hd4res_journal: Arc<dyn Journal>,
     /// What the data warehouse's API remembers, in its store.
     pub dhw_journal: Arc<dyn Journal>,
+    /// What all of these are written in; none when they are in memory.
+    databases: Vec<Database>,
 }
 
 impl Stores {
     /// Opens one store per party, and holds the fingerprints of keys and definitions against those that it was
-    /// written under.
+    /// written under. What is left to another part has its store there, and gets one here that stays empty.
     ///
     /// # Errors
     ///
@@ -54,44 +65,90 @@ impl Stores {
         hospitals: &[Nihdi],
         definitions: &Definitions,
         fingerprints: &BTreeMap<String, String>,
+        left_out: &LeftOut,
     ) -> Result<Self, StoreError> {
-        let location = &location.into();
-        let mut databases: Vec<(String, Database)> = Vec::new();
-        let mut of_hospitals = BTreeMap::new();
+        let location = location.into();
+        Self::open_each(|_| location.clone(), hospitals, definitions, fingerprints, left_out).await
+    }
+
+    /// The same, each at a location of its own, by its service's name.
+    ///
+    /// # Errors
+    ///
+    /// As [`Stores::open`].
+    pub async fn open_each(
+        at: impl Fn(&str) -> Location,
+        hospitals: &[Nihdi],
+        definitions: &Definitions,
+        fingerprints: &BTreeMap<String, String>,
+        left_out: &LeftOut,
+    ) -> Result<Self, StoreError> {
+        let bind = Binding { definitions, fingerprints };
+        let mut stores = Self::in_memory(hospitals, definitions);
         for nihdi in hospitals {
-            let hd4dp = hd4dp::store::SqlStore::open(location, nihdi.as_str()).await?;
-            remember_definitions(hd4dp.database(), definitions).await?;
-            let client = Database::open(location, &format!("{}-{nihdi}", ehbox_hco::SERVICE), Schema { steps: &[] }).await?;
-            databases.push((format!("{}-{nihdi}", hd4dp::SERVICE), hd4dp.database().clone()));
-            databases.push((client.name().to_owned(), client.clone()));
-            let journal = Arc::new(SqlJournal::new(hd4dp.database().clone()));
-            let stores = HospitalStores { hd4dp: Arc::new(hd4dp), ehbox_hco: Arc::new(SqlItinerary::new(client)), journal };
-            of_hospitals.insert(*nihdi, stores);
+            stores.open_hospital(&at, *nihdi, &bind, left_out).await?;
         }
-        let ttp = ehealth_ttp::store::SqlStore::open(location).await?;
-        let ehbox_hd = ehbox_hd::store::SqlStore::open(location).await?;
-        let hd4res = hd4res::store::SqlStore::open(location).await?;
-        databases.push((ehealth_ttp::SERVICE.to_owned(), ttp.database().clone()));
-        databases.push((ehbox_hd::SERVICE.to_owned(), ehbox_hd.database().clone()));
-        for (party, database) in &databases {
-            if let Some(fingerprint) = fingerprints.get(party) {
+        if !left_out.has(Actor::EhealthTtp, None) {
+            let ttp = ehealth_ttp::store::SqlStore::open(at(ehealth_ttp::SERVICE)).await?;
+            stores.keep(ttp.database(), &bind, &[ehealth_ttp::SERVICE]).await?;
+            stores.ttp = Arc::new(ttp);
+        }
+        if !left_out.has(Actor::EhboxHd, None) {
+            let ehbox_hd = ehbox_hd::store::SqlStore::open(at(ehbox_hd::SERVICE)).await?;
+            stores.keep(ehbox_hd.database(), &bind, &[ehbox_hd::SERVICE]).await?;
+            stores.ehbox_hd = Arc::new(ehbox_hd);
+        }
+        if !left_out.has(Actor::Hd4res, None) {
+            let hd4res = hd4res::store::SqlStore::open(at(hd4res::SERVICE)).await?;
+            // healthdata's other stores hold pseudonyms, so they are bound to the keys that made them.
+            stores.keep(hd4res.database(), &bind, &[ehealth_ttp::SERVICE]).await?;
+            stores.hd4res_journal = Arc::new(SqlJournal::new(hd4res.database().clone()));
+            stores.hd4res = Arc::new(hd4res);
+        }
+        if !left_out.has(Actor::Dhw, None) {
+            let dhw = dhw::SqlStore::open(at(dhw::service::SERVICE), Arc::new(Registers::new(definitions))).await?;
+            stores.keep(dhw.database(), &bind, &[]).await?;
+            stores.dhw_journal = Arc::new(SqlJournal::new(dhw.database().clone()));
+            stores.dhw = Arc::new(dhw);
+        }
+        Ok(stores)
+    }
+
+    async fn open_hospital(
+        &mut self,
+        at: &impl Fn(&str) -> Location,
+        nihdi: Nihdi,
+        bind: &Binding<'_>,
+        left_out: &LeftOut,
+    ) -> Result<(), StoreError> {
+        let Some(mut stores) = self.hospitals.get(&nihdi).cloned() else { return Ok(()) };
+        if !left_out.has(Actor::Hd4dp, Some(&nihdi)) {
+            let name = format!("{}-{nihdi}", hd4dp::SERVICE);
+            let hd4dp = hd4dp::store::SqlStore::open(at(&name), nihdi.as_str()).await?;
+            remember_definitions(hd4dp.database(), bind.definitions).await?;
+            self.keep(hd4dp.database(), bind, &[&name]).await?;
+            stores.journal = Arc::new(SqlJournal::new(hd4dp.database().clone()));
+            stores.hd4dp = Arc::new(hd4dp);
+        }
+        if !left_out.has(Actor::EhboxHco, Some(&nihdi)) {
+            let name = format!("{}-{nihdi}", ehbox_hco::SERVICE);
+            let client = Database::open(&at(&name), &name, Schema { steps: &[] }).await?;
+            self.keep(&client, bind, &[&name]).await?;
+            stores.ehbox_hco = Arc::new(SqlItinerary::new(client));
+        }
+        self.hospitals.insert(nihdi, stores);
+        Ok(())
+    }
+
+    /// Remembers a database to close it, and binds it to the keys of these parties.
+    async fn keep(&mut self, database: &Database, bind: &Binding<'_>, parties: &[&str]) -> Result<(), StoreError> {
+        self.databases.push(database.clone());
+        for party in parties {
+            if let Some(fingerprint) = bind.fingerprints.get(*party) {
                 database.remember_key(party, fingerprint).await?;
             }
         }
-        // healthdata's other stores hold pseudonyms, so they are bound to the keys that made them.
-        if let Some(fingerprint) = fingerprints.get(ehealth_ttp::SERVICE) {
-            hd4res.database().remember_key(ehealth_ttp::SERVICE, fingerprint).await?;
-        }
-        let dhw = dhw::SqlStore::open(location, Arc::new(Registers::new(definitions))).await?;
-        Ok(Self {
-            hospitals: of_hospitals,
-            ttp: Arc::new(ttp),
-            ehbox_hd: Arc::new(ehbox_hd),
-            hd4res_journal: Arc::new(SqlJournal::new(hd4res.database().clone())),
-            dhw_journal: Arc::new(SqlJournal::new(dhw.database().clone())),
-            hd4res: Arc::new(hd4res),
-            dhw: Arc::new(dhw),
-        })
+        Ok(())
     }
 
     /// Stores that die with the process.
@@ -106,6 +163,7 @@ impl Stores {
             (*nihdi, stores)
         };
         Self {
+            databases: Vec::new(),
             hospitals: hospitals.iter().map(hospital).collect(),
             ttp: Arc::new(ehealth_ttp::store::MemoryStore::default()),
             ehbox_hd: Arc::new(ehbox_hd::store::MemoryStore::default()),
@@ -114,6 +172,12 @@ impl Stores {
             hd4res_journal: Arc::new(MemoryJournal::default()),
             dhw_journal: Arc::new(MemoryJournal::default()),
         }
+    }
+
+    /// Closes them: a SQLite store's log is written back into its file and gone, so that the folder can be copied or read by anybody. Waits
+    /// for whoever still reads or writes.
+    pub async fn close(&self) {
+        future::join_all(self.databases.iter().map(Database::close)).await;
     }
 
     /// The itinerary of every party, by the service's name.
@@ -135,9 +199,18 @@ impl Stores {
 /// The names of the stores of an installation with these hospitals.
 #[must_use]
 pub fn names(hospitals: &[Nihdi]) -> Vec<String> {
-    let of_hospital = |nihdi| [format!("{}-{nihdi}", hd4dp::SERVICE), format!("{}-{nihdi}", ehbox_hco::SERVICE)];
-    let central = [ehealth_ttp::SERVICE, ehbox_hd::SERVICE, hd4res::SERVICE, dhw::service::SERVICE];
-    hospitals.iter().flat_map(of_hospital).chain(central.map(str::to_owned)).collect()
+    let zones = hospitals.iter().copied().map(Vhost::Hospital).chain([Vhost::EHealth, Vhost::Hd]);
+    zones.flat_map(names_in).collect()
+}
+
+/// The names of the stores of those whom a zone belongs to; no other party's stands there.
+#[must_use]
+pub fn names_in(zone: Vhost) -> Vec<String> {
+    match zone {
+        Vhost::Hospital(nihdi) => [hd4dp::SERVICE, ehbox_hco::SERVICE].map(|service| format!("{service}-{nihdi}")).to_vec(),
+        Vhost::EHealth => vec![ehealth_ttp::SERVICE.to_owned()],
+        Vhost::Hd => [ehbox_hd::SERVICE, hd4res::SERVICE, dhw::service::SERVICE].map(str::to_owned).to_vec(),
+    }
 }
 
 /// A definition that changes without a new version would make another content of a stored row than was sent; so each version's

@@ -321,18 +321,26 @@ async fn confirmation(stores: &Stores, item: &Uuid) -> Result<Option<bool>, Stor
 
 async fn read(stores: &Stores, marks: &Marks) -> Result<Seen, StoreError> {
     let mut seen = Seen::default();
+    each_passage(stores, marks, |service, passage| seen.take(service, passage)).await?;
+    Ok(seen)
+}
+
+/// Every passage behind `marks`, with the service that wrote it down.
+///
+/// # Errors
+///
+/// [`StoreError`].
+pub async fn each_passage(stores: &Stores, marks: &Marks, mut take: impl FnMut(&str, &Passage)) -> Result<(), StoreError> {
     for (service, itinerary) in stores.itineraries() {
         let mut after = marks.get(&service).copied().unwrap_or(0);
         loop {
             let page = itinerary.passages(after, PAGE).await?;
             let Some((last, _)) = page.last() else { break };
             after = *last;
-            for (_, passage) in &page {
-                seen.take(&service, passage);
-            }
+            page.iter().for_each(|(_, passage)| take(&service, passage));
         }
     }
-    Ok(seen)
+    Ok(())
 }
 
 /// Arrived, and sent by nobody: neither by this call, nor by an earlier one whose publications a broker had kept.

@@ -14,10 +14,24 @@ fn root() -> PathBuf {
 
 #[test]
 fn a_shell_script_takes_a_registration_through_its_life() {
-    let output = Command::new(root().join("tests/life.sh")).arg(env!("CARGO_BIN_EXE_precision")).output().unwrap();
+    assert_eq!(life("life.sh").len(), 11);
+}
+
+/// The same script, the same words, with services that run.
+#[test]
+fn the_same_script_does_it_over_http() {
+    let on_store = life("life.sh").into_iter().filter(|line| !line.contains("rotates"));
+    assert_eq!(life("life_http.sh"), on_store.collect::<Vec<_>>());
+}
+
+/// What the script says of a life, line by line.
+fn life(script: &str) -> Vec<String> {
+    let mut script = Command::new(root().join("tests").join(script));
+    let output = script.arg(env!("CARGO_BIN_EXE_precision")).output().unwrap();
     let said = String::from_utf8_lossy(&output.stdout);
     assert!(output.status.success(), "{said}{}", String::from_utf8_lossy(&output.stderr));
     assert_eq!(said.lines().last().map(|line| line.ends_with("3  Deleted  Deleted")), Some(true), "{said}");
+    said.lines().map(str::to_owned).collect()
 }
 
 fn precision(folder: &Path, arguments: &[&str]) -> serde_json::Value {
@@ -49,6 +63,17 @@ fn a_downloaded_file_changes_nothing_and_a_kept_one_waits() {
     let registration = open[0]["registration"].as_str().unwrap();
     let sent = precision(folder.path(), &["submit", "--store", "store", "--json", registration]);
     assert_eq!((&sent["hospital"]["confirmation"], &sent["healthdata"]["status"]), (&"OK".into(), &"New".into()));
+
+    call("generate", &["--count", "1", "--seed", "9", "-o", "given-up.csv"]);
+    call("submit", &["--file", "given-up.csv", "--keep-open"]);
+    let listed = call("list", &[])["registrations"].as_array().unwrap().clone();
+    let given_up = listed.iter().find(|one| one["hospital"]["status"] == "Open").unwrap()["registration"].as_str().unwrap();
+    let gone = precision(folder.path(), &["delete", "--store", "store", "--json", given_up]);
+    assert_eq!(
+        (&gone["hospital"]["status"], &gone["hospital"]["version"], gone["healthdata"].is_null()),
+        (&"Deleted".into(), &0.into(), true)
+    );
+    assert_eq!(call("list", &[])["registrations"].as_array().unwrap().len(), 41, "nothing is left of it");
 }
 
 /// docs/STATUSES.md is written from the tables that the services decide by.

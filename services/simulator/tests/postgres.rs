@@ -103,7 +103,7 @@ async fn every_role_works_in_its_own_schema_and_is_refused_everywhere_else() {
         Database::open(address.parse::<Location>().unwrap(), "administrator", Schema { steps: &[] }).await.unwrap();
     for _ in 0..2 {
         let mut transaction = administrator.write().await.unwrap();
-        transaction.define(&roles_sql(&hospitals)).await.unwrap();
+        transaction.define(&roles_sql(&stores::names(&hospitals))).await.unwrap();
         transaction.commit().await.unwrap();
     }
     let names = stores::names(&hospitals);

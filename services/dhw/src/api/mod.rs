@@ -5,8 +5,10 @@
 
 mod export;
 mod findings;
+mod itinerary;
 mod registers;
 mod registrations;
+mod rotation;
 mod verdicts;
 
 use std::{sync::Arc, time::Duration};
@@ -21,6 +23,7 @@ use crate::{Dhw, registers::Register};
 const ALL: &[Role] = &[Role::DataValidator, Role::DataAnalyst];
 const VALIDATE: &[Role] = &[Role::DataValidator];
 const ANALYSE: &[Role] = &[Role::DataAnalyst];
+const TEND: &[Role] = &[Role::Support, Role::Administrator];
 
 /// A whole register goes into a file first.
 const EXPORT_DEADLINE: Duration = Duration::from_secs(600);
@@ -30,6 +33,7 @@ pub fn api(dhw: Arc<Dhw>, desk: Arc<Desk>) -> (Router, Arc<Value>) {
     const FINDINGS: &[Code] = &[Code::ForeignRegister, Code::UnknownRegister, Code::InvalidCursor];
     const REGISTRATIONS: &[Code] = &[Code::ForeignRegister, Code::UnknownRegister, Code::UnknownField, Code::InvalidCursor];
     const EXPORT: &[Code] = &[Code::ForeignRegister, Code::UnknownRegister];
+    const ROTATION: &[Code] = &[Code::ForeignRegister, Code::InvalidCursor];
     const VERDICTS: &[Code] = &[Code::ForeignRegister, Code::UnknownItem];
     Api::new(desk, "The data warehouse: validation and analysis")
         .route(routes!(registers::registers), Access::figures(ALL))
@@ -37,6 +41,8 @@ pub fn api(dhw: Arc<Dhw>, desk: Arc<Desk>) -> (Router, Arc<Value>) {
         .route(routes!(export::export), Access::view(ANALYSE).problems(EXPORT).deadline(EXPORT_DEADLINE))
         .route(routes!(findings::list), Access::view(VALIDATE).problems(FINDINGS))
         .route(routes!(verdicts::verdicts), Access::view(VALIDATE).problems(VERDICTS))
+        .route(routes!(itinerary::itinerary), Access::view(VALIDATE).problems(VERDICTS))
+        .route(routes!(rotation::findings), Access::view(TEND).problems(ROTATION))
         .with_audit()
         .finish(dhw)
 }

@@ -152,6 +152,53 @@ async fn a_version_may_move(store: &dyn DhwStore, registers: &Registers) {
     assert!(found(store).await.is_empty());
 }
 
+/// What stands before `Advice` has its second version, and how a store goes on when it is opened again with that one.
+async fn goes_on_with_newer_definitions<S: DhwStore>(open: impl AsyncFn(Option<S>, Arc<Registers>) -> S) {
+    let is_first = |definition: &&Arc<dcd::Definition>| definition.version() == 1;
+    let first = Arc::new(Registers::of(sample::definitions().iter().filter(is_first).map(Arc::clone)));
+    let both = sample::registers();
+    assert!(first.number("Advice", 2).is_none() && first.number("Cure", 1) != both.number("Cure", 1), "nothing moves");
+    let store = open(None, Arc::clone(&first)).await;
+    settle(
+        &store,
+        &first,
+        &[advice(1, "A-1").with("weight", "301"), advice(2, "A-2"), cure(3, "2026-03-01").with("code", "A-2")],
+    )
+    .await;
+    let before = found(&store).await;
+
+    let store = open(Some(store), Arc::clone(&both)).await;
+    assert_eq!(store.count().await.unwrap(), 3);
+    assert_eq!(found(&store).await, before);
+    assert_eq!(rows(&store, &both, "Advice", 1).await.len(), 2);
+    let corrected = draft("Advice", 2, 1).with("code", "A-1").with("added", "x").in_version(2);
+    settle(&store, &both, &[corrected]).await;
+    assert_eq!(rows(&store, &both, "Advice", 1).await.len(), 1);
+    assert_eq!(rows(&store, &both, "Advice", 2).await, [("A-1".to_owned(), vec!["A-1".to_owned(), "x".to_owned()])]);
+    // Rules across registrations see what was there before.
+    settle(&store, &both, &[cure(4, "2026-03-02").with("code", "A-2").of_patient(2)]).await;
+    assert!(!found(&store).await.is_empty(), "another patient's cure refers to A-2, and nobody notices");
+}
+
+#[tokio::test]
+async fn a_store_in_memory_goes_on_with_newer_definitions() {
+    goes_on_with_newer_definitions(async |before: Option<MemoryStore>, registers| match before {
+        Some(store) => store.reopened(registers),
+        None => MemoryStore::new(registers),
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_database_goes_on_with_newer_definitions() {
+    let folder = tempfile::tempdir().unwrap();
+    goes_on_with_newer_definitions(async |before: Option<SqlStore>, registers| {
+        drop(before);
+        SqlStore::open(folder.path(), registers).await.unwrap()
+    })
+    .await;
+}
+
 async fn a_unique_id_belongs_to_one_record_of_a_hospital(store: &dyn DhwStore, registers: &Registers) {
     settle(store, registers, &[advice(1, "A-1").in_version(5), advice(1, "A-1").at_hospital(2)]).await;
     assert_eq!(store.count().await.unwrap(), 2);

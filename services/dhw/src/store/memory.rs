@@ -28,7 +28,7 @@ use crate::{
 pub struct MemoryStore {
     registers: Arc<Registers>,
     state: Mutex<State>,
-    itinerary: MemoryItinerary,
+    itinerary: Arc<MemoryItinerary>,
 }
 
 #[derive(Default)]
@@ -44,7 +44,22 @@ impl MemoryStore {
     /// An empty store for these registers.
     #[must_use]
     pub fn new(registers: Arc<Registers>) -> Self {
-        Self { registers, state: Mutex::default(), itinerary: MemoryItinerary::default() }
+        Self { registers, state: Mutex::default(), itinerary: Arc::default() }
+    }
+
+    /// All that the store holds, in a store for other registers, as a database is opened again with newer definitions. This one is empty
+    /// then. What stands under a definition that the others lack is out of their sight.
+    #[must_use]
+    pub fn reopened(&self, registers: Arc<Registers>) -> Self {
+        let mut state = std::mem::take(&mut *self.lock());
+        let moved = |(row, (live, cells)): (i64, (Live, Vec<Cell>))| {
+            let of = self.registers.get(live.member.register)?.definition();
+            let register = registers.number(of.name(), of.version())?;
+            let facts = registers.get(register)?.facts_in(&cells);
+            Some((row, (Live { member: Member { register, facts, ..live.member }, ..live }, cells)))
+        };
+        state.live = std::mem::take(&mut state.live).into_iter().filter_map(moved).collect();
+        Self { state: Mutex::new(state), itinerary: Arc::clone(&self.itinerary), registers }
     }
 
     fn lock(&self) -> MutexGuard<'_, State> {

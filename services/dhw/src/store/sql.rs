@@ -13,7 +13,7 @@ use clock::Timestamp;
 use dcd::Severity;
 use registration::{Cell, Place};
 use serde::de::DeserializeOwned;
-use store::{AssertSqlSafe, Connection, Database, Itinerary, List, Location, Passage, Row, Schema, StoreError, bulk, itinerary};
+use store::{AssertSqlSafe, Connection, Database, InDatabase, List, Location, Row, Schema, StoreError, bulk, itinerary};
 use uuid::Uuid;
 
 use super::{
@@ -46,10 +46,17 @@ CREATE TABLE finding (
     en TEXT NOT NULL, nl TEXT NOT NULL, fr TEXT NOT NULL,
     PRIMARY KEY (pseudonym, dcd, unique_id, sender, across, number)) WITHOUT ROWID;
 ",
+        recoding::patients::TABLE,
         web::journal::SCHEMA_STEP,
         recoding::sql::TABLES,
+        BY_REGISTER,
     ],
 };
+
+/// The findings of one register in the order of all findings.
+const BY_REGISTER: &str = "
+CREATE INDEX finding_by_register ON finding (dcd, pseudonym, unique_id, sender, across, number);
+";
 
 /// The warehouse's store `dhw`, in a SQLite file or a schema of PostgreSQL.
 #[derive(Debug)]
@@ -77,12 +84,6 @@ impl SqlStore {
         Ok(Self { database, registers, tables })
     }
 
-    /// The database below, for what all stores have.
-    #[must_use]
-    pub fn database(&self) -> &Database {
-        &self.database
-    }
-
     fn table(&self, register: usize) -> Result<&Table, StoreError> {
         self.tables.get(register).ok_or(StoreError::Damaged { what: "register number" })
     }
@@ -95,8 +96,24 @@ impl SqlStore {
         column: &str,
         keys: &List,
     ) -> Result<Vec<Live>, StoreError> {
+        let sql = format!("{}{column}", self.table(register)?.members);
+        self.selected_members(connection, register, sql, keys).await
+    }
+
+    /// Members of the patients of a JSON array.
+    async fn members_of(&self, connection: &mut Connection, register: usize, patients: &List) -> Result<Vec<Live>, StoreError> {
+        let sql = self.table(register)?.members_of_patients.clone();
+        self.selected_members(connection, register, sql, patients).await
+    }
+
+    async fn selected_members(
+        &self,
+        connection: &mut Connection,
+        register: usize,
+        sql: String,
+        keys: &List,
+    ) -> Result<Vec<Live>, StoreError> {
         let table = self.table(register)?;
-        let sql = format!("{}{column}", table.members);
         let selected: String = connection.query(AssertSqlSafe(sql)).bind(keys).scalar().await?;
         let members: Vec<SelectedMember> = read(&selected)?;
         members.into_iter().map(|selected| member(selected, register, &table.number_facts)).collect()
@@ -188,7 +205,7 @@ impl SqlStore {
         for (number, table) in self.tables.iter().enumerate() {
             let mut live = Vec::new();
             if !contested.is_empty() && table.spans.is_some() {
-                live = self.members(connection, number, "t.pseudonym = k.value", &patients).await?;
+                live = self.members_of(connection, number, &patients).await?;
             }
             for (link, column) in self.registers.links().iter().zip(&table.links) {
                 let Some(column) = column else { continue };
@@ -289,21 +306,9 @@ impl SqlStore {
     }
 }
 
-#[async_trait]
-impl Itinerary for SqlStore {
-    async fn record(&self, passages: &[Passage]) -> Result<(), StoreError> {
-        let mut transaction = self.database.write().await?;
-        itinerary::insert(&mut transaction, passages).await?;
-        transaction.commit().await?;
-        Ok(())
-    }
-
-    async fn passages(&self, after: i64, limit: u32) -> Result<Vec<(i64, Passage)>, StoreError> {
-        itinerary::page(&self.database, after, limit).await
-    }
-
-    async fn last(&self) -> Result<i64, StoreError> {
-        itinerary::last(&self.database).await
+impl InDatabase for SqlStore {
+    fn database(&self) -> &Database {
+        &self.database
     }
 }
 

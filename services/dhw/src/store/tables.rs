@@ -14,7 +14,9 @@ use crate::{
 };
 
 /// What a registration's row has besides the columns of its register.
-pub(super) const OWN: [&str; 7] = ["id", "sender", "registration_id", "version", "item_id", "pseudonym", "unique_id"];
+pub(super) const OWN: [&str; 7] = ["id", "sender", "registration_id", "version", "item_id", "patient", "unique_id"];
+/// What stands beside a row where it is selected.
+const BESIDE: [&str; 1] = ["pseudonym"];
 
 /// The table of a register, with the statements that use it. What they select comes as one JSON array of one row each, since
 /// taking rows and columns out of a database one by one costs more than finding them.
@@ -29,6 +31,10 @@ pub(super) struct Table {
     /// Selects members, up to the condition that a key `k.value` of a JSON array is held against: row, registration id in
     /// hexadecimal digits, version, sender, pseudonym, unique id, facts.
     pub members: String,
+    /// The same of the patients of a JSON array of pseudonyms.
+    pub members_of_patients: String,
+    /// Whether unique ids contain the patient's pseudonym.
+    pub names_patient: bool,
     /// The facts that are numbers here, and come out of [`Table::members`] as the database writes them.
     pub number_facts: Vec<FactNo>,
     /// Selects, for each patient of a JSON array, the patient and for each of [`Registers::patient_facts`] the least and the greatest
@@ -96,7 +102,8 @@ impl Table {
         let plain = format!("{}_{}", definition.name(), definition.version());
         let name = named(&plain);
         let fields = || (0..).zip(definition.fields());
-        let columns = columns(&OWN, fields().filter(|(_, field)| field.list().is_none()), bytes_max);
+        let own = [OWN.as_slice(), &BESIDE].concat();
+        let columns = columns(&own, fields().filter(|(_, field)| field.list().is_none()), bytes_max);
         let column_of = |field: FieldNo| columns.iter().find(|column| column.field == field).map(|column| column.name.clone());
         let unique_id = if let [only] = definition.unique_id() { Some(*only) } else { None };
         // A link that is the unique id as well is found by the index of that.
@@ -113,7 +120,7 @@ impl Table {
         let number_facts = (0..registers.facts().len()).filter(is_number).collect();
         let of_patient: Vec<Option<String>> =
             registers.patient_facts().iter().map(|fact| register.fact(*fact).and_then(column_of)).collect();
-        let by_pseudonym: String = of_patient.iter().flatten().map(|column| format!(", {column}")).collect();
+        let by_patient: String = of_patient.iter().flatten().map(|column| format!(", {column}")).collect();
         let of_link = links.iter().flatten().filter(|column| *column != "\"unique_id\"");
         let mut indices = vec![
             format!(
@@ -121,7 +128,7 @@ impl Table {
                 named(&format!("{plain}|by unique id"))
             ),
             format!("CREATE INDEX IF NOT EXISTS {} ON {name} (registration_id)", named(&format!("{plain}|by registration"))),
-            format!("CREATE INDEX IF NOT EXISTS {} ON {name} (pseudonym{by_pseudonym})", named(&format!("{plain}|by pseudonym"))),
+            format!("CREATE INDEX IF NOT EXISTS {} ON {name} (patient{by_patient})", named(&format!("{plain}|by patient"))),
         ];
         indices.extend(of_link.map(|column| {
             let index = named(&format!("{plain}|by {}", column.trim_matches('"')));
@@ -132,12 +139,17 @@ impl Table {
         let list = |group: &Group| {
             ListTable::new(&plain, group, fields().filter(|(number, _)| group.fields().contains(number)), bytes_max)
         };
+        let member = format!(
+            "SELECT coalesce(json_group_array(json_array(t.id, hex(t.registration_id), t.version, t.sender, p.pseudonym, t.unique_id,
+            json_array({facts}))), '[]') FROM json_each(?) k"
+        );
         Self {
             insert: format!("INSERT OR FAIL INTO {name} ({}{names})", OWN.join(", ")),
-            members: format!(
-                "SELECT coalesce(json_group_array(json_array(t.id, hex(t.registration_id), t.version, t.sender, t.pseudonym, t.unique_id,
-                json_array({facts}))), '[]') FROM json_each(?) k CROSS JOIN {name} t WHERE "
+            members: format!("{member} CROSS JOIN {name} t CROSS JOIN patient p WHERE p.id = t.patient AND "),
+            members_of_patients: format!(
+                "{member} CROSS JOIN patient p CROSS JOIN {name} t WHERE p.pseudonym = k.value AND t.patient = p.id"
             ),
+            names_patient: definition.unique_id().contains(&definition.patient().id),
             spans: of_patient.iter().any(Option::is_some).then(|| spans(&name, &of_patient)),
             arrays: arrays(&columns),
             lists: lists.map(list).collect(),
@@ -154,16 +166,17 @@ impl Table {
     pub(super) fn rows(&self, condition: &str) -> String {
         let Self { name, arrays, .. } = self;
         format!(
-            "SELECT coalesce(json_group_array(json_array(id, pseudonym, unique_id, sender, {arrays})), '[]') FROM (SELECT * FROM {name}
-            WHERE pseudonym >= ?1 AND (pseudonym, unique_id, sender) > (?1, ?2, ?3) {condition}
-            ORDER BY pseudonym, unique_id, sender LIMIT ?4) AS page"
+            "SELECT coalesce(json_group_array(json_array(id, pseudonym, unique_id, sender, {arrays})), '[]') FROM (
+            SELECT p.pseudonym, t.* FROM patient p CROSS JOIN {name} t WHERE t.patient = p.id
+            AND p.pseudonym >= ?1 AND (p.pseudonym, t.unique_id, t.sender) > (?1, ?2, ?3) {condition}
+            ORDER BY p.pseudonym, t.unique_id, t.sender LIMIT ?4) AS page"
         )
     }
 
     /// Makes the tables where they are missing, and columns that a changed definition has in addition.
     pub(super) async fn create(&self, connection: &mut Connection) -> Result<(), StoreError> {
         let own = "id INTEGER PRIMARY KEY, sender TEXT NOT NULL, registration_id BLOB NOT NULL, version INTEGER NOT NULL,
-            item_id BLOB NOT NULL, pseudonym TEXT NOT NULL, unique_id TEXT NOT NULL";
+            item_id BLOB NOT NULL, patient INTEGER NOT NULL, unique_id TEXT NOT NULL";
         connection.define(&format!("CREATE TABLE IF NOT EXISTS {} ({own})", self.name)).await?;
         complete(connection, &self.name, &self.columns).await?;
         for index in &self.indices {
@@ -205,8 +218,8 @@ fn spans(table: &str, facts: &[Option<String>]) -> String {
     };
     let ends: Vec<String> = facts.iter().flat_map(|fact| [end("min", fact), end("max", fact)]).collect();
     format!(
-        "SELECT coalesce(json_group_array(json_array(k.value, (SELECT json_array({}) FROM {table} t WHERE t.pseudonym = k.value))), '[]')
-        FROM json_each(?) k",
+        "SELECT coalesce(json_group_array(json_array(k.value, (SELECT json_array({}) FROM {table} t
+        WHERE t.patient = (SELECT p.id FROM patient p WHERE p.pseudonym = k.value)))), '[]') FROM json_each(?) k",
         ends.join(", ")
     )
 }

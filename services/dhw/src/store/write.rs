@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use recoding::patients;
 use registration::{Cell, Content};
 use store::{AssertSqlSafe, Connection, Numeral, Statement, StoreError, bulk};
 
@@ -41,6 +42,8 @@ pub(super) struct NewRow<'a> {
 
 /// Writes registrations of one register, with the items of their lists.
 pub(super) async fn rows(connection: &mut Connection, table: &Table, rows: &[NewRow<'_>]) -> Result<(), StoreError> {
+    let pseudonyms = rows.iter().map(|new| new.registration.member.pseudonym.as_str());
+    let patients = patients::numbers(connection, pseudonyms).await?;
     insert(connection, &table.insert, OWN.len() + table.columns.len(), rows, |statement, new| {
         let Registration { item, member, content, .. } = new.registration;
         let statement = statement
@@ -49,7 +52,7 @@ pub(super) async fn rows(connection: &mut Connection, table: &Table, rows: &[New
             .bind(&content.head().registration_id.as_bytes()[..])
             .bind(content.head().version)
             .bind(&item.as_bytes()[..])
-            .bind(&member.pseudonym)
+            .bind(patients.get(member.pseudonym.as_str()).copied())
             .bind(&member.unique_id);
         let mut cells = content.cells().iter().peekable();
         table.columns.iter().fold(statement, |statement, column| {

@@ -10,7 +10,7 @@ use std::{
 use async_trait::async_trait;
 use clock::Timestamp;
 use recoding::{Pair, Pairs, sql::Said};
-use store::{Connection, Database, Itinerary, Location, Passage, Schema, StoreError, bulk, itinerary};
+use store::{Connection, Database, InDatabase, Location, Schema, StoreError, bulk};
 use uuid::Uuid;
 
 use super::{
@@ -60,12 +60,6 @@ impl SqlStore {
     fn set_aim(&self, aim: Option<Aim>) {
         *self.aim.write().unwrap_or_else(PoisonError::into_inner) = aim;
     }
-
-    /// The database below, for what all stores have.
-    #[must_use]
-    pub fn database(&self) -> &Database {
-        &self.database
-    }
 }
 
 /// The numbers of the senders whose code goes with their hospital.
@@ -95,21 +89,9 @@ async fn senders(connection: &mut Connection, bindings: &[&Binding]) -> Result<B
     Ok(senders)
 }
 
-#[async_trait]
-impl Itinerary for SqlStore {
-    async fn record(&self, passages: &[Passage]) -> Result<(), StoreError> {
-        let mut transaction = self.database.write().await?;
-        itinerary::insert(&mut transaction, passages).await?;
-        transaction.commit().await?;
-        Ok(())
-    }
-
-    async fn passages(&self, after: i64, limit: u32) -> Result<Vec<(i64, Passage)>, StoreError> {
-        itinerary::page(&self.database, after, limit).await
-    }
-
-    async fn last(&self) -> Result<i64, StoreError> {
-        itinerary::last(&self.database).await
+impl InDatabase for SqlStore {
+    fn database(&self) -> &Database {
+        &self.database
     }
 }
 

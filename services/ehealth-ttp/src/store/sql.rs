@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use async_trait::async_trait;
 use clock::Timestamp;
-use store::{Database, Itinerary, Location, Passage, Row, Schema, StoreError, bulk, itinerary};
+use store::{Database, InDatabase, Location, Row, Schema, StoreError, bulk};
 use uuid::Uuid;
 
 use super::{Recoding, TtpStore};
@@ -41,29 +41,11 @@ impl SqlStore {
     pub async fn open(location: impl Into<Location>) -> Result<Self, StoreError> {
         Ok(Self { database: Database::open(location, crate::SERVICE, SCHEMA).await? })
     }
-
-    /// The database below, for what all stores have.
-    #[must_use]
-    pub fn database(&self) -> &Database {
-        &self.database
-    }
 }
 
-#[async_trait]
-impl Itinerary for SqlStore {
-    async fn record(&self, passages: &[Passage]) -> Result<(), StoreError> {
-        let mut transaction = self.database.write().await?;
-        itinerary::insert(&mut transaction, passages).await?;
-        transaction.commit().await?;
-        Ok(())
-    }
-
-    async fn passages(&self, after: i64, limit: u32) -> Result<Vec<(i64, Passage)>, StoreError> {
-        itinerary::page(&self.database, after, limit).await
-    }
-
-    async fn last(&self) -> Result<i64, StoreError> {
-        itinerary::last(&self.database).await
+impl InDatabase for SqlStore {
+    fn database(&self) -> &Database {
+        &self.database
     }
 }
 

@@ -5,7 +5,11 @@ use std::sync::Arc;
 use axum::{body::Body, body::Bytes, extract::State, http::HeaderMap};
 use web::{Call, Code, Path, Problem, Reply, Trace};
 
-use super::{Office, id, problem, registrations::changed};
+use super::{
+    Office, by, id, problem,
+    registrations::{After, after},
+    seen,
+};
 use crate::attachment::GivenFile;
 
 /// The bytes of an attachment: of what was kept, or else of the latest version.
@@ -38,11 +42,12 @@ pub(super) async fn put(
 ) -> Result<Reply, Problem> {
     let registration = id(&registration)?;
     let name = file_name(&headers).ok_or(Code::InvalidParameter)?;
-    let (view, _changing) = office.as_seen(&call, registration).await?;
+    let (view, seen) = (office.find(&call, registration).await?, seen(&call)?);
     let file = GivenFile { column, name, bytes: bytes.to_vec() };
-    let saved = office.hd4dp.put_attachment(registration, file, &call.caller.name).await;
+    let saved = office.hd4dp.put_attachment(registration, file, by(&call, seen)).await;
     let saved = saved.map_err(|error| problem(error, &call))?;
-    changed(&office, &call, &view.dcd, registration, &saved.findings).await
+    let left = Some(after(seen, seen.version, saved.state.status()));
+    After { registration, register: &view.dcd, left, findings: &saved.findings }.reply(&call)
 }
 
 /// Takes the file of an attachment field away.
@@ -55,10 +60,11 @@ pub(super) async fn remove(
     Path((registration, column)): Path<(String, String)>,
 ) -> Result<Reply, Problem> {
     let registration = id(&registration)?;
-    let (view, _changing) = office.as_seen(&call, registration).await?;
-    let saved = office.hd4dp.remove_attachment(registration, &column, &call.caller.name).await;
+    let (view, seen) = (office.find(&call, registration).await?, seen(&call)?);
+    let saved = office.hd4dp.remove_attachment(registration, &column, by(&call, seen)).await;
     let saved = saved.map_err(|error| problem(error, &call))?;
-    changed(&office, &call, &view.dcd, registration, &saved.findings).await
+    let left = Some(after(seen, seen.version, saved.state.status()));
+    After { registration, register: &view.dcd, left, findings: &saved.findings }.reply(&call)
 }
 
 /// The file name of a `Content-Disposition`. It is a header, because a name may say whom the file is about, and addresses end in logs.

@@ -5,24 +5,31 @@
 
 mod attachments;
 mod files;
+mod itinerary;
 mod registers;
 mod registrations;
 mod uploads;
 
-use std::{sync::Arc, time::Duration};
+use std::{collections::BTreeSet, sync::Arc, time::Duration};
 
 use axum::Router;
 use dcd::{Definition, Finding};
 use serde_json::Value;
-use tokio::sync::{Mutex, MutexGuard};
 use utoipa_axum::routes;
 use uuid::Uuid;
 use web::{
     Access, Api, Call, Code, Desk, FoundLine, Journal, Opening, Problem, Role, Settings,
     server::{Listening, ServeError},
+    token::Registers,
 };
 
-use crate::{Hd4dp, LifeError, centre::FILE_MAX, gate::Gate, store::Refusal, store::View};
+use crate::{
+    Hd4dp, LifeError,
+    centre::FILE_MAX,
+    gate::Gate,
+    status::Status,
+    store::{By, Refusal, Seen, View},
+};
 
 const PROVIDE: &[Role] = &[Role::DataProvider];
 const SETTINGS: &[Role] = &[Role::DataProvider, Role::Administrator];
@@ -57,8 +64,6 @@ const ATTACHMENT_MAX: usize = 6 * 1024 * 1024;
 /// What the handlers work with.
 pub(crate) struct Office {
     hd4dp: Arc<Hd4dp>,
-    /// One change at a time is held against what was seen, and done.
-    changing: Mutex<()>,
 }
 
 /// The API, and its document.
@@ -69,9 +74,9 @@ pub fn api(hd4dp: Arc<Hd4dp>, desk: Arc<Desk>) -> (Router, Arc<Value>) {
     const LIST: &[Code] = &[Code::ForeignRegister, Code::InvalidCursor];
     const ONE: &[Code] = &[Code::UnknownRegistration];
     const FILE: &[Code] = &[Code::UnknownRegistration, Code::UnknownAttachment];
-    const UPLOAD: &[Code] =
-        &[Code::ForeignRegister, Code::UnknownRegister, Code::FileRefused, Code::WrongMediaType, Code::InProgress];
+    const UPLOAD: &[Code] = &[Code::ForeignRegister, Code::UnknownRegister, Code::FileRefused, Code::InProgress];
     const UPLOADED: &[Code] = &[Code::UnknownUpload];
+    const OF_UPLOAD: &[Code] = &[Code::UnknownUpload, Code::InvalidCursor];
     let upload = Access::change(PROVIDE).problems(UPLOAD).file_max(UPLOAD_MAX).deadline(UPLOAD_DEADLINE);
     let export = Access::view(PROVIDE).problems(REGISTER).deadline(UPLOAD_DEADLINE);
     let change = Access::change(PROVIDE).versioned().problems(REFUSALS);
@@ -87,6 +92,7 @@ pub fn api(hd4dp: Arc<Hd4dp>, desk: Arc<Desk>) -> (Router, Arc<Value>) {
         .route(routes!(registrations::search), Access::view(PROVIDE).problems(SEARCH))
         .route(routes!(registrations::create), Access::change(PROVIDE).problems(REFUSALS).body_max(FORM_MAX))
         .route(routes!(registrations::one), Access::view(PROVIDE).problems(ONE))
+        .route(routes!(itinerary::itinerary), Access::view(SETTINGS).problems(ONE))
         .route(routes!(registrations::save), change.body_max(FORM_MAX))
         .route(routes!(registrations::submit), change)
         .route(routes!(registrations::reopen), change)
@@ -97,9 +103,10 @@ pub fn api(hd4dp: Arc<Hd4dp>, desk: Arc<Desk>) -> (Router, Arc<Value>) {
         .route(routes!(uploads::upload), upload)
         .route(routes!(uploads::list), Access::view(PROVIDE).problems(LIST))
         .route(routes!(uploads::one), Access::view(PROVIDE).problems(UPLOADED))
+        .route(routes!(uploads::registrations), Access::view(PROVIDE).problems(OF_UPLOAD))
         .route(routes!(uploads::report), Access::view(PROVIDE).problems(UPLOADED))
         .with_audit()
-        .finish(Arc::new(Office { hd4dp, changing: Mutex::default() }))
+        .finish(Arc::new(Office { hd4dp }))
 }
 
 /// Opens the API of a service that stands alone; it listens and does not answer yet.
@@ -120,25 +127,49 @@ impl Office {
         self.hd4dp.definitions().get(name).ok_or_else(|| Code::UnknownRegister.into())
     }
 
+    /// The registers to look in, by their technical names, each once; one `None` is all.
+    fn registers(&self, call: &Call, wanted: Option<&str>) -> Result<Vec<Option<String>>, Problem> {
+        let named =
+            |name: &str| self.hd4dp.definitions().get(name).map_or_else(|| name.to_owned(), |known| known.name().to_owned());
+        match (wanted, &call.caller.registers) {
+            (Some(wanted), _) => {
+                call.caller.must_see(wanted)?;
+                Ok(vec![Some(named(wanted))])
+            }
+            (None, Registers::All) => Ok(vec![None]),
+            (None, Registers::Only(names)) => {
+                let names: BTreeSet<String> = names.iter().map(|name| named(name)).collect();
+                Ok(names.into_iter().map(Some).collect())
+            }
+        }
+    }
+
     /// A registration that the caller may see. One of a register that the token does not extend to is not there for it.
     async fn find(&self, call: &Call, registration: Uuid) -> Result<View, Problem> {
         let view = self.hd4dp.registration(registration).await?;
         view.filter(|view| call.caller.may_see(&view.dcd)).ok_or_else(|| Code::UnknownRegistration.into())
     }
-
-    /// The registration as it was seen, and the right to change it.
-    async fn as_seen(&self, call: &Call, registration: Uuid) -> Result<(View, MutexGuard<'_, ()>), Problem> {
-        let changing = self.changing.lock().await;
-        let view = self.find(call, registration).await?;
-        let version = etag(&view);
-        if call.seen.as_ref() == Some(&version) { Ok((view, changing)) } else { Err(Code::StaleVersion.into()) }
-    }
 }
 
-/// The ETag of a registration: version, status, and how much happened to it: a draft that was saved again has the same version and status.
-fn etag(view: &View) -> String {
-    let version = view.versions.last().map_or(0, |last| last.version);
-    format!("{version}-{}-{}", slug(view.state.status().code()), view.history.len())
+/// What an ETag says was seen. It is held against the registration where the change is made, in the store's transaction.
+fn seen(call: &Call) -> Result<Seen, Problem> {
+    let read = || {
+        let (version, rest) = call.seen.as_deref()?.split_once('-')?;
+        let (of, happened) = rest.rsplit_once('-')?;
+        let status = Status::ALL.into_iter().find(|status| slug(status.code()) == of)?;
+        Some(Seen { version: version.parse().ok()?, status, happened: happened.parse().ok()? })
+    };
+    read().ok_or_else(|| Code::InvalidVersion.into())
+}
+
+/// Who wishes for something, on what they looked at.
+fn by(call: &Call, seen: Seen) -> By<'_> {
+    By { author: &call.caller.name, seen: Some(seen) }
+}
+
+/// The ETag of a registration: version, status, and how much happened to it.
+fn etag(seen: Seen) -> String {
+    format!("{}-{}-{}", seen.version, slug(seen.status.code()), seen.happened)
 }
 
 /// A code as ETags and parameters have it: `corrections-needed`.
@@ -183,6 +214,7 @@ fn problem(error: LifeError, call: &Call) -> Problem {
             Refusal::UnknownAttachment => Code::UnknownAttachment,
             Refusal::UnknownComment => Code::UnknownComment,
             Refusal::NoAnswer => Code::NoAnswer,
+            Refusal::StaleVersion => Code::StaleVersion,
         },
         LifeError::Invalid { findings } => return Problem::with_findings(Code::ValidationErrors, lines(&findings, call)),
         LifeError::Closed(closed) => {
@@ -204,4 +236,17 @@ fn problem(error: LifeError, call: &Call) -> Problem {
         }
     };
     code.into()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_etag_tells_apart_all_that_can_be_seen() {
+        let all = Status::ALL.into_iter().flat_map(|status| [0, 1, 11].map(|happened| Seen { version: 1, status, happened }));
+        let tags: std::collections::BTreeSet<String> = all.map(etag).collect();
+        assert_eq!(tags.len(), 3 * Status::ALL.len());
+        assert!(tags.contains("1-corrections-needed-11"));
+    }
 }

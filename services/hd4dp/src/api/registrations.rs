@@ -7,19 +7,19 @@ use dcd::Finding;
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 use uuid::Uuid;
-use web::{Call, Code, FoundLine, Json, PageOf, Path, Problem, Query, Reply, Trace, token::Registers};
+use web::{Call, Code, FoundLine, Json, PageOf, Path, Problem, Query, Reply, Trace};
 
 use super::{
-    Office, etag, id, lines, problem,
+    Office, by, etag, id, lines, problem,
     registers::{Value, values},
-    slug,
+    seen, slug,
 };
 use crate::{
     entry::NewRegistration,
     form::Form,
     life::GivenAnswer,
     status::{State as LifeState, Status},
-    store::{Filter, Listed, View},
+    store::{Filter, Listed, Seen, View},
 };
 
 /// Which registrations.
@@ -39,7 +39,7 @@ pub(super) struct Wanted {
 
 /// A registration in a list.
 #[derive(Debug, Serialize, ToSchema)]
-struct Line {
+pub(super) struct Line {
     /// Its id.
     registration_id: String,
     /// The register's technical name.
@@ -77,14 +77,7 @@ fn confirmation(state: LifeState) -> Option<String> {
 /// The registrations of the caller's registers, by their ids.
 #[utoipa::path(get, path = "/registrations", params(Wanted), responses((status = 200, body = PageOf<Line>)))]
 pub(super) async fn list(State(office): State<Arc<Office>>, call: Call, Query(wanted): Query<Wanted>) -> Result<Reply, Problem> {
-    let registers = match (&wanted.register, &call.caller.registers) {
-        (Some(register), _) => {
-            call.caller.must_see(register)?;
-            vec![Some(register.clone())]
-        }
-        (None, Registers::All) => vec![None],
-        (None, Registers::Only(names)) => names.iter().cloned().map(Some).collect(),
-    };
+    let registers = office.registers(&call, wanted.register.as_deref())?;
     let status = match &wanted.status {
         None => None,
         Some(text) => {
@@ -229,7 +222,7 @@ pub(super) async fn one(
 ) -> Result<Reply, Problem> {
     let view = office.find(&call, id(&registration)?).await?;
     let trace = Trace::of(&view.dcd, view.registration_id);
-    Ok(Reply::json(&shown(&office, &view))?.etag(&etag(&view)).traced(trace))
+    Ok(Reply::json(&shown(&office, &view))?.etag(&etag(view.seen())).traced(trace))
 }
 
 fn shown(office: &Office, view: &View) -> Registration {
@@ -330,29 +323,35 @@ pub(super) struct Changed {
     findings: Vec<FoundLine>,
 }
 
-/// The answer to a change: the registration as it stands now.
-pub(super) async fn changed(
-    office: &Office,
-    call: &Call,
-    register: &str,
-    registration: Uuid,
-    findings: &[Finding],
-) -> Result<Reply, Problem> {
-    let view = office.hd4dp.registration(registration).await?;
-    let trace = Trace::of(register, registration);
-    let version = |view: &View| view.versions.last().map_or(0, |last| last.version);
-    let changed = Changed {
-        registration_id: registration.to_string(),
-        version: view.as_ref().map_or(0, version),
-        // One that was never submitted leaves nothing behind.
-        status: slug(view.as_ref().map_or(Status::Deleted, |view| view.state.status()).code()),
-        findings: lines(findings, call),
-    };
-    let reply = Reply::json(&changed)?.traced(trace);
-    Ok(match &view {
-        Some(view) => reply.etag(&etag(view)),
-        None => reply,
-    })
+/// What a change led to: the registration as the change left it, if it left any. What comes in right behind the change is no part of the
+/// answer, or its ETag would stand for what nobody was shown.
+pub(super) struct After<'a> {
+    pub(super) registration: Uuid,
+    pub(super) register: &'a str,
+    pub(super) left: Option<Seen>,
+    pub(super) findings: &'a [Finding],
+}
+
+impl After<'_> {
+    pub(super) fn reply(&self, call: &Call) -> Result<Reply, Problem> {
+        let changed = Changed {
+            registration_id: self.registration.to_string(),
+            version: self.left.map_or(0, |left| left.version),
+            // One that was never submitted leaves nothing behind.
+            status: slug(self.left.map_or(Status::Deleted, |left| left.status).code()),
+            findings: lines(self.findings, call),
+        };
+        let reply = Reply::json(&changed)?.traced(Trace::of(self.register, self.registration));
+        Ok(match self.left {
+            Some(left) => reply.etag(&etag(left)),
+            None => reply,
+        })
+    }
+}
+
+/// What stands after a change that leaves one line in the history.
+pub(super) const fn after(seen: Seen, version: u32, status: Status) -> Seen {
+    Seen { version, status, happened: seen.happened + 1 }
 }
 
 /// Creates a registration by hand. Its id follows from the request, so that asking again creates none.
@@ -375,7 +374,13 @@ pub(super) async fn create(
         author: &call.caller.name,
     };
     let created = office.hd4dp.create(new).await.map_err(|error| problem(error, &call))?;
-    let reply = changed(&office, &call, definition.name(), created.registration_id, &created.findings).await?;
+    let left = if created.is_new {
+        Some(Seen { version: created.version, status: created.state.status(), happened: 1 })
+    } else {
+        office.hd4dp.registration(created.registration_id).await?.map(|view| view.seen())
+    };
+    let (registration, register) = (created.registration_id, definition.name());
+    let reply = After { registration, register, left, findings: &created.findings }.reply(&call)?;
     Ok(reply.status(StatusCode::CREATED))
 }
 
@@ -390,10 +395,11 @@ pub(super) async fn save(
 ) -> Result<Reply, Problem> {
     let registration = id(&registration)?;
     let form = form(given.values)?;
-    let (view, _changing) = office.as_seen(&call, registration).await?;
-    let saved = office.hd4dp.save(registration, form, Vec::new(), &call.caller.name).await;
+    let (view, seen) = (office.find(&call, registration).await?, seen(&call)?);
+    let saved = office.hd4dp.save(registration, form, Vec::new(), by(&call, seen)).await;
     let saved = saved.map_err(|error| problem(error, &call))?;
-    changed(&office, &call, &view.dcd, registration, &saved.findings).await
+    let left = Some(after(seen, seen.version, saved.state.status()));
+    After { registration, register: &view.dcd, left, findings: &saved.findings }.reply(&call)
 }
 
 /// What goes with a submission.
@@ -425,11 +431,12 @@ pub(super) async fn submit(
     Json(submission): Json<Submission>,
 ) -> Result<Reply, Problem> {
     let registration = id(&registration)?;
-    let (view, _changing) = office.as_seen(&call, registration).await?;
+    let (view, seen) = (office.find(&call, registration).await?, seen(&call)?);
     let answers = submission.answers.into_iter().map(|NewAnswer { column, text }| GivenAnswer { column, text });
-    let submitted = office.hd4dp.submit_with(registration, answers.collect(), &call.caller.name).await;
-    submitted.map_err(|error| problem(error, &call))?;
-    changed(&office, &call, &view.dcd, registration, &[]).await
+    let submitted = office.hd4dp.submit_with(registration, answers.collect(), by(&call, seen)).await;
+    let version = submitted.map_err(|error| problem(error, &call))?;
+    let left = Some(after(seen, version, Status::Sending));
+    After { registration, register: &view.dcd, left, findings: &[] }.reply(&call)
 }
 
 /// Opens a submitted registration again.
@@ -441,9 +448,10 @@ pub(super) async fn reopen(
     Path(registration): Path<String>,
 ) -> Result<Reply, Problem> {
     let registration = id(&registration)?;
-    let (view, _changing) = office.as_seen(&call, registration).await?;
-    office.hd4dp.reopen(registration, &call.caller.name).await.map_err(|error| problem(error, &call))?;
-    changed(&office, &call, &view.dcd, registration, &[]).await
+    let (view, seen) = (office.find(&call, registration).await?, seen(&call)?);
+    let state = office.hd4dp.reopen(registration, by(&call, seen)).await.map_err(|error| problem(error, &call))?;
+    let left = Some(after(seen, seen.version, state.status()));
+    After { registration, register: &view.dcd, left, findings: &[] }.reply(&call)
 }
 
 /// Deletes an open registration, or one that needs corrections; healthdata keeps a tombstone of what it knew.
@@ -455,7 +463,9 @@ pub(super) async fn delete(
     Path(registration): Path<String>,
 ) -> Result<Reply, Problem> {
     let registration = id(&registration)?;
-    let (view, _changing) = office.as_seen(&call, registration).await?;
-    office.hd4dp.delete(registration, &call.caller.name).await.map_err(|error| problem(error, &call))?;
-    changed(&office, &call, &view.dcd, registration, &[]).await
+    let (view, seen) = (office.find(&call, registration).await?, seen(&call)?);
+    office.hd4dp.delete(registration, by(&call, seen)).await.map_err(|error| problem(error, &call))?;
+    // What was never submitted is gone; of anything else the deletion is the last version.
+    let left = (seen.version > 0).then(|| after(seen, seen.version + 1, Status::Deleted));
+    After { registration, register: &view.dcd, left, findings: &[] }.reply(&call)
 }

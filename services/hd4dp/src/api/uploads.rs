@@ -5,18 +5,19 @@ use std::sync::Arc;
 use axum::{
     body::Body,
     extract::State,
-    http::{HeaderMap, StatusCode, header},
+    http::{HeaderMap, StatusCode},
 };
 use data_encoding::HEXLOWER;
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
-use web::{Call, Code, FileBody, PageOf, Path, Problem, Query, Reply, Trace, token::Registers};
+use uuid::Uuid;
+use web::{Call, Code, FileBody, PageOf, Path, Problem, Query, Reply, Trace};
 
-use super::{Office, attachments::file_name, language, lines, registers::Options, slug};
+use super::{Office, attachments::file_name, language, lines, registers::Options, registrations::Line, slug};
 use crate::{
     centre::{Incoming, Outcome},
     options::How,
-    store::{Progress, Report, UploadId, UploadView, Way},
+    store::{Progress, Report, UploadId, UploadView, UploadedItem, Way},
     upload::UploadError,
 };
 
@@ -95,10 +96,6 @@ pub(super) async fn upload(
     headers: HeaderMap,
     file: FileBody,
 ) -> Result<Reply, Problem> {
-    let media_type = headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
-    if !media_type.split(';').next().unwrap_or_default().trim().eq_ignore_ascii_case("text/csv") {
-        return Err(Code::WrongMediaType.into());
-    }
     let definition = office.register(&call, &register)?;
     let options = chosen.over(office.hd4dp.upload_options(&definition).await?);
     let claim = call.effect.map(|effect| HEXLOWER.encode(&effect)).ok_or(Code::Internal)?;
@@ -158,14 +155,7 @@ pub(super) struct Wanted {
 /// The overview of uploads, newest first.
 #[utoipa::path(get, path = "/uploads", params(Wanted), responses((status = 200, body = PageOf<Upload>)))]
 pub(super) async fn list(State(office): State<Arc<Office>>, call: Call, Query(wanted): Query<Wanted>) -> Result<Reply, Problem> {
-    let registers = match (&wanted.register, &call.caller.registers) {
-        (Some(register), _) => {
-            call.caller.must_see(register)?;
-            vec![Some(register.clone())]
-        }
-        (None, Registers::All) => vec![None],
-        (None, Registers::Only(names)) => names.iter().cloned().map(Some).collect(),
-    };
+    let registers = office.registers(&call, wanted.register.as_deref())?;
     let asked = call.asked::<i64>(&wanted.register, wanted.cursor.as_deref(), wanted.limit)?;
     let before = asked.after.map(UploadId);
     let mut uploads = Vec::new();
@@ -189,6 +179,39 @@ pub(super) async fn one(State(office): State<Arc<Office>>, call: Call, Path(uplo
     let view = find(&office, &call, upload).await?;
     let trace = Trace::of(&view.dcd, upload);
     Ok(Reply::json(&Upload::from(view))?.traced(trace))
+}
+
+/// Which part of an upload's registrations.
+#[derive(Debug, Deserialize, IntoParams)]
+#[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
+pub(super) struct Part {
+    /// Where the list goes on: `next` of the page before.
+    cursor: Option<String>,
+    /// Rows at most, from 1 to 1000; 100 when not given.
+    limit: Option<u32>,
+}
+
+/// The registrations that an upload's rows became or equal, as they stand now, by their ids. Not those that were kept without being submitted.
+#[utoipa::path(get, path = "/uploads/{upload}/registrations", params(("upload" = i64, Path), Part),
+    responses((status = 200, body = PageOf<Line>)))]
+pub(super) async fn registrations(
+    State(office): State<Arc<Office>>,
+    call: Call,
+    Path(upload): Path<i64>,
+    Query(part): Query<Part>,
+) -> Result<Reply, Problem> {
+    let view = find(&office, &call, upload).await?;
+    let asked = call.asked::<([u8; 16], u32)>(&upload, part.cursor.as_deref(), part.limit)?;
+    let behind = |(id, version)| UploadedItem { registration_id: Uuid::from_bytes(id), version, item_id: Uuid::nil() };
+    let items = office.hd4dp.store().uploaded(UploadId(upload), asked.after.map(behind), asked.limit + 1).await?;
+    let key = |item: &UploadedItem| (*item.registration_id.as_bytes(), item.version);
+    let page = call.page(&upload, asked.limit, items, key, |item| item.registration_id)?;
+    let ids: Vec<String> = page.items.iter().map(Uuid::to_string).collect();
+    let listed = office.hd4dp.listed(&page.items).await?;
+    let lines = PageOf { items: listed.into_iter().map(Line::from).collect(), next: page.next };
+    let trace = Trace { register: Some(view.dcd), count: ids.len() as u64, ids };
+    Ok(Reply::json(&lines)?.traced(trace))
 }
 
 /// A report of an upload, as CSV: `success`, `ignored` or `error`.

@@ -56,6 +56,7 @@ async fn a_version_is_sent_confirmed_and_counted(store: &dyn Hd4dpStore) {
     assert_eq!(store.unanswered(Uuid::nil(), false, 10).await.unwrap().len(), 1);
     assert_eq!(store.unanswered(Uuid::nil(), true, 10).await.unwrap().len(), 2);
     assert_eq!(store.next_due().await.unwrap(), Some(at(500)));
+    assert_eq!(store.due_at(id).await.unwrap(), Some(at(500)));
     assert!(store.due(at(499), 10).await.unwrap().is_empty());
     assert_eq!(store.due(at(500), 10).await.unwrap()[0].first_sent_at, Some(at(2)));
     store.confirm(&[(id, 1)], at(9), &[]).await.unwrap();
@@ -66,8 +67,18 @@ async fn a_version_is_sent_confirmed_and_counted(store: &dyn Hd4dpStore) {
     assert_eq!(confirmed(version(1, 1).item_id).await, Some(true));
     assert_eq!(confirmed(version(2, 1).item_id).await, Some(false));
     assert_eq!(confirmed(Uuid::nil()).await, None);
+    let (other, unknown) = (version(2, 1).registration_id, Uuid::nil());
+    assert_eq!(store.registration_of(version(2, 1).item_id).await.unwrap(), Some(other));
+    assert_eq!(store.registration_of(unknown).await.unwrap(), None);
+    assert_eq!((store.due_at(id).await.unwrap(), store.due_at(unknown).await.unwrap()), (None, None), "answered, or not there");
+    let values = store.all_values(other).await.unwrap();
+    assert_eq!(values, [(version(2, 1).dcd_version, version(2, 1).cells)]);
+    assert!(store.all_values(unknown).await.unwrap().is_empty());
     let tally = store.tally(upload).await.unwrap();
     assert_eq!(tally, Tally { attempted: 3, accepted: 2, rejected: 1, unchanged: 0, kept: 0, confirmed: 1 });
+    // Nothing was made by hand.
+    let tally = store.tally(UploadId::BY_HAND).await.unwrap();
+    assert_eq!(tally, Tally { attempted: 0, accepted: 0, rejected: 0, unchanged: 0, kept: 0, confirmed: 0 });
 }
 
 async fn a_new_version_overtakes_the_one_before(store: &dyn Hd4dpStore) {
@@ -218,6 +229,8 @@ contract!(
     a_person_creates_what_is_not_there,
     the_store_says_how_many_more_wait,
     a_request_that_comes_late_shows_its_comments_and_asks,
+    a_wish_about_what_was_seen_is_refused_when_it_is_so_no_more,
+    what_was_never_submitted_is_removed_as_it_was_seen,
     uploads_are_listed_newest_first,
     what_ran_when_a_process_ended_is_cut_off,
     reports_grow_with_the_rows_that_they_are_about,

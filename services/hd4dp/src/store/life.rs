@@ -50,6 +50,9 @@ pub enum Refusal {
     /// An answer without a text.
     #[error("answer without saying anything")]
     NoAnswer,
+    /// Something happened to the registration since it was looked at.
+    #[error("change what has changed since it was looked at")]
+    StaleVersion,
 }
 
 impl Refusal {
@@ -67,7 +70,41 @@ impl Refusal {
             Self::NotFilterable => "NOT_FILTERABLE",
             Self::NoNationalNumber => "NO_NATIONAL_NUMBER",
             Self::UnknownAttachment => "UNKNOWN_ATTACHMENT",
+            Self::StaleVersion => "STALE_VERSION",
         }
+    }
+}
+
+/// What a person looked at before wishing for something.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Seen {
+    /// The registration's latest version; 0 when none was submitted yet.
+    pub version: u32,
+    /// Its status.
+    pub status: Status,
+    /// Lines of its history: a draft that was kept again has the same version and status.
+    pub happened: u64,
+}
+
+/// Who wishes for something, and on what they looked at.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct By<'a> {
+    /// The user, for the history.
+    pub author: &'a str,
+    /// What was looked at; none for whoever acts on the registration as it stands.
+    pub seen: Option<Seen>,
+}
+
+impl<'a> From<&'a str> for By<'a> {
+    /// Somebody who acts on the registration as it stands.
+    fn from(author: &'a str) -> Self {
+        Self { author, seen: None }
+    }
+}
+
+impl<'a> From<&'a String> for By<'a> {
+    fn from(author: &'a String) -> Self {
+        author.as_str().into()
     }
 }
 
@@ -129,12 +166,19 @@ pub struct Latest {
     pub draft: Option<Draft>,
     /// Whether a researcher asked for corrections or a follow-up of this version, so that the next one is an answer.
     pub is_asked: bool,
+    /// Lines of its history.
+    pub happened: u64,
 }
 
 impl Latest {
     /// The files that it has: of what was kept, then of the version.
     pub(crate) fn files(&self) -> Vec<Attachment> {
         self.draft.iter().chain(&self.values).flat_map(|values| &values.attachments).cloned().collect()
+    }
+
+    /// Refuses what is not as it was seen. The store asks again where the change is made; here it keeps a stale wish from being judged.
+    pub(crate) fn is_as(&self, seen: Option<Seen>) -> Result<(), Refusal> {
+        as_seen(Seen { version: self.version, status: self.state.status(), happened: self.happened }, seen)
     }
 
     /// What was kept, or else the version's values.
@@ -221,6 +265,15 @@ pub struct View {
     pub history: Vec<HistoryEntry>,
 }
 
+impl View {
+    /// What somebody saw who looked at it.
+    #[must_use]
+    pub fn seen(&self) -> Seen {
+        let version = self.versions.last().map_or(0, |last| last.version);
+        Seen { version, status: self.state.status(), happened: self.history.len() as u64 }
+    }
+}
+
 impl fmt::Debug for View {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("View")
@@ -257,7 +310,8 @@ pub struct Listed {
     pub confirmed_at: Option<Timestamp>,
 }
 
-/// The part of HD4DP's store that serves people. Every method is one transaction.
+/// The part of HD4DP's store that serves people. Every method is one transaction. A wish is refused in it, with
+/// [`Refusal::StaleVersion`], when the registration is not as it was seen.
 #[async_trait]
 pub trait LifeStore: Send + Sync {
     /// Name and version of the definition that each of `versions` was made by, in their order.
@@ -268,23 +322,23 @@ pub trait LifeStore: Send + Sync {
     async fn feedback(&self, received: &[Received], at: Timestamp, passages: &[Passage]) -> Result<u64, StoreError>;
 
     /// Opens a submitted registration; the version that was sent is sent no more.
-    async fn reopen(&self, registration_id: Uuid, author: &str, at: Timestamp) -> Wish<State>;
+    async fn reopen(&self, registration_id: Uuid, by: By<'_>, at: Timestamp) -> Wish<State>;
 
     /// Keeps values instead of those that were kept before.
-    async fn save(&self, registration_id: Uuid, draft: &Draft, author: &str, at: Timestamp) -> Wish<State>;
+    async fn save(&self, registration_id: Uuid, draft: &Draft, by: By<'_>, at: Timestamp) -> Wish<State>;
 
     /// The latest version, as it stands at `now`.
     async fn latest(&self, registration_id: Uuid, now: Timestamp) -> Result<Option<Latest>, StoreError>;
 
     /// Writes down a version that a person submits, or a deletion, with its outbox row. Says whether one more registration waits for an
     /// answer than before.
-    async fn advance(&self, new: &NewVersion, at: Timestamp) -> Wish<bool>;
+    async fn advance(&self, new: &NewVersion, seen: Option<Seen>, at: Timestamp) -> Wish<bool>;
 
     /// Writes down a registration that a person creates, unless its unique id or its own id is known; says how it was refused then.
     async fn create(&self, creation: &Creation, at: Timestamp) -> Wish<()>;
 
     /// Removes a registration of which no version was ever submitted, with all that was kept of it.
-    async fn remove(&self, registration_id: Uuid, now: Timestamp) -> Wish<()>;
+    async fn remove(&self, registration_id: Uuid, seen: Option<Seen>, now: Timestamp) -> Wish<()>;
 
     /// Up to `limit` registrations of a register behind `after` that are not deleted, in order of their ids.
     async fn current(&self, dcd: &str, after: Uuid, limit: u32) -> Result<Vec<Current>, StoreError>;
@@ -294,6 +348,9 @@ pub trait LifeStore: Send + Sync {
 
     /// Up to `limit` registrations behind `after`, in order of their ids, as they stand at `now`.
     async fn list(&self, filter: &Filter, after: Option<Uuid>, limit: u32, now: Timestamp) -> Result<Vec<Listed>, StoreError>;
+
+    /// Those of `registrations` that there are, in their order, as they stand at `now`.
+    async fn listed(&self, registrations: &[Uuid], now: Timestamp) -> Result<Vec<Listed>, StoreError>;
 }
 
 /// Where a registration stands, from what the store holds of it.
@@ -339,7 +396,17 @@ pub(crate) struct Standing {
     pub(crate) is_waiting: bool,
 }
 
+/// Refuses what is not as it was seen.
+fn as_seen(now: Seen, seen: Option<Seen>) -> Result<(), Refusal> {
+    if seen.is_none_or(|seen| seen == now) { Ok(()) } else { Err(Refusal::StaleVersion) }
+}
+
 impl Standing {
+    /// The same, if it is as it was seen; `happened` are the lines of the history.
+    pub(crate) fn as_seen(self, happened: u64, seen: Option<Seen>) -> Result<Self, Refusal> {
+        as_seen(Seen { version: self.version, status: self.state.status(), happened }, seen).map(|()| self)
+    }
+
     /// The state after a user's wish.
     pub(crate) fn after_wish(&self, event: Event) -> Result<State, Refusal> {
         match next(self.state, event) {

@@ -283,6 +283,23 @@ impl Hd4dpStore for MemoryStore {
         Ok(version.map(|version| version.confirmed_at.is_some()))
     }
 
+    async fn registration_of(&self, item_id: Uuid) -> Result<Option<Uuid>, StoreError> {
+        let state = self.lock();
+        Ok(state.versions.values().find(|version| version.new.item_id == item_id).map(|version| version.new.registration_id))
+    }
+
+    async fn all_values(&self, registration_id: Uuid) -> Result<Vec<(u32, Vec<u8>)>, StoreError> {
+        let state = self.lock();
+        let of_registration = state.versions.range((registration_id, 0)..=(registration_id, u32::MAX));
+        let versions = of_registration.map(|(_, version)| (version.new.dcd_version, version.new.cells.clone()));
+        let draft = state.lives.get(&registration_id).and_then(|life| life.draft.as_ref());
+        Ok(versions.chain(draft.map(|draft| (draft.dcd_version, draft.cells.clone()))).collect())
+    }
+
+    async fn due_at(&self, registration_id: Uuid) -> Result<Option<Timestamp>, StoreError> {
+        Ok(self.lock().outbox.get(&registration_id).and_then(|waiting| waiting.next_send_at))
+    }
+
     async fn is_new_incarnation(&self, incarnation: Uuid) -> Result<bool, StoreError> {
         Ok(self.lock().incarnation != Some(incarnation))
     }

@@ -17,7 +17,8 @@ use uuid::Uuid;
 
 pub use index::{Change, Entry, Facet, IndexStore};
 pub use life::{
-    CommentView, FeedbackKind, Filter, HistoryEntry, Latest, LifeStore, Listed, Received, Refusal, VersionView, View, Wish,
+    By, CommentView, FeedbackKind, Filter, HistoryEntry, Latest, LifeStore, Listed, Received, Refusal, Seen, VersionView, View,
+    Wish,
 };
 pub use memory::MemoryStore;
 pub use sql::SqlStore;
@@ -256,6 +257,17 @@ pub trait Hd4dpStore: Itinerary + LifeStore + UploadStore + IndexStore {
     /// Whether the version of an item was confirmed; `None` for an item that is not this hospital's. Looks through all versions: for
     /// the few items of a report.
     async fn is_confirmed(&self, item_id: Uuid) -> Result<Option<bool>, StoreError>;
+
+    /// The registration of an item; `None` for an item that is not this hospital's. Looks through all versions, as
+    /// [`is_confirmed`](Self::is_confirmed) does.
+    async fn registration_of(&self, item_id: Uuid) -> Result<Option<Uuid>, StoreError>;
+
+    /// The values of all versions of a registration and of what was kept since, each with the version of its definition, as
+    /// [`crate::row`] writes them: for looking whether something holds one.
+    async fn all_values(&self, registration_id: Uuid) -> Result<Vec<(u32, Vec<u8>)>, StoreError>;
+
+    /// When the latest version of a registration is due to be sent again; `None` for never.
+    async fn due_at(&self, registration_id: Uuid) -> Result<Option<Timestamp>, StoreError>;
 
     /// Whether the broker's incarnation is another one than the one that was remembered last, so that what was on its way is gone.
     async fn is_new_incarnation(&self, incarnation: Uuid) -> Result<bool, StoreError>;

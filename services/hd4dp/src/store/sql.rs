@@ -14,7 +14,7 @@ use std::collections::BTreeMap;
 use async_trait::async_trait;
 use clock::Timestamp;
 use registration::{Attachment, ContentKind};
-use store::{AssertSqlSafe, Connection, Database, Itinerary, Location, Passage, Row, Schema, StoreError, bulk, itinerary};
+use store::{AssertSqlSafe, Connection, Database, InDatabase, Location, Passage, Row, Schema, StoreError, bulk, itinerary};
 use uuid::Uuid;
 
 use self::{
@@ -91,12 +91,6 @@ impl SqlStore {
     /// [`StoreError`].
     pub async fn open(location: impl Into<Location>, nihdi: &str) -> Result<Self, StoreError> {
         Ok(Self { database: Database::open(location, &format!("hd4dp-{nihdi}"), SCHEMA).await? })
-    }
-
-    /// The database below, for what all stores have.
-    #[must_use]
-    pub fn database(&self) -> &Database {
-        &self.database
     }
 
     async fn attach(&self, mut outgoing: Vec<Outgoing>) -> Result<Vec<Outgoing>, StoreError> {
@@ -176,21 +170,9 @@ fn uploaded_item(row: &Row) -> Result<UploadedItem, StoreError> {
     })
 }
 
-#[async_trait]
-impl Itinerary for SqlStore {
-    async fn record(&self, passages: &[Passage]) -> Result<(), StoreError> {
-        let mut transaction = self.database.write().await?;
-        itinerary::insert(&mut transaction, passages).await?;
-        transaction.commit().await?;
-        Ok(())
-    }
-
-    async fn passages(&self, after: i64, limit: u32) -> Result<Vec<(i64, Passage)>, StoreError> {
-        itinerary::page(&self.database, after, limit).await
-    }
-
-    async fn last(&self) -> Result<i64, StoreError> {
-        itinerary::last(&self.database).await
+impl InDatabase for SqlStore {
+    fn database(&self) -> &Database {
+        &self.database
     }
 }
 
@@ -345,7 +327,8 @@ impl Hd4dpStore for SqlStore {
                 WHERE v.upload = u.id AND v.confirmed_at IS NULL)
             + (SELECT count(*) FROM outbox o JOIN unchanged n ON n.upload = u.id AND n.registration_id = o.registration_id
                 AND n.version <= o.version) AS waiting
-            FROM upload u WHERE id = ?";
+            FROM (SELECT id, attempted, rejected, kept FROM upload UNION ALL SELECT 0, 0, 0, 0) u WHERE id = ?";
+        // What was made by hand, under number 0, came in no upload.
         let row = self.database.query(SELECT).bind(upload.0).fetch_one().await?;
         let figure = |column| Ok::<u64, StoreError>(u64::try_from(row.try_get::<i64>(column)?).unwrap_or(0));
         let (unchanged, versions, kept) = (figure("unchanged")?, figure("versions")?, figure("kept")?);
@@ -376,6 +359,25 @@ impl Hd4dpStore for SqlStore {
         const SELECT: &str = "SELECT confirmed_at IS NOT NULL FROM version INDEXED BY version_by_upload
             WHERE upload >= 0 AND item_id = ?";
         Ok(self.database.query(SELECT).bind(&item_id.as_bytes()[..]).scalar_optional().await?)
+    }
+
+    async fn registration_of(&self, item_id: Uuid) -> Result<Option<Uuid>, StoreError> {
+        const SELECT: &str = "SELECT registration_id FROM version INDEXED BY version_by_upload WHERE upload >= 0 AND item_id = ?";
+        let row = self.database.query(SELECT).bind(&item_id.as_bytes()[..]).fetch_optional().await?;
+        row.as_ref().map(|row| id(row, "registration_id")).transpose()
+    }
+
+    async fn all_values(&self, registration_id: Uuid) -> Result<Vec<(u32, Vec<u8>)>, StoreError> {
+        const SELECT: &str = "SELECT dcd_version, cells FROM version WHERE registration_id = ?1
+            UNION ALL SELECT coalesce(dcd_version, 0), cells FROM draft WHERE registration_id = ?1";
+        let rows = self.database.query(SELECT).bind(&registration_id.as_bytes()[..]).fetch_all().await?;
+        rows.iter().map(|row| Ok((row.try_get("dcd_version")?, row.try_get("cells")?))).collect()
+    }
+
+    async fn due_at(&self, registration_id: Uuid) -> Result<Option<Timestamp>, StoreError> {
+        const SELECT: &str = "SELECT next_send_at FROM outbox WHERE registration_id = ? AND next_send_at IS NOT NULL";
+        let due: Option<i64> = self.database.query(SELECT).bind(&registration_id.as_bytes()[..]).scalar_optional().await?;
+        Ok(due.map(Timestamp::from_micros))
     }
 
     async fn is_new_incarnation(&self, incarnation: Uuid) -> Result<bool, StoreError> {

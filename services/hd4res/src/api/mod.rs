@@ -4,10 +4,12 @@
 
 mod acts;
 mod attachments;
+mod itinerary;
 mod progress;
 mod records;
+mod rotation;
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
 use axum::Router;
 use serde_json::Value;
@@ -18,6 +20,12 @@ use crate::{Hd4res, record::ActRefusal, status::RecordStatus, store::RecordView,
 
 const LOOK: &[Role] = &[Role::Researcher, Role::Support];
 const ACT: &[Role] = &[Role::Researcher];
+const TEND: &[Role] = &[Role::Support, Role::Administrator];
+
+/// Bytes of a document that names a thousand records.
+const ACTS_MAX: usize = 256 * 1024;
+/// A thousand records are held against what was seen, and written.
+const ACTS_DEADLINE: Duration = Duration::from_secs(120);
 
 /// Refusals of acts, as problems.
 const REFUSALS: &[Code] = &[
@@ -40,11 +48,14 @@ pub fn api(hd4res: Arc<Hd4res>, desk: Arc<Desk>) -> (Router, Arc<Value>) {
         .route(routes!(records::one), Access::view(LOOK).problems(ONE))
         .route(routes!(records::comments), Access::view(LOOK).problems(ONE))
         .route(routes!(records::history), Access::view(LOOK).problems(ONE))
+        .route(routes!(itinerary::itinerary), Access::view(LOOK).problems(ONE))
         .route(routes!(attachments::list), Access::view(LOOK).problems(ONE))
         .route(routes!(attachments::one), Access::view(LOOK).problems(FILE))
         .route(routes!(acts::corrections), Access::change(ACT).versioned().problems(REFUSALS))
         .route(routes!(acts::follow_up), Access::change(ACT).versioned().problems(REFUSALS))
         .route(routes!(acts::approval), Access::change(ACT).versioned().problems(REFUSALS))
+        .route(routes!(acts::acts), Access::change(ACT).problems(REFUSALS).body_max(ACTS_MAX).deadline(ACTS_DEADLINE))
+        .route(routes!(rotation::findings), Access::view(TEND).problems(LIST))
         .route(routes!(progress::progress), Access::figures(LOOK))
         .with_audit()
         .finish(hd4res)
@@ -72,12 +83,9 @@ fn status(slug_of: &str) -> Result<RecordStatus, Problem> {
 }
 
 /// What an ETag says was seen.
-fn seen(call: &Call) -> Result<Seen, Problem> {
-    let read = || {
-        let (version, of) = call.seen.as_deref()?.split_once('-')?;
-        Some(Seen { version: version.parse().ok()?, status: status(of).ok()? })
-    };
-    read().ok_or_else(|| Code::InvalidVersion.into())
+fn seen(etag: Option<&str>) -> Option<Seen> {
+    let (version, of) = etag?.split_once('-')?;
+    Some(Seen { version: version.parse().ok()?, status: status(of).ok()? })
 }
 
 impl From<ActRefusal> for Problem {

@@ -1,11 +1,12 @@
 //! Records: the list, one with its values, its comments, its history.
 
-use std::sync::Arc;
+use std::{collections::BTreeSet, sync::Arc};
 
 use axum::extract::State;
 use registration::{Content, Place};
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
+use uuid::Uuid;
 use web::{Call, Code, PageOf, Path, Problem, Query, Reply, Trace, token::Registers};
 
 use super::{etag, find, slug, status};
@@ -25,6 +26,8 @@ pub(super) struct Wanted {
     /// Those of this status only: `new`, `comments-needed`, `sending-comments`, `corrections-requested`, `new-correction`, `approved`,
     /// `deleted`, `error`, `follow-up-needed` or `new-follow-up`.
     status: Option<String>,
+    /// The record that holds this registration only, by the registration's id.
+    registration: Option<String>,
     /// Where the list goes on: `next` of the page before.
     cursor: Option<String>,
     /// Rows at most, from 1 to 1000; 100 when not given.
@@ -77,17 +80,33 @@ pub(super) async fn list(State(hd4res): State<Arc<Hd4res>>, call: Call, Query(wa
         call.caller.must_see(register)?;
     }
     let status = wanted.status.as_deref().map(status).transpose()?;
-    let parameters = (&wanted.register, &wanted.status);
+    let parameters = (&wanted.register, &wanted.status, &wanted.registration);
     let asked = call.asked::<i64>(&parameters, wanted.cursor.as_deref(), wanted.limit)?;
+    let registers = registers(&hd4res, &call, wanted.register.as_deref());
     let mut rows = Vec::new();
-    for dcd in registers(&hd4res, &call, wanted.register.as_deref()) {
-        let filter = Filter { dcd, status };
-        rows.extend(hd4res.store().list(&filter, asked.after, asked.limit + 1).await?);
+    if let Some(registration) = &wanted.registration {
+        let registration = registration.parse().map_err(|_| Code::InvalidParameter)?;
+        let row = of_registration(&hd4res, registration).await?;
+        rows.extend(row.filter(|row| {
+            let is_behind = asked.after.is_none_or(|after| row.record > after);
+            let is_listed = registers.iter().any(|name| name.as_ref().is_none_or(|name| *name == row.dcd));
+            is_behind && is_listed && status.is_none_or(|status| status == row.status)
+        }));
+    } else {
+        for dcd in registers {
+            let filter = Filter { dcd, status };
+            rows.extend(hd4res.store().list(&filter, asked.after, asked.limit + 1).await?);
+        }
     }
     rows.sort_by_key(|row| row.record);
     let page = call.page(&parameters, asked.limit, rows, |row| row.record, RecordLine::from)?;
     let trace = Trace::of_all(page.items.iter().map(|line| (line.register.as_str(), line.record.to_string())));
     Ok(Reply::json(&page)?.traced(trace))
+}
+
+async fn of_registration(hd4res: &Hd4res, registration: Uuid) -> Result<Option<RecordRow>, Problem> {
+    let Some(record) = hd4res.store().of_registration(registration).await? else { return Ok(None) };
+    Ok(hd4res.store().view(record).await?.map(|view| view.row))
 }
 
 /// The registers to look in, by their technical names; one `None` is all.
@@ -96,7 +115,10 @@ fn registers(hd4res: &Hd4res, call: &Call, wanted: Option<&str>) -> Vec<Option<S
     match (wanted, &call.caller.registers) {
         (Some(wanted), _) => vec![Some(named(wanted))],
         (None, Registers::All) => vec![None],
-        (None, Registers::Only(names)) => names.iter().map(|name| Some(named(name))).collect(),
+        // Names in any case may be those of one register.
+        (None, Registers::Only(names)) => {
+            names.iter().map(|name| named(name)).collect::<BTreeSet<_>>().into_iter().map(Some).collect()
+        }
     }
 }
 
@@ -241,9 +263,9 @@ pub(super) async fn history(State(hd4res): State<Arc<Hd4res>>, call: Call, Path(
 }
 
 /// The place that a comment is about: a column, and in a list the item.
-pub(super) fn place(hd4res: &Hd4res, view: &RecordView, column: &str, item: Option<u16>) -> Result<Place, Problem> {
+pub(super) fn place(hd4res: &Hd4res, row: &RecordRow, column: &str, item: Option<u16>) -> Result<Place, Problem> {
     let find = || {
-        let definition = hd4res.definitions().exact(&view.row.dcd, view.row.dcd_version)?;
+        let definition = hd4res.definitions().exact(&row.dcd, row.dcd_version)?;
         let number = definition.field_no(column)?;
         let is_in_list = definition.field(number)?.list().is_some();
         (is_in_list == item.is_some()).then_some(Place { field: number, item })

@@ -64,7 +64,9 @@ struct KeptFeedback {
     hospital: [u8; 8],
     first_sent_at: Option<Timestamp>,
     next_send_at: Option<Timestamp>,
-    is_heard: bool,
+    /// When it was issued.
+    at: Timestamp,
+    heard_at: Option<Timestamp>,
 }
 
 impl Record {
@@ -155,7 +157,8 @@ impl State {
             hospital: record.arrived.hospital,
             first_sent_at: None,
             next_send_at: Some(Timestamp::EPOCH),
-            is_heard: false,
+            at,
+            heard_at: None,
         });
     }
 

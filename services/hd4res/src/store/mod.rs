@@ -20,9 +20,10 @@ use crate::receive::Reception;
 
 pub use crate::status::RecordStatus;
 pub use memory::MemoryStore;
-pub use outbox::{DueFeedback, FeedbackOutbox, Heard, Sent};
+pub use outbox::{DueFeedback, FeedbackOutbox, Heard, IssuedFeedback, Sent};
 pub use researcher::{
-    Acted, By, ColumnOf, Filter, HistoryEntry, KeptComment, RecordRow, RecordView, ResearcherStore, Seen, StatusCount, author,
+    Act, Acted, By, ColumnOf, Filter, HistoryEntry, KeptComment, RecordRow, RecordView, ResearcherStore, Seen, StatusCount,
+    author,
 };
 pub use sql::SqlStore;
 

@@ -43,6 +43,23 @@ pub struct Heard {
     pub registration_id: Uuid,
 }
 
+/// A feedback that was issued, and how far it is.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct IssuedFeedback {
+    /// The item id under which it travels.
+    pub item_id: Uuid,
+    /// Its kind: the name of the feedback's kind.
+    pub kind: String,
+    /// The version that it answers.
+    pub version: u32,
+    /// When the researcher said it, or a verdict brought it about.
+    pub at: Timestamp,
+    /// When it is due to be sent, or sent again; `None` for never.
+    pub next_send_at: Option<Timestamp>,
+    /// When its receipt came.
+    pub heard_at: Option<Timestamp>,
+}
+
 /// The feedback of HD4RES's store that is on its way. Every method is one transaction.
 #[async_trait]
 pub trait FeedbackOutbox: Send + Sync {
@@ -58,6 +75,9 @@ pub trait FeedbackOutbox: Send + Sync {
 
     /// Notes receipts: these feedbacks are sent no more. A receipt for no feedback of its sender changes nothing.
     async fn heard(&self, heard: &[Heard], at: Timestamp, passages: &[Passage]) -> Result<(), StoreError>;
+
+    /// All feedback on a record, oldest first.
+    async fn of_record(&self, record: i64) -> Result<Vec<IssuedFeedback>, StoreError>;
 
     /// Makes all feedback without a receipt due at `now`, but for what was answered otherwise: a broker that ended may have lost it on its
     /// way. Says how many.

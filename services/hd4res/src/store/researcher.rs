@@ -54,6 +54,17 @@ impl<'a> By<'a> {
     }
 }
 
+/// An act among others.
+#[derive(Debug, Clone, Copy)]
+pub struct Act<'a> {
+    /// The record.
+    pub record: i64,
+    /// What is done to it.
+    pub action: &'a Action,
+    /// By whom, on what they looked at, under which request.
+    pub by: By<'a>,
+}
+
 /// What became of an act of the researcher.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Acted {
@@ -187,14 +198,12 @@ pub trait ResearcherStore: Send + Sync {
         at: Timestamp,
     ) -> Result<Result<Acted, ActRefusal>, StoreError>;
 
-    /// Acts on many records in the name of the role `author`, in one transaction, whatever was seen of them. One that is refused does not keep
-    /// the others from it; the answers are in the order of the records.
+    /// Acts on many records in one transaction, on each as [`ResearcherStore::act`] does. One that is refused does not keep the others from it;
+    /// the answers are in the order of the acts.
     async fn act_on_all(
         &self,
-        records: &[i64],
-        action: &Action,
+        acts: &[Act<'_>],
         columns: ColumnOf<'_>,
-        author: &str,
         at: Timestamp,
     ) -> Result<Vec<Result<Acted, ActRefusal>>, StoreError>;
 
@@ -204,8 +213,17 @@ pub trait ResearcherStore: Send + Sync {
     /// The record of a registration: the living one, or else its tombstone.
     async fn of_registration(&self, registration_id: Uuid) -> Result<Option<i64>, StoreError>;
 
+    /// The record that an item came for; the first of those of several senders.
+    async fn of_item(&self, item_id: Uuid) -> Result<Option<i64>, StoreError>;
+
+    /// The items that came for a record, with their versions, in order of these. Looks through all items: for the few records of a report.
+    async fn items(&self, record: i64) -> Result<Vec<(Uuid, u32)>, StoreError>;
+
     /// A record.
     async fn view(&self, record: i64) -> Result<Option<RecordView>, StoreError>;
+
+    /// Those of these records that are there, in order of their numbers.
+    async fn rows(&self, records: &[i64]) -> Result<Vec<RecordRow>, StoreError>;
 
     /// Up to `limit` records behind the record `after`.
     async fn list(&self, filter: &Filter, after: Option<i64>, limit: u32) -> Result<Vec<RecordRow>, StoreError>;

@@ -9,7 +9,7 @@ mod verdicts;
 
 use async_trait::async_trait;
 use clock::Timestamp;
-use store::{Database, Itinerary, Location, Passage, Row, Schema, StoreError, bulk, itinerary};
+use store::{Database, InDatabase, Location, Passage, Row, Schema, StoreError, bulk, itinerary};
 use uuid::Uuid;
 
 use super::{Arrived, FeedbackOutbox, Hd4resStore, Judged, PassagesOf, RecordStatus, ResearcherStore, Unvalidated};
@@ -17,18 +17,20 @@ use crate::receive::Reception;
 
 // A verdict rewrites its record's row, so the row is kept narrow, no index holds what a verdict changes, and what is large stands beside it.
 // `deleted` is 0 or the record's own number, so that a unique id has one living record and any number of tombstones. The first arrival is in
-// the record's row and has no line of history: most records have no life beyond it.
+// the record's row and has no line of history: most records have no life beyond it. `names_patient` is 1 where the unique id contains the
+// patient's pseudonym.
 const SCHEMA: Schema = Schema {
     steps: &["
 CREATE TABLE record (
-    id INTEGER PRIMARY KEY, dcd TEXT NOT NULL, unique_id TEXT, sender TEXT NOT NULL,
+    id INTEGER PRIMARY KEY, dcd TEXT NOT NULL, unique_id TEXT, sender TEXT NOT NULL, patient INTEGER NOT NULL, names_patient INTEGER NOT NULL,
     registration_id BLOB NOT NULL, version INTEGER NOT NULL, item_id BLOB NOT NULL, status TEXT NOT NULL,
     validated_version INTEGER NOT NULL, feedback_number INTEGER NOT NULL, arrived_at INTEGER NOT NULL, first_version INTEGER NOT NULL,
     dcd_version INTEGER NOT NULL, automatic INTEGER NOT NULL, deleted INTEGER NOT NULL);
 CREATE UNIQUE INDEX record_by_unique_id ON record (dcd, unique_id, sender, deleted);
 CREATE INDEX record_by_registration ON record (registration_id);
+CREATE INDEX record_by_named_patient ON record (patient) WHERE names_patient = 1;
 CREATE TABLE content (
-    record INTEGER PRIMARY KEY, pseudonym TEXT NOT NULL, hospital BLOB NOT NULL, handle BLOB NOT NULL, bytes BLOB NOT NULL);
+    record INTEGER PRIMARY KEY, hospital BLOB NOT NULL, handle BLOB NOT NULL, bytes BLOB NOT NULL);
 CREATE TABLE item (
     id BLOB NOT NULL, sender TEXT NOT NULL, record INTEGER NOT NULL, version INTEGER NOT NULL,
     status_number INTEGER NOT NULL, content_hash BLOB NOT NULL, PRIMARY KEY (id, sender)) WITHOUT ROWID;
@@ -47,6 +49,7 @@ CREATE TABLE history (
     version INTEGER NOT NULL, status TEXT NOT NULL);
 CREATE INDEX history_by_record ON history (record);
 ",
+        recoding::patients::TABLE,
         EFFECT,
         web::journal::SCHEMA_STEP,
         recoding::sql::TABLES,
@@ -74,12 +77,6 @@ impl SqlStore {
     pub async fn open(location: impl Into<Location>) -> Result<Self, StoreError> {
         Ok(Self { database: Database::open(location, crate::SERVICE, SCHEMA).await? })
     }
-
-    /// The database below, for what all stores have.
-    #[must_use]
-    pub fn database(&self) -> &Database {
-        &self.database
-    }
 }
 
 fn id(row: &Row, column: &str) -> Result<Uuid, StoreError> {
@@ -102,21 +99,9 @@ fn stored(number: u64) -> i64 {
     i64::try_from(number).unwrap_or(i64::MAX)
 }
 
-#[async_trait]
-impl Itinerary for SqlStore {
-    async fn record(&self, passages: &[Passage]) -> Result<(), StoreError> {
-        let mut transaction = self.database.write().await?;
-        itinerary::insert(&mut transaction, passages).await?;
-        transaction.commit().await?;
-        Ok(())
-    }
-
-    async fn passages(&self, after: i64, limit: u32) -> Result<Vec<(i64, Passage)>, StoreError> {
-        itinerary::page(&self.database, after, limit).await
-    }
-
-    async fn last(&self) -> Result<i64, StoreError> {
-        itinerary::last(&self.database).await
+impl InDatabase for SqlStore {
+    fn database(&self) -> &Database {
+        &self.database
     }
 }
 
@@ -156,8 +141,8 @@ impl Hd4resStore for SqlStore {
 
     async fn unvalidated(&self, after: i64, limit: u32) -> Result<Vec<Unvalidated>, StoreError> {
         const SELECT: &str =
-            "SELECT r.id, r.item_id, r.sender, c.pseudonym, c.bytes FROM record r JOIN content c ON c.record = r.id
-            WHERE r.id > ? AND r.validated_version < r.version ORDER BY r.id LIMIT ?";
+            "SELECT r.id, r.item_id, r.sender, p.pseudonym, c.bytes FROM record r JOIN content c ON c.record = r.id
+            JOIN patient p ON p.id = r.patient WHERE r.id > ? AND r.validated_version < r.version ORDER BY r.id LIMIT ?";
         let rows = self.database.query(SELECT).bind(after).bind(limit).fetch_all().await?;
         rows.iter()
             .map(|row| {

@@ -2,6 +2,7 @@
 
 mod corrections;
 mod recoding;
+mod tracing;
 
 use std::{fs::File, io::BufWriter, path::Path, sync::Arc, time::Duration};
 
@@ -16,7 +17,7 @@ use population::Order;
 use serde::Serialize;
 use topology::Nihdi;
 
-use self::{corrections::Corrections, recoding::Recoding};
+use self::{corrections::Corrections, recoding::Recoding, tracing::Tracing};
 use super::{
     find,
     run::lines,
@@ -28,6 +29,7 @@ use crate::{
     flow::Watch,
     installation::Tuning,
     output,
+    own_part::LeftOut,
     tally::{self, Summary},
 };
 
@@ -49,6 +51,9 @@ pub struct BenchArgs {
     /// Afterwards begin a new epoch, and measure how long healthdata takes to re-code everything
     #[arg(long)]
     pub recode: bool,
+    /// Afterwards trace some registrations among all
+    #[arg(long)]
+    pub trace: bool,
     /// Print the figures as one JSON object and nothing else
     #[arg(long)]
     pub json: bool,
@@ -65,6 +70,8 @@ struct Figures {
     corrections: Option<Corrections>,
     #[serde(skip_serializing_if = "Option::is_none")]
     recoding: Option<Recoding>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    tracing: Option<Tracing>,
 }
 
 /// How long a single registration takes from its submission until its confirmation is OK, on an idle installation.
@@ -102,6 +109,7 @@ pub async fn bench(args: BenchArgs, definitions: Definitions) -> anyhow::Result<
         broker: &args.broker,
         definitions: Arc::clone(&definitions),
         tuning: Tuning::default(),
+        left_out: LeftOut::default(),
     };
     let many = generated(folder.path(), "many.csv", &definition, args.count, SEED)?;
     let single = generated(folder.path(), "single.csv", &definition, SINGLE, SEED + 1)?;
@@ -126,6 +134,10 @@ pub async fn bench(args: BenchArgs, definitions: Definitions) -> anyhow::Result<
         false => None,
     };
     let latency_ms = latency(hd4dp, &definition, &single, &session).await?;
+    let tracing = match args.trace {
+        true => Some(Tracing::measure(&stores, hospital, &items, &*session.clock).await?),
+        false => None,
+    };
     let has_failed = summary.has_failed();
     session.close(true).await;
     let peak_memory_bytes = peak_memory_bytes();
@@ -133,7 +145,7 @@ pub async fn bench(args: BenchArgs, definitions: Definitions) -> anyhow::Result<
         true => Some(Recoding::measure(wanted()).await?),
         false => None,
     };
-    print(&args, Figures { summary, peak_memory_bytes, latency_ms, corrections, recoding })?;
+    print(&args, Figures { summary, peak_memory_bytes, latency_ms, corrections, recoding, tracing })?;
     Ok(if has_failed { Ended::Failed } else { Ended::Well })
 }
 
@@ -194,5 +206,6 @@ fn print(args: &BenchArgs, figures: Figures) -> anyhow::Result<()> {
     ));
     figures.corrections.iter().for_each(|corrections| output::say(corrections.line()));
     figures.recoding.iter().for_each(|recoding| output::say(recoding.line()));
+    figures.tracing.iter().for_each(|tracing| output::say(tracing.line()));
     Ok(())
 }

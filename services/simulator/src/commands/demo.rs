@@ -31,6 +31,7 @@ use crate::{
     flow::Watch,
     installation::Tuning,
     output,
+    own_part::LeftOut,
     tally::{self, Summary},
 };
 
@@ -81,6 +82,7 @@ pub async fn demo(args: DemoArgs, definitions: Definitions) -> anyhow::Result<En
         broker: &BrokerChoice::Embedded,
         definitions: Arc::clone(&definitions),
         tuning: Tuning { publication_size: 40, ..Tuning::default() },
+        left_out: LeftOut::default(),
     };
     let samples = samples(&folder, &hospitals, &definitions)?;
     let prepared = Prepared::open(&wanted).await?;

@@ -1,6 +1,10 @@
 //! `precision generate`: plausible, fictitious patients as a CSV file.
 
-use std::{fs::File, io::BufWriter, path::PathBuf};
+use std::{
+    fs::File,
+    io::{self, BufWriter, Write},
+    path::PathBuf,
+};
 
 use anyhow::Context as _;
 use clap::Args;
@@ -32,7 +36,7 @@ pub struct GenerateArgs {
     /// Share of rows that get one fault each, in percent
     #[arg(long, value_name = "PERCENT", default_value_t = 0, value_parser = clap::value_parser!(u8).range(0..=100))]
     pub faulty: u8,
-    /// The file to write
+    /// The file to write; `-` for standard output
     #[arg(short, long, value_name = "FILE.csv")]
     pub output: PathBuf,
 }
@@ -45,7 +49,11 @@ pub struct GenerateArgs {
 pub fn generate(args: &GenerateArgs, definitions: &Definitions) -> anyhow::Result<Ended> {
     let definition = find(definitions, &args.dcd)?;
     let failed = || format!("write {}", args.output.display());
-    let mut file = BufWriter::new(File::create(&args.output).with_context(failed)?);
+    let file: Box<dyn Write> = match args.output.as_os_str().as_encoded_bytes() {
+        b"-" => Box::new(io::stdout().lock()),
+        _ => Box::new(File::create(&args.output).with_context(failed)?),
+    };
+    let mut file = BufWriter::new(file);
     let order = Order {
         definition: &definition,
         organisation: args.org.as_str(),
@@ -54,6 +62,7 @@ pub fn generate(args: &GenerateArgs, definitions: &Definitions) -> anyhow::Resul
         faulty_percent: args.faulty,
     };
     let report = population::write(&order, &mut file).with_context(failed)?;
+    file.flush().with_context(failed)?;
     output::complain(format!("{} rows, {} of them faulty: {}", report.rows, report.faulty.len(), args.output.display()));
     Ok(Ended::Well)
 }

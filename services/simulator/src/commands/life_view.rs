@@ -1,36 +1,75 @@
-//! A registration as both sides see it: the hospital and healthdata, each from its own store.
+//! A registration as both sides see it: the hospital and healthdata, each from its own store or over its API.
 
-use hd4dp::store::{Filter, Listed, View};
+use hd4dp::{
+    status::Status,
+    store::{Filter, Listed, View},
+};
 use hd4res::store::RecordView;
-use registration::Comment;
-use serde::Serialize;
+use registration::{Comment, Place};
+use serde::{Serialize, Serializer};
 use topology::Nihdi;
 use uuid::Uuid;
 
 use super::session::Session;
 
 /// What both sides see of a registration.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Both {
     /// The registration, the same on both sides.
     pub registration: String,
     /// Technical name of its register.
     pub dcd: String,
     /// The hospital's view.
-    pub hospital: OfHospital,
-    /// healthdata's view; none before it arrives.
-    pub healthdata: Option<OfHealthdata>,
+    #[serde(skip_serializing_if = "Side::is_not_asked")]
+    pub hospital: Side<OfHospital>,
+    /// healthdata's view; nothing before it arrives.
+    #[serde(skip_serializing_if = "Side::is_not_asked")]
+    pub healthdata: Side<OfHealthdata>,
+}
+
+/// What a side shows. A side that was not asked is left out of documents; one that has nothing stands there as `null`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Side<T> {
+    /// No token opens it.
+    NotAsked,
+    /// It does not have the registration.
+    Nothing,
+    /// Its view.
+    Has(T),
+}
+
+impl<T> Side<T> {
+    /// The view, if it has one.
+    pub const fn view(&self) -> Option<&T> {
+        if let Self::Has(view) = self { Some(view) } else { None }
+    }
+
+    const fn is_not_asked(&self) -> bool {
+        matches!(self, Self::NotAsked)
+    }
+}
+
+impl<T> From<Option<T>> for Side<T> {
+    fn from(view: Option<T>) -> Self {
+        view.map_or(Self::Nothing, Self::Has)
+    }
+}
+
+impl<T: Serialize> Serialize for Side<T> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        self.view().serialize(serializer)
+    }
 }
 
 /// The hospital's view.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct OfHospital {
-    /// The hospital.
-    pub org: String,
+    /// The hospital; none where only its address is known.
+    pub org: Option<String>,
     /// The status column.
     pub status: String,
     /// The confirmation column; empty where the status has none.
-    pub confirmation: Option<&'static str>,
+    pub confirmation: Option<String>,
     /// The latest version.
     pub version: u32,
     /// When that was confirmed.
@@ -42,16 +81,16 @@ pub struct OfHospital {
 }
 
 /// healthdata's view.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct OfHealthdata {
     /// The status at HD4RES.
-    pub status: &'static str,
+    pub status: String,
     /// The version that is held.
     pub version: u32,
     /// Whether that has a verdict of the data warehouse.
     pub validated: bool,
-    /// The patient, as healthdata knows it.
-    pub pseudonym: String,
+    /// The patient, as healthdata knows it; none where only a list was looked at.
+    pub pseudonym: Option<String>,
     /// The researcher's comments, and the hospital's answers.
     pub comments: Vec<Remark>,
     /// What happened.
@@ -59,7 +98,7 @@ pub struct OfHealthdata {
 }
 
 /// A comment, at its column if it is about one.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Remark {
     /// The column.
     pub column: Option<String>,
@@ -70,7 +109,7 @@ pub struct Remark {
 }
 
 /// A line of history.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Happened {
     /// When.
     pub at: String,
@@ -85,16 +124,40 @@ pub struct Happened {
 }
 
 impl Both {
+    /// One that was never submitted and is deleted: its hospital keeps nothing of it, and nobody else ever had it.
+    #[must_use]
+    pub fn removed(registration: Uuid, dcd: String, nihdi: Option<Nihdi>, healthdata: Side<OfHealthdata>) -> Self {
+        let hospital = OfHospital {
+            org: nihdi.map(|nihdi| nihdi.to_string()),
+            status: Status::Deleted.to_string(),
+            confirmation: None,
+            version: 0,
+            confirmed_at: None,
+            comments: Vec::new(),
+            history: Vec::new(),
+        };
+        Self { registration: registration.to_string(), dcd, hospital: Side::Has(hospital), healthdata }
+    }
+
     /// A row of a table.
     #[must_use]
     pub fn row(&self) -> Vec<String> {
-        let hospital = match self.hospital.confirmation {
-            Some(confirmation) => format!("{}, {confirmation}", self.hospital.status),
-            None => self.hospital.status.clone(),
+        let (hospital, healthdata) = (self.hospital.view(), self.healthdata.view());
+        let at_hospital = match &self.hospital {
+            Side::NotAsked => NOT_ASKED.to_owned(),
+            Side::Nothing => NOTHING.to_owned(),
+            Side::Has(OfHospital { status, confirmation: Some(confirmation), .. }) => format!("{status}, {confirmation}"),
+            Side::Has(view) => view.status.clone(),
         };
-        let healthdata = self.healthdata.as_ref().map_or("nothing yet", |view| view.status);
-        let version = self.hospital.version.to_string();
-        vec![self.registration.clone(), self.hospital.org.clone(), self.dcd.clone(), version, hospital, healthdata.to_owned()]
+        let at_healthdata = match &self.healthdata {
+            Side::NotAsked => NOT_ASKED,
+            Side::Nothing => NOTHING,
+            Side::Has(view) => &view.status,
+        };
+        let org = hospital.and_then(|view| view.org.as_deref()).unwrap_or(NOT_ASKED);
+        let version = hospital.map(|view| view.version).or(healthdata.map(|view| view.version)).unwrap_or_default();
+        let row = [&*self.registration, org, &*self.dcd, &*version.to_string(), &*at_hospital, at_healthdata];
+        row.map(str::to_owned).to_vec()
     }
 
     /// For people.
@@ -112,13 +175,20 @@ impl Both {
                 lines.push(format!("  {side}  {kind}  {column}{text}"));
             }
         };
-        say("hospital  ", &self.hospital.comments, &self.hospital.history);
-        if let Some(view) = &self.healthdata {
+        if let Some(view) = self.hospital.view() {
+            say("hospital  ", &view.comments, &view.history);
+        }
+        if let Some(view) = self.healthdata.view() {
             say("healthdata", &view.comments, &view.history);
         }
         lines
     }
 }
+
+/// What stands in a table for a side that was not asked.
+const NOT_ASKED: &str = "-";
+/// And for one that does not have the registration.
+const NOTHING: &str = "nothing yet";
 
 /// What both sides see of a registration; none when no hospital has it.
 ///
@@ -130,13 +200,13 @@ pub async fn both(session: &Session, registration: Uuid) -> anyhow::Result<Optio
         let Some(view) = hd4dp.registration(registration).await? else { continue };
         let dcd = view.dcd.clone();
         let definition = hd4dp.definitions().exact(&view.dcd, view.dcd_version);
-        let column = |field| definition.as_ref().and_then(|definition| Some(definition.field(field)?.column().to_owned()));
+        let column = |place| definition.as_ref()?.column_at(place);
         let hospital = of_hospital(nihdi, view, column);
         return Ok(Some(Both {
             registration: registration.to_string(),
             dcd,
-            hospital,
-            healthdata: of_healthdata(session, registration).await?,
+            hospital: Side::Has(hospital),
+            healthdata: of_healthdata(session, registration).await?.into(),
         }));
     }
     Ok(None)
@@ -169,11 +239,11 @@ pub async fn page(
     Ok(page)
 }
 
-fn of_hospital(nihdi: &Nihdi, view: View, column: impl Fn(u16) -> Option<String>) -> OfHospital {
+fn of_hospital(nihdi: &Nihdi, view: View, column: impl Fn(Place) -> Option<String>) -> OfHospital {
     let remark = |is_answer| {
         let column = &column;
         move |comment: Comment| {
-            let at = comment.place.and_then(|place| column(place.field));
+            let at = comment.place.and_then(column);
             Remark { column: at, text: comment.text, is_answer }
         }
     };
@@ -188,9 +258,9 @@ fn of_hospital(nihdi: &Nihdi, view: View, column: impl Fn(u16) -> Option<String>
         status: entry.status.to_string(),
     });
     OfHospital {
-        org: nihdi.to_string(),
+        org: Some(nihdi.to_string()),
         status: view.state.status().to_string(),
-        confirmation: view.state.confirmation().map(|confirmation| confirmation.code()),
+        confirmation: view.state.confirmation().map(|confirmation| confirmation.code().to_owned()),
         version: view.versions.last().map_or(0, |version| version.version),
         confirmed_at: view.confirmed_at.map(|at| at.to_string()),
         comments: comments.collect(),
@@ -215,10 +285,10 @@ async fn of_healthdata(session: &Session, registration: Uuid) -> anyhow::Result<
         status: entry.note.status.to_string(),
     });
     Ok(Some(OfHealthdata {
-        status: row.status.as_str(),
+        status: row.status.to_string(),
         version: row.version,
         validated: row.is_validated,
-        pseudonym,
+        pseudonym: Some(pseudonym),
         comments: comments.collect(),
         history: history.collect(),
     }))

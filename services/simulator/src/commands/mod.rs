@@ -1,21 +1,31 @@
 //! One file per command.
 
+pub mod audit;
 pub mod bench;
 pub mod check;
+pub mod conformance;
 pub mod dcd;
+pub mod dead_letters;
 pub mod demo;
+pub mod diff;
+pub mod explore;
+pub mod fault;
 pub mod files;
 pub mod generate;
+pub mod incident;
 pub mod keys;
 pub mod life;
 pub mod life_view;
 pub mod recode;
+pub mod record;
+pub mod replay;
 pub mod run;
 pub mod serve;
 pub mod session;
 pub mod sight;
 pub mod token;
 pub mod topology;
+pub mod trace;
 
 use std::sync::Arc;
 

@@ -13,7 +13,7 @@ use hd4dp::{
 use topology::Nihdi;
 
 use super::{
-    files, find,
+    files, find, record,
     session::{Prepared, Session, Wanted, places},
 };
 use crate::{
@@ -22,6 +22,7 @@ use crate::{
     flow::{Ending, Watch},
     installation::Tuning,
     output::{self, Progress},
+    own_part::LeftOut,
     tally::{self, Items, Summary},
 };
 
@@ -46,6 +47,9 @@ pub struct RunArgs {
     /// Seconds without any movement after which the run gives up
     #[arg(long, value_name = "S", default_value_t = 60)]
     pub timeout: u64,
+    /// Records what passes sealed into this file, which must not be there yet; `replay` takes it
+    #[arg(long, value_name = "FILE")]
+    pub record: Option<PathBuf>,
     /// Language of findings: en, nl or fr
     #[arg(long, value_name = "en|nl|fr", default_value = "en", value_parser = language)]
     pub language: Language,
@@ -75,12 +79,14 @@ pub async fn run(args: RunArgs, definitions: Definitions) -> anyhow::Result<Ende
         broker: &args.place.broker,
         definitions: Arc::new(definitions),
         tuning: Tuning { publication_size: args.publication_size.max(1), ..Tuning::default() },
+        left_out: LeftOut::default(),
     };
     let prepared = Prepared::open(&wanted).await?;
     let patience = Duration::from_secs(args.timeout.max(1));
-    let Some(broker) = patiently(&prepared, &wanted, patience).await? else {
+    let Some(mut broker) = patiently(&prepared, &wanted, patience).await? else {
         return broker_away(&args);
     };
+    let recording = args.record.as_deref().map(|path| broker.record(path, &[args.org], &keys)).transpose()?;
     let stores = prepared.stores().clone();
     let marks = tally::marks(&stores).await?;
     let session = prepared.start(wanted, broker).await?;
@@ -93,12 +99,21 @@ pub async fn run(args: RunArgs, definitions: Definitions) -> anyhow::Result<Ende
         Err(_) => (empty(), Items::default()),
     };
     let is_clean = outcome.as_ref().is_ok_and(|sent| sent.ending == Ending::AtRest) && !summary.has_failed();
-    let registers = Arc::clone(&session.installation.dhw);
-    session.close(is_clean).await;
-    let sent = outcome?;
     let names = [definition.name()];
-    files::write(&args.out, &names, args.language, &stores, registers.registers(), &items, &summary).await?;
+    // A session that ends closes the stores.
+    let written = match &outcome {
+        Ok(_) => {
+            let registers = session.installation.registers();
+            files::write(&args.out, &names, args.language, &stores, registers, &items, &summary).await
+        }
+        Err(_) => Ok(()),
+    };
+    session.close(is_clean).await;
+    let recorded = recording.map_or(Ok(()), record::Recording::end);
+    let sent = outcome?;
+    written?;
     report(&args, &summary, sent.ending);
+    recorded?;
     Ok(if summary.has_failed() || sent.ending == Ending::Stuck {
         Ended::Failed
     } else if summary.rejected > 0 {

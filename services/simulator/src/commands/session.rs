@@ -10,13 +10,15 @@ use clock::{Clock, SystemClock};
 use dcd::Definitions;
 use host::{Chance, Context, NoProbe};
 use store::{Company, Location, StoreLock};
-use topology::{Nihdi, Topology};
+use topology::{Naming, Nihdi, Topology};
 
 use crate::{
     broker_choice::{BrokerChoice, OpenBroker},
+    faults::Switchboard,
     flow::Running,
     installation::{Installation, Plan, Tuning, Zones},
     keys::AllKeys,
+    own_part::LeftOut,
     stores::{Stores, names},
 };
 
@@ -34,15 +36,20 @@ pub struct Wanted<'a> {
     pub definitions: Arc<Definitions>,
     /// How the services are to work.
     pub tuning: Tuning,
+    /// The services that other parts stand in for.
+    pub left_out: LeftOut,
 }
 
 /// An open, running installation.
 pub struct Session {
     /// Its services.
     pub installation: Installation,
+    /// How the names of its queues are spelled on its broker.
+    pub naming: Naming,
     /// The system's clock.
     pub clock: Arc<dyn Clock>,
     running: Running,
+    stores: Stores,
     broker: OpenBroker,
     _lock: StoreLock,
 }
@@ -62,9 +69,12 @@ impl Prepared {
     ///
     /// What is in the way, as configuration errors (exit 2).
     pub async fn open(wanted: &Wanted<'_>) -> anyhow::Result<Self> {
-        let lock = StoreLock::take(wanted.store, &names(wanted.hospitals), Company::Alone).await?;
+        // The store of a part that is left to others is theirs to hold.
+        let held: Vec<String> = names(wanted.hospitals).into_iter().filter(|name| !wanted.left_out.has_name(name)).collect();
+        let lock = StoreLock::take(wanted.store, &held, Company::Alone).await?;
         let keys = AllKeys::open_or_create(wanted.keys, wanted.hospitals)?;
-        let stores = Stores::open(wanted.store, wanted.hospitals, &wanted.definitions, &keys.fingerprints).await?;
+        let stores =
+            Stores::open(wanted.store, wanted.hospitals, &wanted.definitions, &keys.fingerprints, &wanted.left_out).await?;
         let clock: Arc<dyn Clock> = Arc::new(SystemClock);
         let chance = Arc::new(Chance::from_system().context("draw randomness")?);
         let context = Context { clock, chance, probe: Arc::new(NoProbe) };
@@ -93,6 +103,34 @@ impl Prepared {
         wanted.broker.open(&topology, wanted.store, &self.context.chance, Arc::clone(&self.context.clock)).await
     }
 
+    /// Starts all services on an open broker, with a switchboard between all that they are made of: what can go wrong may be switched on while
+    /// they run.
+    ///
+    /// # Errors
+    ///
+    /// What keeps a service from being put together.
+    pub async fn start_with_faults(self, wanted: Wanted<'_>, broker: OpenBroker) -> anyhow::Result<Session> {
+        let (clock, stores) = (Arc::clone(&self.context.clock), self.stores.clone());
+        let zones = Zones::all_on(&broker.broker);
+        let switchboard = Arc::new(Switchboard::over(wanted.hospitals, &self.context, &zones, &self.keys, &self.stores));
+        let plan = Plan {
+            hospitals: wanted.hospitals,
+            context: self.context,
+            zones: switchboard.lines().of(None),
+            stores: switchboard.stores().clone(),
+            keys: switchboard.keys(),
+            definitions: wanted.definitions,
+            tuning: wanted.tuning,
+        };
+        let surrounded = Installation::surrounded(plan, &|service| switchboard.around(service)).await?;
+        let mut installation = surrounded.without(&wanted.left_out);
+        switchboard.add(std::mem::take(&mut installation.works)).await;
+        let board = Arc::clone(&switchboard);
+        let running = Running::until_told(move |stop| async move { board.run(stop).await });
+        installation.faults = Some(switchboard);
+        Ok(Session { installation, naming: broker.naming.clone(), clock, running, stores, broker, _lock: self.lock })
+    }
+
     /// Starts all services on an open broker.
     ///
     /// # Errors
@@ -100,6 +138,7 @@ impl Prepared {
     /// What keeps a service from being put together.
     pub async fn start(self, wanted: Wanted<'_>, broker: OpenBroker) -> anyhow::Result<Session> {
         let clock = Arc::clone(&self.context.clock);
+        let stores = self.stores.clone();
         let plan = Plan {
             hospitals: wanted.hospitals,
             context: self.context,
@@ -109,17 +148,18 @@ impl Prepared {
             definitions: wanted.definitions,
             tuning: wanted.tuning,
         };
-        let mut installation = Installation::new(plan).await?;
+        let mut installation = Installation::new(plan).await?.without(&wanted.left_out);
         let running = Running::start(&mut installation, &clock);
-        Ok(Session { installation, clock, running, broker, _lock: self.lock })
+        Ok(Session { installation, naming: broker.naming.clone(), clock, running, stores, broker, _lock: self.lock })
     }
 }
 
 impl Session {
-    /// Stops the services and leaves the broker; after a `clean` end its queues are deleted.
+    /// Stops the services, leaves the broker and closes the stores; after a `clean` end the broker's queues are deleted.
     pub async fn close(self, clean: bool) {
         self.running.stop().await;
         self.broker.close(clean).await;
+        self.stores.close().await;
     }
 }
 

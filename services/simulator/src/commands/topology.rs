@@ -4,13 +4,14 @@ use std::sync::Arc;
 
 use clap::Subcommand;
 use clock::SystemClock;
-use topology::{Naming, Nihdi, Topology};
+use topology::{Naming, Nihdi, Topology, Vhost};
 
 use crate::{
     broker_choice::BrokerChoice,
     cli::{Ended, hospital},
     output,
     roles::roles_sql,
+    stores,
 };
 
 /// The hospitals of an example.
@@ -41,11 +42,16 @@ pub enum TopologyCommand {
         org: Vec<Nihdi>,
     },
     /// Prints the SQL that makes PostgreSQL's roles and schemas, one of each per party
-    #[command(after_help = "Example:\n  precision topology roles --org 00000196 | psql --set ON_ERROR_STOP=1 precision")]
+    #[command(
+        after_help = "Examples:\n  precision topology roles --org 00000196 | psql --set ON_ERROR_STOP=1 precision\n  precision topology roles --zone hd"
+    )]
     Roles {
         /// The hospitals' NIHDI numbers
         #[arg(long, value_name = "NIHDI", num_args = 1.., value_parser = hospital)]
         org: Vec<Nihdi>,
+        /// Only the parties of this zone, for a database of its own: hospital-NIHDI, ehealth or hd
+        #[arg(long, value_name = "ZONE", conflicts_with = "org")]
+        zone: Option<Vhost>,
     },
 }
 
@@ -65,7 +71,10 @@ pub async fn topology(command: TopologyCommand) -> anyhow::Result<Ended> {
             // No passwords: an operator sets them, `rabbitmqctl change_password USER`.
             output::say(Topology::for_hospitals(&or_example(org)).definitions_json(|_| None).trim_end());
         }
-        TopologyCommand::Roles { org } => output::say(roles_sql(&or_example(org)).trim_end()),
+        TopologyCommand::Roles { org, zone } => {
+            let stores = zone.map_or_else(|| stores::names(&or_example(org)), stores::names_in);
+            output::say(roles_sql(&stores).trim_end());
+        }
         TopologyCommand::Apply { broker: BrokerChoice::Embedded, .. } => {
             anyhow::bail!("declare anything on the embedded broker: it needs no declaring; give the address of a RabbitMQ");
         }

@@ -19,17 +19,27 @@ pub struct Shelf {
     clients: BTreeMap<Party, Arc<Mutex<MessagingKeys>>>,
     /// Per party, how often its keys were renewed.
     renewals: BTreeMap<Party, Arc<Mutex<u64>>>,
+    /// The own keys of parties that use others.
+    astray: BTreeMap<Party, Keyring>,
 }
 
 fn locked<T, U>(shared: &Mutex<T>, work: impl FnOnce(&mut T) -> U) -> U {
     work(&mut shared.lock().unwrap_or_else(PoisonError::into_inner))
 }
 
-/// Keys that look at the shelf.
-fn in_use<T: Clone + Send + 'static>(kept: &Arc<Mutex<T>>, renewals: &Arc<Mutex<u64>>) -> Arc<KeysInUse<T>> {
-    let (kept, renewals) = (Arc::clone(kept), Arc::clone(renewals));
+/// Keys that look at the shelf, which looks where it has them from.
+fn in_use<T: Clone + Send + Sync + 'static>(
+    kept: &Arc<Mutex<T>>,
+    renewals: &Arc<Mutex<u64>>,
+    source: &Arc<KeysInUse<T>>,
+) -> Arc<KeysInUse<T>> {
+    let (kept, renewals, source) = (Arc::clone(kept), Arc::clone(renewals), Arc::clone(source));
     let (first, mut seen) = (locked(&kept, |keys| keys.clone()), locked(&renewals, |count| *count));
     Arc::new(KeysInUse::new(first, move || {
+        if source.look_again()? {
+            locked(&kept, |keys| *keys = (*source.get()).clone());
+            locked(&renewals, |count| *count += 1);
+        }
         let now = locked(&renewals, |count| *count);
         let is_new = std::mem::replace(&mut seen, now) != now;
         Ok(is_new.then(|| locked(&kept, |keys| keys.clone())))
@@ -44,24 +54,28 @@ impl Shelf {
             ttp: Arc::new(Mutex::new((*keys.ttp.get()).clone())),
             clients: BTreeMap::from([(Party::EhboxHd, Arc::new(Mutex::new((*keys.hd.get()).clone())))]),
             renewals: BTreeMap::new(),
+            astray: BTreeMap::new(),
         };
         for (nihdi, (_, client)) in &keys.hospitals {
             shelf.clients.insert(Party::EhboxHco(*nihdi), Arc::new(Mutex::new((*client.get()).clone())));
         }
         let parties: Vec<Party> = shelf.clients.keys().copied().chain([Party::EhealthTtp]).collect();
         shelf.renewals = parties.into_iter().map(|party| (party, Arc::default())).collect();
-        let client = |party: Party| {
+        let client = |party: Party, source: &Arc<KeysInUse<MessagingKeys>>| {
             let (kept, renewals) = (shelf.clients.get(&party)?, shelf.renewals.get(&party)?);
-            Some(in_use(kept, renewals))
+            Some(in_use(kept, renewals, source))
         };
         let hospitals = keys.hospitals.iter().map(|(nihdi, (secrets, before))| {
-            let own = client(Party::EhboxHco(*nihdi)).unwrap_or_else(|| Arc::clone(before));
+            let own = client(Party::EhboxHco(*nihdi), before).unwrap_or_else(|| Arc::clone(before));
             (*nihdi, (secrets.clone(), own))
         });
         let copy = AllKeys {
             hospitals: hospitals.collect(),
-            ttp: shelf.renewals.get(&Party::EhealthTtp).map_or_else(|| Arc::clone(&keys.ttp), |count| in_use(&shelf.ttp, count)),
-            hd: client(Party::EhboxHd).unwrap_or_else(|| Arc::clone(&keys.hd)),
+            ttp: shelf
+                .renewals
+                .get(&Party::EhealthTtp)
+                .map_or_else(|| Arc::clone(&keys.ttp), |count| in_use(&shelf.ttp, count, &keys.ttp)),
+            hd: client(Party::EhboxHd, &keys.hd).unwrap_or_else(|| Arc::clone(&keys.hd)),
             fingerprints: keys.fingerprints.clone(),
         };
         (copy, shelf)
@@ -87,6 +101,63 @@ impl Shelf {
         });
         self.renewed(Party::EhealthTtp);
         Ok(epoch)
+    }
+
+    /// Whether a party uses another key pair than its own.
+    #[must_use]
+    pub fn is_astray(&self, party: Party) -> bool {
+        self.astray.contains_key(&party)
+    }
+
+    /// A party uses a key pair that nobody else knows, as after a restore from the wrong backup.
+    ///
+    /// # Errors
+    ///
+    /// [`SealingError::NoRandomness`].
+    pub fn use_wrong_key_pair(&mut self, party: Party) -> Result<(), SealingError> {
+        let wrong = Keyring::new(PrivateKey::generate()?, Vec::new());
+        self.lead_astray(party, wrong);
+        Ok(())
+    }
+
+    /// A party uses another party's key pair: a hospital the other one's, the TTP healthdata's, healthdata the TTP's.
+    pub fn use_foreign_key_pair(&mut self, party: Party) {
+        let of_ttp = locked(&self.ttp, |keys| keys.keyring.clone());
+        let foreign = match party {
+            Party::EhboxHd => Some(of_ttp),
+            Party::EhealthTtp => self.clients.get(&Party::EhboxHd).map(|keys| locked(keys, |keys| keys.keyring.clone())),
+            Party::EhboxHco(_) | Party::Hd4dp(_) => {
+                let is_other = |other: &&Party| matches!(other, Party::EhboxHco(_)) && **other != party;
+                let other = self.clients.keys().find(is_other).and_then(|other| self.clients.get(other));
+                other.map(|keys| locked(keys, |keys| keys.keyring.clone()))
+            }
+        };
+        if let Some(foreign) = foreign {
+            self.lead_astray(party, foreign);
+        }
+    }
+
+    /// A party uses its own key pair again.
+    pub fn use_own_key_pair(&mut self, party: Party) {
+        if let Some(own) = self.astray.remove(&party) {
+            self.replace(party, own);
+            self.renewed(party);
+        }
+    }
+
+    fn lead_astray(&mut self, party: Party, other: Keyring) {
+        if let Some(own) = self.replace(party, other) {
+            // Led astray twice, it still has one key pair of its own.
+            self.astray.entry(party).or_insert(own);
+            self.renewed(party);
+        }
+    }
+
+    fn replace(&self, party: Party, keyring: Keyring) -> Option<Keyring> {
+        if party == Party::EhealthTtp {
+            return Some(locked(&self.ttp, |keys| std::mem::replace(&mut keys.keyring, keyring)));
+        }
+        self.clients.get(&party).map(|keys| locked(keys, |keys| std::mem::replace(&mut keys.keyring, keyring)))
     }
 
     /// A party gets a new key pair, which is public from now on.

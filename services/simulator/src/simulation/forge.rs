@@ -1,28 +1,50 @@
-//! A STATUS that healthdata never sent.
+//! What nobody sent who may: a STATUS that is not healthdata's, patients whom a hospital guesses.
 
 use broker::Payload;
 use envelope::{IdBatch, ItemId, Publication, PublicationId};
-use hco_messages::{DeliveredItem, FeedbackDelivery};
+use hco_messages::{DeliveredItem, FeedbackDelivery, Submission, SubmissionItem};
 use registration::{Feedback, FeedbackHead};
 use topology::{Arrow, Route};
 use uuid::Uuid;
 
 use super::{
-    Violation, World,
-    op::{Hospital, Service},
+    ROWS_MAX, Violation,
+    evidence::Evidence,
+    op::{Hospital, Register, RowName, Service},
     violation::broken,
 };
-use clock::Clock;
 
 /// A forged publication.
-pub(super) struct Forgery {
-    pub(super) route: Route,
-    pub(super) payload: Payload,
-    pub(super) item: Uuid,
+pub(crate) struct Forgery {
+    pub(crate) route: Route,
+    pub(crate) payload: Payload,
+    pub(crate) item: Uuid,
+}
+
+/// A publication of a hospital's that asks for patients of the other hospital, each with the content of one registration of its own. `None`
+/// when it has handed nothing over yet.
+pub(crate) fn guesses(world: &Evidence, hospital: Hospital, patients: u16) -> Result<Option<(Route, Payload)>, Violation> {
+    let Some(nihdi) = world.laboratory.hospitals.get(&hospital) else { return Ok(None) };
+    let route = Arrow::HandOver.route(Some(nihdi));
+    let Some(payload) = world.inspector.first_on(Arrow::HandOver, &route) else { return Ok(None) };
+    let own = Publication::<Submission>::decode(&payload).map_err(broken("read what a hospital handed over"))?;
+    let Some(content) = own.data.items.first().map(|item| item.content.0.clone()) else { return Ok(None) };
+    let others = world.laboratory.hospitals.keys().copied().filter(|other| *other != hospital);
+    let rows = others.flat_map(|hospital| (0..ROWS_MAX).map(move |number| RowName::new(hospital, Register::Local, number)));
+    let mut ids = IdBatch::new(world.chance.bytes());
+    let mut items = Vec::new();
+    for row in rows.take(usize::from(patients)) {
+        items.push(SubmissionItem::new(ids.next_item(), &world.laboratory.identity(row)?, content.clone()));
+    }
+    if items.is_empty() {
+        return Ok(None);
+    }
+    let publication = Publication::new(ids.next_publication(), own.source, world.now(), Submission { items });
+    Ok(Some((route, publication.encode().map_err(broken("write guesses"))?)))
 }
 
 /// A STATUS about the first registration that waits for one: right in everything but the hash of the content. `None` when none waits.
-pub(super) fn forgery(world: &World, hospital: Hospital) -> Result<Option<Forgery>, Violation> {
+pub(crate) fn forgery(world: &Evidence, hospital: Hospital) -> Result<Option<Forgery>, Violation> {
     let Some(nihdi) = world.laboratory.hospitals.get(&hospital) else { return Ok(None) };
     for row in world.model.rows_of(hospital) {
         let Some(known) = world.known(row)?.filter(|known| !known.confirmed) else { continue };
@@ -34,7 +56,7 @@ pub(super) fn forgery(world: &World, hospital: Hospital) -> Result<Option<Forger
         let items = vec![DeliveredItem::new(item, &world.laboratory.identity(row)?, feedback.encode())];
         let source = Service::EhboxHco(hospital).name().parse().map_err(broken("name the forger"))?;
         let id = PublicationId::from_uuid(ids.next_uuid());
-        let publication = Publication::new(id, source, world.clock.now(), FeedbackDelivery { items });
+        let publication = Publication::new(id, source, world.now(), FeedbackDelivery { items });
         let payload = publication.encode().map_err(broken("forge a STATUS"))?;
         return Ok(Some(Forgery { route: Arrow::ToHd4dp.route(Some(nihdi)), payload, item: item.uuid() }));
     }

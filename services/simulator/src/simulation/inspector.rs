@@ -2,21 +2,22 @@
 
 use std::{
     collections::BTreeSet,
-    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    sync::{Mutex, MutexGuard, PoisonError},
 };
 
-use async_trait::async_trait;
-use broker::{Broker, BrokerError, Consumer, Depth, EmbeddedBroker, Payload, PublishError};
-use clock::{Clock, SimulatedClock, Timestamp};
+use aho_corasick::AhoCorasick;
+use broker::Payload;
+use clock::Timestamp;
 use memchr::memmem;
 use serde_json::Value;
-use topology::{Arrow, QueueName, Route, Zone};
+use topology::{Arrow, Route, Zone};
 use uuid::Uuid;
 
 use super::{
     Violation,
     laboratory::{CANARY_OF_CONTENT, CANARY_OF_IDENTITY},
     op::Service,
+    remembered::Remembered,
 };
 
 /// A publication as it was handed to the broker.
@@ -38,17 +39,18 @@ pub struct Published {
 
 /// What was seen on the way.
 #[derive(Default)]
-pub(super) struct Inspector {
+pub(crate) struct Inspector {
     state: Mutex<State>,
 }
 
 #[derive(Default)]
 struct State {
     published: Vec<Published>,
+    remembered: Remembered,
     /// National numbers and generated ids, as they stood in clear inside a hospital.
-    identities: BTreeSet<String>,
+    identities: Words,
     /// Pseudonyms and sender codes, as they stood in clear inside healthdata.
-    pseudonyms: BTreeSet<String>,
+    pseudonyms: Words,
     /// Zones in which a content was seen in clear.
     contents: BTreeSet<Zone>,
     complaint: Option<Violation>,
@@ -67,7 +69,7 @@ impl Inspector {
     }
 
     /// The first thing that was wrong.
-    pub(super) fn complaint(&self) -> Option<Violation> {
+    pub(crate) fn complaint(&self) -> Option<Violation> {
         self.lock().complaint.clone()
     }
 
@@ -78,7 +80,7 @@ impl Inspector {
     /// How many patients were named inside hospitals, and how many pseudonyms inside healthdata.
     pub(super) fn patients_and_pseudonyms(&self) -> (usize, usize) {
         let state = self.lock();
-        (state.identities.len(), state.pseudonyms.iter().filter(|word| word.starts_with(PSEUDONYM)).count())
+        (state.identities.all.len(), state.pseudonyms.all.iter().filter(|word| word.starts_with(PSEUDONYM)).count())
     }
 
     /// The zones in which a content was seen in clear.
@@ -88,24 +90,39 @@ impl Inspector {
 
     /// Whether a text of eHealth's or healthdata's store names a patient, or depends on a key.
     pub(super) fn judge_itinerary(&self, text: &str) -> Result<(), Violation> {
-        let state = self.lock();
-        let words = state.identities.iter().chain(&state.pseudonyms).map(String::as_str);
-        match words.chain([CANARY_OF_IDENTITY, CANARY_OF_CONTENT, PSEUDONYM]).any(|word| text.contains(word)) {
-            true => Err(Violation::new("an itinerary names a patient, a pseudonym or a content")),
+        let mut state = self.lock();
+        let state = &mut *state;
+        let is_there = state.identities.stand_in(text.as_bytes()) || state.pseudonyms.stand_in(text.as_bytes());
+        match is_there || [CANARY_OF_IDENTITY, CANARY_OF_CONTENT, PSEUDONYM].iter().any(|word| text.contains(word)) {
+            true => Err(Violation::of("P-9", "an itinerary names a patient, a pseudonym or a content")),
             false => Ok(()),
         }
     }
 
     /// Whether the texts that healthdata stores name a patient.
     pub(super) fn judge_at_healthdata(&self, text: &str) -> Result<(), Violation> {
-        let state = self.lock();
-        match state.identities.iter().map(String::as_str).chain([CANARY_OF_IDENTITY]).any(|word| text.contains(word)) {
-            true => Err(Violation::new("healthdata stores who a patient is")),
+        match self.lock().identities.stand_in(text.as_bytes()) || text.contains(CANARY_OF_IDENTITY) {
+            true => Err(Violation::of("P-1", "healthdata stores who a patient is")),
             false => Ok(()),
         }
     }
 
-    fn inspect(&self, at: Timestamp, by: Service, route: &Route, payload: &[u8]) {
+    /// The first publication on an arrow.
+    pub(crate) fn first(&self, arrow: Arrow) -> Option<(Route, Payload)> {
+        self.lock().remembered.first(arrow)
+    }
+
+    /// The first publication on a route of an arrow.
+    pub(super) fn first_on(&self, arrow: Arrow, route: &Route) -> Option<Payload> {
+        self.lock().remembered.first_on(arrow, route)
+    }
+
+    /// The last items that a hospital other than the one of this publication handed over.
+    pub(crate) fn items_handed_over_by_others(&self, payload: &[u8]) -> Vec<Uuid> {
+        self.lock().remembered.items_handed_over_by_others(payload)
+    }
+
+    pub(crate) fn inspect(&self, at: Timestamp, by: Service, route: &Route, payload: &Payload) {
         let mut state = self.lock();
         if let Err(violation) = state.inspect(at, by, route, payload) {
             state.complaint.get_or_insert(violation);
@@ -125,15 +142,19 @@ fn arrow_of(route: &Route) -> Option<(Arrow, bool)> {
 }
 
 impl State {
-    fn inspect(&mut self, at: Timestamp, by: Service, route: &Route, payload: &[u8]) -> Result<(), Violation> {
+    fn inspect(&mut self, at: Timestamp, by: Service, route: &Route, payload: &Payload) -> Result<(), Violation> {
         let (arrow, is_dead) = arrow_of(route).ok_or_else(|| Violation::new(format!("{by:?} publishes to nowhere")))?;
         let unreadable = || Violation::new(format!("{by:?} publishes on {arrow:?} what is no publication"));
         let document: Value = serde_json::from_slice(payload).map_err(|_| unreadable())?;
         let id = document.get("id").and_then(id).ok_or_else(unreadable)?;
         let items = document.pointer("/data/items").and_then(Value::as_array).ok_or_else(unreadable)?;
         let of_items = items.iter().map(|item| item.get("id").and_then(self::id)).collect::<Option<Vec<Uuid>>>();
+        let of_items = of_items.ok_or_else(unreadable)?;
         self.learn(arrow.zone(), items);
-        self.published.push(Published { at, by, arrow, is_dead, id, items: of_items.ok_or_else(unreadable)? });
+        if !is_dead {
+            self.remembered.note(arrow, route, payload);
+        }
+        self.published.push(Published { at, by, arrow, is_dead, id, items: of_items });
         let mut haystacks = Haystacks::default();
         haystacks.take(&document);
         if haystacks.hold(CANARY_OF_CONTENT) {
@@ -159,25 +180,61 @@ impl State {
         }
     }
 
-    fn judge(&self, arrow: Arrow, by: Service, haystacks: &Haystacks) -> Result<(), Violation> {
-        let identities = || self.identities.iter().map(String::as_str).chain([CANARY_OF_IDENTITY]);
-        let pseudonyms = || self.pseudonyms.iter().map(String::as_str).chain([PSEUDONYM]).chain(LATER);
+    fn judge(&mut self, arrow: Arrow, by: Service, haystacks: &Haystacks) -> Result<(), Violation> {
+        let mut identities = || haystacks.hold(CANARY_OF_IDENTITY) || haystacks.hold_any(&mut self.identities);
+        let mut pseudonyms =
+            || [PSEUDONYM].iter().chain(&LATER).any(|word| haystacks.hold(word)) || haystacks.hold_any(&mut self.pseudonyms);
         let found = match arrow.zone() {
             // Names stay inside HD4DP even here.
-            Zone::Hospital if haystacks.hold(CANARY_OF_IDENTITY) => Some("the name of a patient"),
-            Zone::Hospital if haystacks.hold_any(pseudonyms()) => Some("a pseudonym"),
-            Zone::EHealth if haystacks.hold_any(identities()) => Some("the identity of a patient"),
-            Zone::EHealth if haystacks.hold_any(pseudonyms()) => Some("a pseudonym"),
-            Zone::EHealth if haystacks.hold_any([CANARY_OF_CONTENT, REGISTER]) => Some("the content of a registration"),
-            Zone::Hd if haystacks.hold_any(identities()) => Some("the identity of a patient"),
+            Zone::Hospital if haystacks.hold(CANARY_OF_IDENTITY) => Some(("P-7", "the name of a patient")),
+            Zone::Hospital if pseudonyms() => Some(("P-3", "a pseudonym")),
+            Zone::EHealth if identities() => Some(("P-12", "the identity of a patient")),
+            Zone::EHealth if pseudonyms() => Some(("P-12", "a pseudonym")),
+            Zone::EHealth if [CANARY_OF_CONTENT, REGISTER].iter().any(|word| haystacks.hold(word)) => {
+                Some(("P-12", "the content of a registration"))
+            }
+            Zone::Hd if identities() => Some(("P-1", "the identity of a patient")),
             Zone::Hospital | Zone::EHealth | Zone::Hd => None,
         };
-        found.map_or(Ok(()), |what| Err(Violation::new(format!("{by:?} publishes {what} on {arrow:?}, in clear"))))
+        found.map_or(Ok(()), |(invariant, what)| {
+            Err(Violation::of(invariant, format!("{by:?} publishes {what} on {arrow:?}, in clear")))
+        })
     }
 }
 
 fn id(value: &Value) -> Option<Uuid> {
     value.as_str()?.parse().ok()
+}
+
+/// Words that are looked for all at once, however many they are.
+#[derive(Default)]
+struct Words {
+    all: BTreeSet<String>,
+    /// Finds them; none as long as there is another word than when it was made.
+    finder: Option<AhoCorasick>,
+}
+
+impl Words {
+    fn extend(&mut self, words: impl IntoIterator<Item = String>) {
+        for word in words {
+            if self.all.insert(word) {
+                self.finder = None;
+            }
+        }
+    }
+
+    fn stand_in(&mut self, haystack: &[u8]) -> bool {
+        if self.all.is_empty() {
+            return false;
+        }
+        if self.finder.is_none() {
+            self.finder = AhoCorasick::new(&self.all).ok();
+        }
+        match &self.finder {
+            Some(finder) => finder.is_match(haystack),
+            None => self.all.iter().any(|word| memmem::find(haystack, word.as_bytes()).is_some()),
+        }
+    }
 }
 
 /// All that a document says: its texts, and what those are in base64 of.
@@ -202,8 +259,8 @@ impl Haystacks {
         self.0.iter().any(|haystack| finder.find(haystack).is_some())
     }
 
-    fn hold_any<'a>(&self, needles: impl IntoIterator<Item = &'a str>) -> bool {
-        needles.into_iter().any(|needle| self.hold(needle))
+    fn hold_any(&self, words: &mut Words) -> bool {
+        self.0.iter().any(|haystack| words.stand_in(haystack))
     }
 }
 
@@ -211,34 +268,6 @@ impl Haystacks {
 fn from_base64(text: &str) -> Option<Vec<u8>> {
     let document = format!("\"{text}\"");
     (text.len() >= 16).then(|| serde_json::from_slice::<envelope::B64>(document.as_bytes()).ok())?.map(|blob| blob.0)
-}
-
-/// The broker as one service sees it: everything that it publishes is looked into first.
-pub(super) struct Line {
-    pub(super) service: Service,
-    pub(super) broker: Arc<EmbeddedBroker>,
-    pub(super) inspector: Arc<Inspector>,
-    pub(super) clock: SimulatedClock,
-}
-
-#[async_trait]
-impl Broker for Line {
-    async fn publish(&self, route: &Route, payload: Payload) -> Result<(), PublishError> {
-        self.inspector.inspect(self.clock.now(), self.service, route, &payload);
-        self.broker.publish(route, payload).await
-    }
-
-    async fn consume(&self, queue: &QueueName, prefetch: u16) -> Result<Box<dyn Consumer>, BrokerError> {
-        self.broker.consume(queue, prefetch).await
-    }
-
-    async fn depth(&self, queue: &QueueName) -> Result<Depth, BrokerError> {
-        self.broker.depth(queue).await
-    }
-
-    fn incarnation(&self) -> Uuid {
-        self.broker.incarnation()
-    }
 }
 
 #[cfg(test)]
@@ -250,7 +279,7 @@ mod tests {
         let hospital = "00000196".parse().ok();
         let document = serde_json::json!({ "id": id, "data": { "items": [{ "id": id, "blob": text }] } });
         let inspector = Inspector::default();
-        let payload = serde_json::to_vec(&document).unwrap();
+        let payload = Payload::from(serde_json::to_vec(&document).unwrap());
         inspector.inspect(Timestamp::EPOCH, Service::EhboxHd, &arrow.route(hospital.as_ref()), &payload);
         inspector.inspect(Timestamp::EPOCH, Service::EhboxHd, &arrow.dead_route(hospital.as_ref()), &payload);
         assert_eq!(inspector.published().iter().filter(|one| one.arrow == arrow).count(), 2);

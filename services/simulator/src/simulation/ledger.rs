@@ -9,19 +9,19 @@ use async_trait::async_trait;
 use clock::Timestamp;
 use hd4res::{
     receive::Reception,
-    store::{Arrived, FeedbackOutbox, Hd4resStore, Judged, MemoryStore, PassagesOf, RecordStatus, ResearcherStore, Unvalidated},
+    store::{Arrived, FeedbackOutbox, Hd4resStore, Judged, PassagesOf, RecordStatus, ResearcherStore, Unvalidated},
 };
 use recoding::{Finding, Learning, Pair, Telling, UntoldPair};
 use registration::ContentKind;
 use store::{Itinerary, Passage, StoreError};
 use uuid::Uuid;
 
-use super::Violation;
+use super::{Violation, disk::Disks, op::Service};
 
 /// HD4RES's store, watched.
-#[derive(Default)]
-pub(super) struct Ledger {
-    store: MemoryStore,
+pub(crate) struct Ledger {
+    store: Arc<dyn Hd4resStore>,
+    disks: Disks,
     seen: Mutex<Seen>,
 }
 
@@ -38,8 +38,12 @@ struct Seen {
 }
 
 impl Ledger {
-    pub(super) fn new() -> Arc<Self> {
-        Arc::default()
+    pub(crate) fn over(store: Arc<dyn Hd4resStore>, disks: &Disks) -> Arc<Self> {
+        Arc::new(Self { store, disks: disks.clone(), seen: Mutex::default() })
+    }
+
+    fn write(&self) -> Result<(), StoreError> {
+        self.disks.write(Service::Hd4res)
     }
 
     fn seen(&self) -> MutexGuard<'_, Seen> {
@@ -68,14 +72,17 @@ impl Seen {
             Reception::Known { .. } | Reception::Reused => false,
         };
         if is_repeated {
-            self.complain(format!("HD4RES took item {} for one that it never saw, twice", arrived.item_id));
+            self.complain("P-22", format!("HD4RES took item {} for one that it never saw, twice", arrived.item_id));
         }
         if !matches!(reception, Reception::New { .. }) {
             return;
         }
         let registration = (arrived.sender.clone(), arrived.registration_id);
         if self.deleted.contains(&registration) {
-            self.complain(format!("HD4RES took something of registration {} behind its tombstone", arrived.registration_id));
+            self.complain(
+                "P-23",
+                format!("HD4RES took something of registration {} behind its tombstone", arrived.registration_id),
+            );
         }
         match arrived.kind {
             ContentKind::Registration => {
@@ -90,18 +97,19 @@ impl Seen {
         let before = self.versions.insert(registration, arrived.version);
         if before.is_some_and(|before| before >= arrived.version) {
             let (id, version) = (arrived.registration_id, arrived.version);
-            self.complain(format!("HD4RES put version {version} of registration {id} over version {before:?}"));
+            self.complain("P-23", format!("HD4RES put version {version} of registration {id} over version {before:?}"));
         }
     }
 
-    fn complain(&mut self, sentence: String) {
-        self.complaint.get_or_insert(Violation::new(sentence));
+    fn complain(&mut self, invariant: &'static str, sentence: String) {
+        self.complaint.get_or_insert(Violation::of(invariant, sentence));
     }
 }
 
 #[async_trait]
 impl Itinerary for Ledger {
     async fn record(&self, passages: &[Passage]) -> Result<(), StoreError> {
+        self.write()?;
         self.store.record(passages).await
     }
 
@@ -117,6 +125,7 @@ impl Itinerary for Ledger {
 #[async_trait]
 impl Telling for Ledger {
     async fn tell_on(&self, incarnation: Uuid) -> Result<(), StoreError> {
+        self.write()?;
         self.store.tell_on(incarnation).await
     }
 
@@ -125,6 +134,7 @@ impl Telling for Ledger {
     }
 
     async fn told(&self, number: i64, passages: &[Passage]) -> Result<(), StoreError> {
+        self.write()?;
         self.store.told(number, passages).await
     }
 
@@ -140,6 +150,7 @@ impl Telling for Ledger {
 #[async_trait]
 impl Learning for Ledger {
     async fn learn(&self, pairs: &[Pair], at: Timestamp, passages: &[Passage]) -> Result<Vec<Finding>, StoreError> {
+        self.write()?;
         let findings = self.store.learn(pairs, at, passages).await?;
         Ok(findings)
     }
@@ -156,6 +167,7 @@ impl Learning for Ledger {
 #[async_trait]
 impl Hd4resStore for Ledger {
     async fn receive(&self, arrivals: &[Arrived], at: Timestamp, passages: PassagesOf<'_>) -> Result<Vec<Reception>, StoreError> {
+        self.write()?;
         let receptions = self.store.receive(arrivals, at, passages).await?;
         let mut seen = self.seen();
         arrivals.iter().zip(&receptions).for_each(|(arrived, reception)| seen.note(arrived, reception));
@@ -164,6 +176,7 @@ impl Hd4resStore for Ledger {
     }
 
     async fn judge(&self, verdicts: &[Judged], passages: &[Passage]) -> Result<Vec<bool>, StoreError> {
+        self.write()?;
         self.store.judge(verdicts, passages).await
     }
 
@@ -200,6 +213,7 @@ impl Hd4resStore for Ledger {
     }
 
     async fn remember_incarnation(&self, incarnation: Uuid) -> Result<(), StoreError> {
+        self.write()?;
         self.store.remember_incarnation(incarnation).await
     }
 }

@@ -17,17 +17,31 @@ use topology::Arrow;
 use super::{
     Laboratory, Violation, World,
     laboratory::ROWS,
-    op::{Fault, Hospital, Op, Register, Service},
+    op::{Deed, Fault, Hospital, Op, Register, Service, Whose},
 };
 
 /// Minutes that may pass in one list: a day before the resends of its first registration are over, so that all of them can still come
 /// through when its faults end.
 const MINUTES_MAX: u32 = 8 * 24 * 60;
 
+/// Services whose disks may be full.
+const WITH_DISK: [Service; 6] = [
+    Service::Hd4dp(Hospital::North),
+    Service::EhboxHco(Hospital::North),
+    Service::EhealthTtp,
+    Service::EhboxHd,
+    Service::Hd4res,
+    Service::Dhw,
+];
+
+/// The services that have a key pair.
+const KEY_HOLDERS: [Service; 4] =
+    [Service::EhboxHco(Hospital::North), Service::EhboxHco(Hospital::South), Service::EhealthTtp, Service::EhboxHd];
+
 /// The list of a seed: 4 to 18 operations. It begins and ends with an upload, so that faults and crashes find something to happen to.
 #[must_use]
 pub fn of_seed(seed: u64) -> Vec<Op> {
-    let mut draw = Draw { source: ChaCha8Rng::seed_from_u64(seed), minutes: 0 };
+    let mut draw = Draw { source: ChaCha8Rng::seed_from_u64(seed), minutes: 0, is_retrying: false };
     let between = 1 + draw.below(15);
     let mut ops = vec![draw.upload()];
     ops.extend((0..between).map(|_| draw.op()));
@@ -38,6 +52,8 @@ pub fn of_seed(seed: u64) -> Vec<Op> {
 struct Draw {
     source: ChaCha8Rng,
     minutes: u32,
+    /// Whether somebody tries again every few seconds: then little time passes, since nothing else happens in days of it.
+    is_retrying: bool,
 }
 
 impl Draw {
@@ -75,13 +91,28 @@ impl Draw {
             45..49 => Op::Kill(self.service()),
             49..51 => Op::Down(self.service()),
             51..53 => Op::Up(self.service()),
-            53..64 => Op::Once { arrow: self.arrow(), fault: self.fault() },
+            53..64 => {
+                let arrow = self.arrow();
+                Op::Once { arrow, fault: self.fault(arrow) }
+            }
             64..65 => Op::CutBroker,
             65..67 => Op::LoseBroker,
             67..69 => Op::Forge(self.hospital()),
-            69..72 => Op::Rotate,
-            72..73 => Op::Recode,
-            73..75 => Op::Renew(self.service()),
+            69..71 => Op::Rotate,
+            71..72 => Op::Recode,
+            72..73 => Op::Replay(self.arrow()),
+            73..74 => {
+                self.is_retrying = true;
+                Op::BrokerAway
+            }
+            74..75 => Op::BrokerBack,
+            75..76 => Op::Slow { service: self.service(), seconds: 60 * self.number(3) },
+            76..77 => {
+                self.is_retrying = true;
+                Op::DiskFull(self.one(&WITH_DISK, Service::Hd4res))
+            }
+            77..78 => Op::DiskFree(self.one(&WITH_DISK, Service::Hd4res)),
+            78..80 => Op::Renew(self.one(&KEY_HOLDERS, Service::EhealthTtp)),
             _ => self.deed(),
         }
     }
@@ -89,20 +120,21 @@ impl Draw {
     /// Few registrations, so that one list does several things to one of them.
     fn deed(&mut self) -> Op {
         let (hospital, number) = (self.hospital(), self.one(&[0, 0, 0, 1, 2], 0));
-        match self.below(7) {
-            0 => Op::Reopen { hospital, number },
-            1 => Op::SubmitAgain { hospital, number },
-            2 => Op::Delete { hospital, number },
-            3 => Op::Approve { hospital, number },
-            4 | 5 => Op::RequestCorrections { hospital, number },
-            _ => Op::RequestFollowUp { hospital, number },
-        }
+        let deed = match self.below(7) {
+            0 => Deed::Reopen,
+            1 => Deed::SubmitAgain,
+            2 => Deed::Delete,
+            3 => Deed::Approve,
+            4 | 5 => Deed::RequestCorrections,
+            _ => Deed::RequestFollowUp,
+        };
+        Op::Deed { deed, of: Whose::Taken { hospital, number } }
     }
 
     fn upload(&mut self) -> Op {
         let (hospital, register) = (self.hospital(), self.one(&Register::ALL, Register::Local));
-        let first = u8::try_from(self.below(usize::from(ROWS))).unwrap_or(0);
-        let count = u8::try_from(1 + self.below(usize::from(ROWS - first))).unwrap_or(1);
+        let first = u16::try_from(self.below(usize::from(ROWS))).unwrap_or(0);
+        let count = u16::try_from(1 + self.below(usize::from(ROWS - first))).unwrap_or(1);
         match self.below(3) {
             0 => Op::Change { hospital, register, first, count },
             _ => Op::Submit { hospital, register, first, count },
@@ -110,21 +142,26 @@ impl Draw {
     }
 
     fn minutes(&mut self) -> u32 {
-        let longest = self.one(&[1, 1, 30, 24 * 60, 50 * 60], 1);
+        let longest = if self.is_retrying { 2 } else { self.one(&[1, 1, 30, 24 * 60, 50 * 60], 1) };
         let minutes = self.number(longest).min(MINUTES_MAX - self.minutes);
         self.minutes += minutes;
         minutes
     }
 
-    fn fault(&mut self) -> Fault {
-        match self.below(6) {
+    fn fault(&mut self, arrow: Arrow) -> Fault {
+        let fault = match self.below(10) {
             0 => Fault::Lose,
             1 => Fault::Duplicate,
-            2 => Fault::Delay(self.number(60 * 60)),
+            2 => Fault::delay(self.number(60 * 60)),
             3 => Fault::Reorder,
             4 => Fault::ConfirmLost,
+            5 => Fault::Corrupt,
+            6 => Fault::Truncate,
+            7 => Fault::Tamper,
+            8 => Fault::Poison,
             _ => Fault::Refuse,
-        }
+        };
+        if fault.befalls(arrow) { fault } else { Fault::Lose }
     }
 }
 
@@ -151,12 +188,17 @@ impl fmt::Debug for Failure {
 
 /// How long a list may take to come to rest: a lost publication waits for its next sending, a delayed one until it is due, and everything
 /// else is made good within the hour.
-fn patience(ops: &[Op]) -> Duration {
+#[must_use]
+pub fn patience(ops: &[Op]) -> Duration {
     let mut minutes = 60;
     for op in ops {
         match op {
             Op::Once { fault: Fault::Lose, .. } | Op::Keep { .. } => return LONGEST,
-            Op::Once { fault: Fault::Delay(delay), .. } => minutes += u64::from(*delay),
+            Op::UseKeys { .. } | Op::JumpClock { .. } | Op::Guess { .. } | Op::NewDefinition { at: Some(_), .. } => {
+                return LONGEST;
+            }
+            Op::Once { fault, .. } if fault.is_of_contents() => return LONGEST,
+            Op::Once { fault: Fault::Delay { seconds }, .. } => minutes += u64::from(seconds.div_ceil(60)),
             _ => {}
         }
     }
@@ -164,7 +206,7 @@ fn patience(ops: &[Op]) -> Duration {
 }
 
 /// Later than the last resend and the day behind it.
-const LONGEST: Duration = Duration::from_secs(11 * 24 * 3600);
+pub const LONGEST: Duration = Duration::from_secs(11 * 24 * 3600);
 
 /// Runs a list in a new world and brings it to rest.
 ///
@@ -175,6 +217,8 @@ pub fn run(laboratory: &Arc<Laboratory>, seed: u64, ops: &[Op]) -> Result<World,
     let whole = || {
         let mut world = World::new(laboratory, seed)?;
         world.run(ops.iter().copied())?;
+        // What the last operations left to do happens before the faults end.
+        world.apply(Op::Minutes(0))?;
         world.come_to_rest_within(patience(ops))?;
         Ok(world)
     };

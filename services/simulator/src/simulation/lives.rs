@@ -18,10 +18,10 @@ use topology::Arrow;
 use uuid::Uuid;
 
 use super::{
-    Violation, World,
-    invariants::at_once,
+    Violation,
+    evidence::{Evidence, at_once},
     op::{RowName, Service},
-    violation::ensure,
+    violation::hold,
 };
 
 /// What item ids of a researcher's feedback are derived by, with its number.
@@ -48,7 +48,7 @@ impl Life {
     }
 }
 
-impl World {
+impl Evidence {
     fn life(&self, row: RowName) -> Result<Option<Life>, Violation> {
         let Some(known) = self.known(row)? else { return Ok(None) };
         let at_hospital = at_once(self.hd4dp_store(row.hospital)?.registration(known.registration_id, self.now()))?;
@@ -87,16 +87,17 @@ impl World {
     }
 
     /// After everything that happens: versions rise, and every step in a history is one of the table's.
-    pub(super) fn check_lives(&mut self) -> Result<(), Violation> {
+    pub(crate) fn check_lives(&mut self) -> Result<(), Violation> {
         for life in self.lives()? {
             let row = life.row;
             let at_hd4res = life.record.as_ref().map_or(0, |record| record.row.version);
             let versions = (life.latest()?.version, at_hd4res);
             let before = self.model.versions.insert(row, versions).unwrap_or_default();
-            ensure(versions.0 >= before.0 && versions.1 >= before.1, || {
+            hold("P-28", versions.0 >= before.0 && versions.1 >= before.1, || {
                 format!("row {row} went back from versions {before:?} at its hospital and HD4RES to {versions:?}")
             })?;
-            let wrong = |side| move |step| Violation::new(format!("row {row} took a step outside the table {side}: {step}"));
+            let wrong =
+                |side| move |step| Violation::of("P-28", format!("row {row} took a step outside the table {side}: {step}"));
             follow_at_hospital(&life.at_hospital).map_err(wrong("of its hospital"))?;
             life.record.as_ref().map_or(Ok(()), follow_at_hd4res).map_err(wrong("of HD4RES"))?;
         }
@@ -120,7 +121,7 @@ impl World {
                 // Reopened before it arrived: it is sent no more, and may be lost.
                 None => state == State::Open && !self.is_confirmed(&life)? && status != Some(RecordStatus::Deleted),
             };
-            ensure(agrees, || {
+            hold("P-28", agrees, || {
                 let versions = (life.at_hospital.versions.len(), life.record.as_ref().map(|record| record.row.version));
                 let there = status.map_or_else(|| "unknown".to_owned(), |status| status.to_string());
                 format!("row {row} is {state:?} at its hospital and {there:?} at HD4RES, in versions {versions:?}")
@@ -141,7 +142,10 @@ impl World {
     /// The revision of a row that its hospital holds, and whether healthdata must hold it, too; `None` for a deleted one.
     pub(super) fn revision_held(&self, row: RowName) -> Result<Option<(u32, bool)>, Violation> {
         let Some(life) = self.life(row)?.filter(|life| life.at_hospital.state != State::Deleted) else { return Ok(None) };
-        let named = self.laboratory.named_by(row.register, &life.at_hospital.cells).filter(|(name, _)| *name == row);
+        let named = self
+            .laboratory
+            .named_by((row.register, life.at_hospital.dcd_version), &life.at_hospital.cells)
+            .filter(|(name, _)| *name == row);
         let (_, revision) = named.ok_or_else(|| Violation::new(format!("row {row} holds another row's values")))?;
         Ok(Some((revision, life.at_hospital.state != State::Open || self.is_confirmed(&life)?)))
     }

@@ -3,27 +3,64 @@
 use std::fmt;
 
 use host::Point;
-use topology::Arrow;
+use topology::{Arrow, Nihdi};
 
-/// The hospitals of every world. They share patients.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+use super::name::Name;
+
+/// A hospital of a world or of an installation. Hospitals of a world share patients.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Hospital {
-    /// The busier one.
+    /// The busier one of the two that every world has unless its scenario names others.
     North,
     /// The other one.
     South,
+    /// Any other: one that a scenario names, or one of an installation.
+    Other {
+        /// What a scenario calls it; none in an installation, where it goes by its number.
+        name: Option<Name>,
+        /// Its NIHDI number; in an installation never that of one of the two above.
+        nihdi: Nihdi,
+    },
 }
 
 impl Hospital {
-    /// Both.
+    /// The two that every world has unless its scenario names others.
     pub const ALL: [Self; 2] = [Self::North, Self::South];
 
-    /// Its NIHDI number: fictitious, as all that begin with 0.
+    /// The hospital of a number in an installation.
     #[must_use]
-    pub const fn number(self) -> &'static str {
+    pub fn of(nihdi: Nihdi) -> Self {
+        Self::ALL.into_iter().find(|one| one.number() == nihdi.as_str()).unwrap_or(Self::Other { name: None, nihdi })
+    }
+
+    /// Its NIHDI number. Those of worlds are fictitious, as all that begin with 0.
+    #[must_use]
+    pub fn number(&self) -> &str {
         match self {
             Self::North => "00000196",
             Self::South => "00000295",
+            Self::Other { nihdi, .. } => nihdi.as_str(),
+        }
+    }
+
+    /// What texts call it: its name in scenarios, else its number.
+    #[must_use]
+    pub fn name(&self) -> &str {
+        match self {
+            Self::North => "north",
+            Self::South => "south",
+            Self::Other { name: Some(name), .. } => name.as_str(),
+            Self::Other { name: None, nihdi } => nihdi.as_str(),
+        }
+    }
+}
+
+impl fmt::Debug for Hospital {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::North => f.write_str("North"),
+            Self::South => f.write_str("South"),
+            Self::Other { .. } => f.write_str(self.name()),
         }
     }
 }
@@ -54,7 +91,7 @@ impl Register {
     }
 
     /// The column of free text that a simulation writes a row's name and revision into.
-    pub(super) const fn comment(self) -> &'static str {
+    pub(crate) const fn comment(self) -> &'static str {
         match self {
             Self::Local => "local_mab_comment",
             Self::Central => "central_mab_comment",
@@ -70,11 +107,19 @@ pub struct RowName {
     pub hospital: Hospital,
     /// In which register.
     pub register: Register,
-    /// Which one, below [`super::ROWS`].
-    pub number: u8,
+    /// The input whose row it is; none for the rows that every hospital has.
+    pub input: Option<Name>,
+    /// Which one, from 0: below [`super::ROWS_MAX`], or the rows of its input.
+    pub number: u16,
 }
 
 impl RowName {
+    /// A row that every hospital has.
+    #[must_use]
+    pub const fn new(hospital: Hospital, register: Register, number: u16) -> Self {
+        Self { hospital, register, input: None, number }
+    }
+
     /// Uploads the row as it was last.
     #[must_use]
     pub const fn submit(self) -> Op {
@@ -86,11 +131,74 @@ impl RowName {
     pub const fn change(self) -> Op {
         Op::Change { hospital: self.hospital, register: self.register, first: self.number, count: 1 }
     }
+
+    /// Does something to the row's registration.
+    #[must_use]
+    pub const fn deed(self, deed: Deed) -> Op {
+        Op::Deed { deed, of: Whose::Row(self) }
+    }
 }
 
 impl fmt::Display for RowName {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{:?} {:?} {}", self.hospital, self.register, self.number)
+        match self.input {
+            Some(input) => write!(f, "{input} {}", self.number),
+            None => write!(f, "{:?} {:?} {}", self.hospital, self.register, self.number),
+        }
+    }
+}
+
+/// A row's name as scenarios and reports write it: `north local 0`.
+#[must_use]
+pub fn written(row: RowName) -> String {
+    row.to_string().to_lowercase()
+}
+
+/// What somebody does to a registration that was sent.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Deed {
+    /// A person at the hospital reopens it.
+    Reopen,
+    /// A person at the hospital submits it again, with the values that it has.
+    SubmitAgain,
+    /// A person at the hospital deletes it.
+    Delete,
+    /// A researcher approves it.
+    Approve,
+    /// A researcher asks for corrections.
+    RequestCorrections,
+    /// A researcher asks for a follow-up.
+    RequestFollowUp,
+}
+
+impl Deed {
+    /// All of them.
+    pub const ALL: [Self; 6] =
+        [Self::Reopen, Self::SubmitAgain, Self::Delete, Self::Approve, Self::RequestCorrections, Self::RequestFollowUp];
+}
+
+/// The registration that a deed is done to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Whose {
+    /// That of a row.
+    Row(RowName),
+    /// The `number`-th of the hospital's rows that were taken in, modulo how many there are.
+    Taken {
+        /// Whose.
+        hospital: Hospital,
+        /// Which, from 0.
+        number: u8,
+    },
+}
+
+impl Whose {
+    /// Where it was made.
+    #[must_use]
+    pub const fn hospital(self) -> Hospital {
+        match self {
+            Self::Row(row) => row.hospital,
+            Self::Taken { hospital, .. } => hospital,
+        }
     }
 }
 
@@ -112,7 +220,7 @@ pub enum Service {
 }
 
 impl Service {
-    /// All of them.
+    /// All of them, unless a scenario names other hospitals.
     pub const ALL: [Self; 8] = [
         Self::Hd4dp(Hospital::North),
         Self::Hd4dp(Hospital::South),
@@ -123,6 +231,19 @@ impl Service {
         Self::Hd4res,
         Self::Dhw,
     ];
+
+    /// All of a world with these hospitals.
+    #[must_use]
+    pub fn of_hospitals(hospitals: &[Hospital]) -> Vec<Self> {
+        let of_hospitals = hospitals.iter().map(|one| Self::Hd4dp(*one)).chain(hospitals.iter().map(|one| Self::EhboxHco(*one)));
+        of_hospitals.chain([Self::EhealthTtp, Self::EhboxHd, Self::Hd4res, Self::Dhw]).collect()
+    }
+
+    /// Whether it reads the registers' definitions.
+    #[must_use]
+    pub const fn reads_definitions(self) -> bool {
+        matches!(self, Self::Hd4dp(_) | Self::EhboxHd | Self::Hd4res | Self::Dhw)
+    }
 
     /// Its name in an installation.
     #[must_use]
@@ -145,14 +266,94 @@ pub enum Fault {
     Lose,
     /// Stored twice.
     Duplicate,
-    /// Handed out so many minutes later.
-    Delay(u32),
+    /// Handed out so much later.
+    Delay {
+        /// How much later.
+        seconds: u32,
+    },
     /// Handed out behind whatever is published within the next second.
     Reorder,
     /// Stored, but its publisher hears that the confirm was lost.
     ConfirmLost,
     /// Refused: the queue is full.
     Refuse,
+    /// A byte in its middle is another: nobody can read it.
+    Corrupt,
+    /// Its second half is missing.
+    Truncate,
+    /// One letter in a text of its last item is another.
+    Tamper,
+    /// Whoever reads it dies of it, every time.
+    Poison,
+    /// A hospital sends it in another hospital's name.
+    ForgeSender,
+    /// A hospital's registrations come under the item ids of another hospital's.
+    ForeignItems,
+    /// The TTP gives the first patient the last one's pseudonym, and the other way round.
+    SwapPatients,
+    /// healthdata gives the first answer the last one's return handle, and the other way round.
+    SwapHandles,
+    /// A researcher's comment holds a pseudonym, past HD4RES's own check.
+    PseudonymInComment,
+    /// The TTP puts feedback of its own in the place of healthdata's.
+    InventFeedback,
+}
+
+impl Fault {
+    /// Handed out so many minutes later.
+    #[must_use]
+    pub const fn delay(minutes: u32) -> Self {
+        Self::Delay { seconds: minutes.saturating_mul(60) }
+    }
+
+    /// Whether the publication itself is another behind the fault.
+    #[must_use]
+    pub const fn is_of_contents(self) -> bool {
+        match self {
+            Self::Lose | Self::Duplicate | Self::Delay { .. } | Self::Reorder | Self::ConfirmLost | Self::Refuse => false,
+            Self::Corrupt
+            | Self::Truncate
+            | Self::Tamper
+            | Self::Poison
+            | Self::ForgeSender
+            | Self::ForeignItems
+            | Self::SwapPatients
+            | Self::SwapHandles
+            | Self::PseudonymInComment
+            | Self::InventFeedback => true,
+        }
+    }
+
+    /// The fault, whatever time it takes.
+    #[must_use]
+    pub const fn without_time(self) -> Self {
+        if let Self::Delay { .. } = self { Self::Delay { seconds: 0 } } else { self }
+    }
+
+    /// Whether it can befall publications on this arrow.
+    #[must_use]
+    pub fn befalls(self, arrow: Arrow) -> bool {
+        match self {
+            Self::Tamper => arrow.form() == topology::Form::Sealed,
+            Self::ForgeSender => arrow == Arrow::ToTtp,
+            Self::ForeignItems => arrow == Arrow::HandOver,
+            Self::SwapPatients => arrow == Arrow::ToHd,
+            Self::SwapHandles | Self::PseudonymInComment => arrow == Arrow::FeedbackOut,
+            Self::InventFeedback => arrow == Arrow::ToHco,
+            _ => true,
+        }
+    }
+}
+
+/// Which key pair a party uses.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum KeyPair {
+    /// One that nobody else knows: restored from the wrong backup.
+    Wrong,
+    /// Another party's.
+    Foreign,
+    /// Its own again.
+    Own,
 }
 
 /// One thing that happens.
@@ -166,9 +367,9 @@ pub enum Op {
         /// In which register.
         register: Register,
         /// The first row.
-        first: u8,
+        first: u16,
         /// How many.
-        count: u8,
+        count: u16,
     },
     /// A person changes rows and uploads them.
     Change {
@@ -177,52 +378,27 @@ pub enum Op {
         /// In which register.
         register: Register,
         /// The first row.
-        first: u8,
+        first: u16,
         /// How many.
-        count: u8,
+        count: u16,
     },
-    /// A person at the hospital reopens a registration. As with all that follow: the `number`-th of the hospital's rows that were taken in,
-    /// modulo how many there are; nothing happens when there is none, or when the status does not allow it.
-    Reopen {
-        /// Whose.
-        hospital: Hospital,
-        /// Which.
-        number: u8,
+    /// A person uploads rows of an input, as they stand in it or, when `changed`, as somebody changed them afterwards.
+    Upload {
+        /// Which input.
+        input: Name,
+        /// The first row.
+        first: u16,
+        /// How many.
+        count: u16,
+        /// Whether they were changed.
+        changed: bool,
     },
-    /// A person at the hospital submits a registration again, with the values that it has.
-    SubmitAgain {
-        /// Whose.
-        hospital: Hospital,
-        /// Which.
-        number: u8,
-    },
-    /// A person at the hospital deletes a registration.
-    Delete {
-        /// Whose.
-        hospital: Hospital,
-        /// Which.
-        number: u8,
-    },
-    /// A researcher approves a registration.
-    Approve {
-        /// Whose.
-        hospital: Hospital,
-        /// Which.
-        number: u8,
-    },
-    /// A researcher asks for corrections of a registration.
-    RequestCorrections {
-        /// Whose.
-        hospital: Hospital,
-        /// Which.
-        number: u8,
-    },
-    /// A researcher asks for a follow-up of a registration.
-    RequestFollowUp {
-        /// Whose.
-        hospital: Hospital,
-        /// Which.
-        number: u8,
+    /// Somebody does something to a registration; nothing happens when there is none, or when the status does not allow it.
+    Deed {
+        /// What.
+        deed: Deed,
+        /// To which.
+        of: Whose,
     },
     /// So many tasks are polled at the present moment, in the order of the seed; what is under way stays under way.
     Steps(u16),
@@ -269,6 +445,51 @@ pub enum Op {
     Recode,
     /// A party that has a key pair renews it. The others notice when they meet the new one.
     Renew(Service),
+    /// The broker cannot be reached; what waits in queues stays.
+    BrokerAway,
+    /// The broker can be reached again.
+    BrokerBack,
+    /// A service takes so much longer for each of its deliveries; zero ends it.
+    Slow {
+        /// Which.
+        service: Service,
+        /// How much longer.
+        seconds: u32,
+    },
+    /// A service's disk is full: its store refuses what is to be written.
+    DiskFull(Service),
+    /// A service's disk has room again.
+    DiskFree(Service),
+    /// The second version of a register's definition comes into force at one service, which starts again, or at everybody's.
+    NewDefinition {
+        /// Of which.
+        register: Register,
+        /// Where, when not everywhere.
+        at: Option<Service>,
+    },
+    /// A service's clock is set so many minutes on, or back when negative.
+    JumpClock {
+        /// Which.
+        service: Service,
+        /// How far.
+        minutes: i32,
+    },
+    /// The first publication that was ever sent on this arrow comes once more.
+    Replay(Arrow),
+    /// A party uses another key pair than the one that is public.
+    UseKeys {
+        /// Which.
+        service: Service,
+        /// Which pair.
+        pair: KeyPair,
+    },
+    /// Somebody inside a hospital asks the TTP for so many of the other hospital's patients, to see what comes of it.
+    Guess {
+        /// Who asks.
+        hospital: Hospital,
+        /// For how many.
+        patients: u16,
+    },
     /// In its answers of the current epoch the TTP takes one patient for another, once. Pseudonyms of the epoch before must be there.
     MistakePatient,
 }

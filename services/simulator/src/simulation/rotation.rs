@@ -10,9 +10,9 @@ use sealing::keys::Party;
 
 use super::{
     Violation, World,
-    invariants::at_once,
-    op::{Register, Service},
-    violation::{broken, ensure},
+    evidence::{Evidence, at_once},
+    op::{KeyPair, Service},
+    violation::{broken, hold},
 };
 
 const PAGE: u32 = 10_000;
@@ -26,6 +26,10 @@ impl World {
 
     /// healthdata has everything re-coded, also before anything of the current epoch was seen.
     pub(super) fn recode(&mut self) -> Result<(), Violation> {
+        if self.disks.write(Service::EhboxHd).is_err() {
+            // Whoever types the command is told so.
+            return Ok(());
+        }
         match &self.ehbox_hd {
             Some(client) => at_once(client.recode_to(ehealth_ttp::DOMAIN, self.epoch)),
             None => at_once(self.stores.ehbox_hd.aim_at(ehealth_ttp::DOMAIN, self.epoch)),
@@ -34,14 +38,20 @@ impl World {
 
     /// A party renews its key pair. It alone looks at once; the others when they meet the new key.
     pub(super) fn renew(&mut self, service: Service) -> Result<(), Violation> {
-        let party = match service {
-            Service::EhboxHco(hospital) => self.laboratory.hospitals.get(&hospital).copied().map(Party::EhboxHco),
-            Service::EhealthTtp => Some(Party::EhealthTtp),
-            Service::EhboxHd => Some(Party::EhboxHd),
-            Service::Hd4dp(_) | Service::Hd4res | Service::Dhw => None,
-        };
+        let party = self.party(service);
         let Some(party) = party else { return Ok(()) };
         self.shelf.renew_key_pair(party).map_err(broken("renew a key"))?;
+        self.keys.look_again(party).map_err(broken("look for keys")).map(drop)
+    }
+
+    /// A party takes another key pair than its public one, or its own again.
+    pub(super) fn change_keys(&mut self, service: Service, pair: KeyPair) -> Result<(), Violation> {
+        let Some(party) = self.party(service) else { return Ok(()) };
+        match pair {
+            KeyPair::Wrong => self.shelf.use_wrong_key_pair(party).map_err(broken("make a key"))?,
+            KeyPair::Foreign => self.shelf.use_foreign_key_pair(party),
+            KeyPair::Own => self.shelf.use_own_key_pair(party),
+        }
         self.keys.look_again(party).map_err(broken("look for keys")).map(drop)
     }
 
@@ -58,7 +68,9 @@ impl World {
         let new = pseudonymiser.recode(&other).map_err(broken("re-code a pseudonym"))?.to_string();
         at_once(self.stores.ehbox_hd.answered(&[Answer { old, new: Some(new) }], self.now(), &[])).map(drop)
     }
+}
 
+impl Evidence {
     /// The epoch of the TTP's keys.
     #[must_use]
     pub const fn epoch(&self) -> u32 {
@@ -94,14 +106,22 @@ impl World {
     /// A [`Violation`] when the store cannot be asked.
     pub fn pseudonyms_at_dhw(&self) -> Result<BTreeMap<String, usize>, Violation> {
         let mut found = BTreeMap::new();
-        for register in Register::ALL {
-            let number = self.laboratory.registers.number(register.name(), 1);
-            let number = number.ok_or_else(|| Violation::new("the data warehouse does not know a register"))?;
+        for (_, _, number) in self.tables()? {
             for row in at_once(self.stores.dhw.rows(number, None, PAGE))? {
                 *found.entry(row.key.pseudonym).or_default() += 1;
             }
         }
         Ok(found)
+    }
+
+    /// The party of a service that has a key pair.
+    pub(crate) fn party(&self, service: Service) -> Option<Party> {
+        match service {
+            Service::EhboxHco(hospital) => self.laboratory.hospitals.get(&hospital).copied().map(Party::EhboxHco),
+            Service::EhealthTtp => Some(Party::EhealthTtp),
+            Service::EhboxHd => Some(Party::EhboxHd),
+            Service::Hd4dp(_) | Service::Hd4res | Service::Dhw => None,
+        }
     }
 
     /// What is left to re-code.
@@ -121,26 +141,25 @@ impl World {
     /// At rest every patient has one pseudonym over all registers and hospitals, of the latest epoch that healthdata saw.
     pub(super) fn check_epoch(&self) -> Result<(), Violation> {
         let findings = self.recode_findings()?.len();
-        ensure(findings == 0, || format!("{findings} pseudonyms could not be re-coded"))?;
+        hold("P-33", findings == 0, || format!("{findings} pseudonyms could not be re-coded"))?;
         let (begun, done) = self.jobs()?;
-        ensure(begun == done, || format!("{begun} jobs were begun and {done} are done"))?;
+        hold("P-33", begun == done, || format!("{begun} jobs were begun and {done} are done"))?;
         let (mut of_patient, mut epochs) = (BTreeMap::new(), BTreeMap::new());
-        for register in Register::ALL {
-            let Some(number) = self.laboratory.registers.number(register.name(), 1) else { continue };
+        for (register, version, number) in self.tables()? {
             for row in at_once(self.stores.dhw.rows(number, None, PAGE))? {
-                let Some((name, _)) = self.laboratory.named_by(register, &row.cells) else { continue };
+                let Some((name, _)) = self.laboratory.named_by((register, version), &row.cells) else { continue };
                 let identity = self.laboratory.identity(name)?.reveal().to_owned();
                 let pseudonym: Pseudonym = row.key.pseudonym.parse().map_err(broken("read a pseudonym"))?;
                 *epochs.entry(pseudonym.epoch()).or_insert(0) += 1;
                 let is_other = row.key.unique_id.contains("healthdata.") && !row.key.unique_id.contains(pseudonym.as_str());
-                ensure(!is_other, || format!("the unique id of row {name} has another pseudonym than the row"))?;
+                hold("P-33", !is_other, || format!("the unique id of row {name} has another pseudonym than the row"))?;
                 let before = of_patient.insert(identity, pseudonym.clone());
-                ensure(before.is_none_or(|before| before == pseudonym), || {
+                hold("P-33", before.is_none_or(|before| before == pseudonym), || {
                     format!("the patient of row {name} has two pseudonyms")
                 })?;
             }
         }
-        ensure(epochs.len() < 2, || format!("rows stand under several epochs: {epochs:?}"))?;
+        hold("P-33", epochs.len() < 2, || format!("rows stand under several epochs: {epochs:?}"))?;
         for row in self.model.revisions.keys() {
             let Some(known) = self.known(*row)? else { continue };
             let researcher = self.stores.hd4res.researcher();
@@ -148,7 +167,7 @@ impl World {
             let Some(view) = at_once(researcher.view(record))? else { continue };
             let at_dhw = of_patient.get(self.laboratory.identity(*row)?.reveal());
             let agrees = at_dhw.is_none_or(|pseudonym| *pseudonym.as_str() == *view.pseudonym);
-            ensure(agrees, || format!("HD4RES and the data warehouse have two pseudonyms for the patient of row {row}"))?;
+            hold("P-33", agrees, || format!("HD4RES and the data warehouse have two pseudonyms for the patient of row {row}"))?;
         }
         Ok(())
     }

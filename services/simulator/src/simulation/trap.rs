@@ -32,6 +32,17 @@ impl Trap {
         *self.lock().set.entry((service, point)).or_default() += 1;
     }
 
+    /// A service dies here.
+    pub(super) fn catch(&self, service: Service) {
+        self.lock().caught.insert(service);
+    }
+
+    /// Crashes that wait for their service.
+    pub(super) fn unmet(&self) -> Vec<(Service, Point)> {
+        let state = self.lock();
+        state.set.iter().filter(|(_, times)| **times > 0).map(|(place, _)| *place).collect()
+    }
+
     /// Nobody is caught any more.
     pub(super) fn clear(&self) {
         self.lock().set.clear();

@@ -2,35 +2,44 @@
 
 use std::{
     collections::{BTreeMap, BTreeSet},
+    ops::{Deref, DerefMut},
     sync::Arc,
     time::Duration,
 };
 
-use broker::{Broker, EmbeddedBroker, EmbeddedOptions};
+use broker::{Broker, EmbeddedBroker, EmbeddedOptions, Payload};
 use clock::{
-    Clock, SimulatedClock, Timestamp,
+    SimulatedClock,
     simulation::{Executor, TaskId},
 };
+use dhw::DhwStore;
 use ehbox_hd::EhboxHd;
 use futures_util::FutureExt;
 use hd4dp::Hd4dp;
 use hd4res::Hd4res;
-use host::{Backoff, Chance, Context, Work};
-use topology::{Nihdi, Topology, Zone};
+use host::{Backoff, Chance, Context, Point, Work};
+use topology::{Arrow, Nihdi, Route, Topology, Zone};
 use uuid::Uuid;
 
 use super::{
     Laboratory, Op, Violation,
-    deeds::{self, Deed, Progress, Screen, Wish},
-    desk::{Desk, Upload},
+    deeds::{self, Progress, Screen, Wish},
+    definitions,
+    desk::Desk,
+    disk::{self, Disks},
+    evidence::Evidence,
     forge,
-    inspector::{Inspector, Line, Published},
     laboratory::START,
     ledger::Ledger,
+    line::Line,
+    log,
     model::Model,
-    op::{Hospital, Register, RowName, Service},
+    name::Name,
+    op::{Fault, Hospital, KeyPair, Register, Service},
+    service_clock::ServiceClock,
+    spoil::Spoiler,
     trap::{Trap, Tripwire},
-    violation::{broken, ensure},
+    violation::{broken, ensure, hold},
     weather::Weather,
 };
 use crate::{
@@ -40,42 +49,58 @@ use crate::{
 };
 
 /// Small, so that a few rows make several publications and a full window.
-const TUNING: Tuning = Tuning { publication_size: 3, window: 6, quota: None, look_for_keys_every: None };
+pub(crate) const TUNING: Tuning = Tuning { publication_size: 3, window: 6, quota: None, look_for_keys_every: None };
 
 /// Polls after which a world that has not come to rest at one moment never will.
 const STEPS_MAX: u64 = 1_000_000;
 
+/// Faults of single publications that met none, and crashes that did not come about.
+pub type Unmet = (Vec<(Arrow, Fault)>, Vec<(Service, Point)>);
+
 /// The whole route, and what happened to it.
 pub struct World {
-    pub(super) laboratory: Arc<Laboratory>,
-    executor: Executor,
+    evidence: Evidence,
+    pub(super) executor: Executor,
     pub(super) clock: SimulatedClock,
-    pub(super) chance: Arc<Chance>,
     pub(super) broker: Arc<EmbeddedBroker>,
     brokers: u128,
-    pub(super) weather: Weather,
+    weather: Weather,
     trap: Arc<Trap>,
-    pub(super) inspector: Arc<Inspector>,
     pub(super) ledger: Arc<Ledger>,
-    pub(super) stores: Stores,
     running: BTreeMap<Service, Vec<TaskId>>,
     crashes: u64,
     pub(super) hd4dp: BTreeMap<Hospital, Arc<Hd4dp>>,
-    pub(super) desks: BTreeMap<Hospital, Desk>,
     hd4res: Option<Arc<Hd4res>>,
-    pub(super) screens: BTreeMap<Service, Screen>,
-    pub(super) model: Model,
     /// This world's own, since they may be renewed.
     pub(super) keys: AllKeys,
     pub(super) shelf: Shelf,
-    pub(super) epoch: u32,
-    pub(super) tuning: Tuning,
     pub(super) ehbox_hd: Option<Arc<EhboxHd>>,
+    pub(super) disks: Disks,
+    clocks: BTreeMap<Service, ServiceClock>,
+    /// Of which registers each service has the second version of the definition.
+    pub(super) newer: BTreeMap<Service, BTreeSet<Register>>,
+    /// The data warehouse's store.
+    pub(super) warehouse: Arc<dhw::MemoryStore>,
 }
 
 impl std::fmt::Debug for World {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("World").field("clock", &self.clock).field("running", &self.running.keys()).finish_non_exhaustive()
+    }
+}
+
+/// A world shows all its evidence.
+impl Deref for World {
+    type Target = Evidence;
+
+    fn deref(&self) -> &Evidence {
+        &self.evidence
+    }
+}
+
+impl DerefMut for World {
+    fn deref_mut(&mut self) -> &mut Evidence {
+        &mut self.evidence
     }
 }
 
@@ -99,40 +124,64 @@ impl World {
     }
 
     fn tuned(laboratory: &Arc<Laboratory>, seed: u64, tuning: Tuning) -> Result<Self, Violation> {
+        log::listen();
+        // What an earlier world of this thread left.
+        log::take();
         let executor = Executor::new(seed, START);
         let clock = executor.clock();
         let hospitals: Vec<Nihdi> = laboratory.hospitals.values().copied().collect();
-        let ledger = Ledger::new();
+        let disks = Disks::default();
+        let ledger = Ledger::over(Arc::new(hd4res::store::MemoryStore::default()), &disks);
         let mut stores = Stores::in_memory(&hospitals, &laboratory.definitions);
+        let (registers, warehouse) = definitions::warehouse(&laboratory.definitions);
+        stores.dhw = Arc::clone(&warehouse) as Arc<dyn DhwStore>;
+        disk::put_on(&disks, laboratory.hospitals.iter().map(|(hospital, nihdi)| (*hospital, *nihdi)), &mut stores);
         stores.hd4res = Arc::clone(&ledger) as Arc<dyn hd4res::store::Hd4resStore>;
         let weather = Weather::default();
         let (keys, shelf) = Shelf::under(&laboratory.keys);
-        let mut world = Self {
-            broker: new_broker(&clock, &hospitals, &weather, 1),
+        let of_hospitals = keys.hospitals.iter().map(|(nihdi, (_, keys))| (*nihdi, Arc::clone(keys)));
+        let spoiler = Arc::new(Spoiler::new(&keys.ttp, &keys.hd, of_hospitals));
+        let services = Service::of_hospitals(&laboratory.hospitals.keys().copied().collect::<Vec<_>>());
+        let clocks = services.iter().copied().map(|service| (service, ServiceClock::new(&clock))).collect();
+        let broker = new_broker(&clock, &hospitals, &weather, 1);
+        let evidence = Evidence {
             laboratory: Arc::clone(laboratory),
+            time: Arc::new(clock.clone()),
+            chance: Arc::new(Chance::seeded(seed)),
+            queues: Arc::clone(&broker) as Arc<dyn Broker>,
+            stores,
+            inspector: Arc::default(),
+            spoiler,
+            model: Model::default(),
+            desks: laboratory.hospitals.keys().map(|hospital| (*hospital, Desk::default())).collect(),
+            screens: BTreeMap::new(),
+            epoch: 1,
+            tuning,
+            registers,
+            had_two_versions: false,
+        };
+        let mut world = Self {
+            evidence,
+            broker,
             executor,
             clock,
-            chance: Arc::new(Chance::seeded(seed)),
             brokers: 1,
             weather,
             trap: Arc::default(),
-            inspector: Arc::default(),
             ledger,
-            stores,
             running: BTreeMap::new(),
             crashes: 0,
             hd4dp: BTreeMap::new(),
-            desks: Hospital::ALL.into_iter().map(|hospital| (hospital, Desk::default())).collect(),
             hd4res: None,
-            screens: BTreeMap::new(),
-            model: Model::default(),
             keys,
             shelf,
-            epoch: 1,
-            tuning,
             ehbox_hd: None,
+            disks,
+            clocks,
+            newer: BTreeMap::new(),
+            warehouse,
         };
-        for service in Service::ALL {
+        for service in services {
             world.start(service)?;
         }
         world.settle()?;
@@ -157,12 +206,8 @@ impl World {
         match op {
             Op::Submit { hospital, register, first, count } => self.upload(hospital, register, first, count, false)?,
             Op::Change { hospital, register, first, count } => self.upload(hospital, register, first, count, true)?,
-            Op::Reopen { hospital, number } => self.wish(Deed::Reopen, hospital, number)?,
-            Op::SubmitAgain { hospital, number } => self.wish(Deed::SubmitAgain, hospital, number)?,
-            Op::Delete { hospital, number } => self.wish(Deed::Delete, hospital, number)?,
-            Op::Approve { hospital, number } => self.wish(Deed::Approve, hospital, number)?,
-            Op::RequestCorrections { hospital, number } => self.wish(Deed::RequestCorrections, hospital, number)?,
-            Op::RequestFollowUp { hospital, number } => self.wish(Deed::RequestFollowUp, hospital, number)?,
+            Op::Upload { input, first, count, changed } => self.upload_input(input, first, count, changed)?,
+            Op::Deed { deed, of } => self.wish(Wish { deed, of })?,
             Op::Steps(steps) => {
                 self.attend()?;
                 self.executor.run_steps(u64::from(steps));
@@ -180,24 +225,29 @@ impl World {
             Op::CutBroker => self.broker.cut(),
             Op::LoseBroker => self.lose_broker()?,
             Op::Forge(hospital) => self.forge(hospital)?,
+            Op::BrokerAway => {
+                self.weather.go_away(true);
+                self.broker.cut();
+            }
+            Op::BrokerBack => self.weather.go_away(false),
+            Op::Slow { service, seconds } => self.weather.slow_down(service, seconds),
+            Op::DiskFull(service) => self.disks.fill(service),
+            Op::DiskFree(service) => self.disks.free(service),
+            Op::JumpClock { service, minutes } => {
+                if let Some(clock) = self.clocks.get(&service) {
+                    clock.jump(minutes.into());
+                }
+            }
+            Op::NewDefinition { register, at } => self.new_definition(register, at)?,
+            Op::Replay(arrow) => self.replay(arrow),
+            Op::UseKeys { service, pair } => self.use_keys(service, pair)?,
+            Op::Guess { hospital, patients } => self.guess(hospital, patients)?,
             Op::Rotate => self.rotate()?,
             Op::Recode => self.recode()?,
             Op::Renew(service) => self.renew(service)?,
             Op::MistakePatient => self.mistake_patient()?,
         }
         self.check()
-    }
-
-    /// The time that it is.
-    #[must_use]
-    pub fn now(&self) -> Timestamp {
-        self.clock.now()
-    }
-
-    /// Every publication so far, in order.
-    #[must_use]
-    pub fn published(&self) -> Vec<Published> {
-        self.inspector.published()
     }
 
     /// How many patients were seen by name or number inside hospitals, and how many pseudonyms inside healthdata.
@@ -218,6 +268,12 @@ impl World {
         self.crashes
     }
 
+    /// Faults of single publications that met none so far, and crashes that did not come about.
+    #[must_use]
+    pub fn unmet(&self) -> Unmet {
+        (self.weather.unmet(), self.trap.unmet())
+    }
+
     /// No faults any more, every service runs, and time passes until nothing is left to do: eleven days at most, which is later than the
     /// last resend and the day behind it.
     ///
@@ -234,9 +290,11 @@ impl World {
     ///
     /// As [`World::come_to_rest`].
     pub fn come_to_rest_within(&mut self, patience: Duration) -> Result<(), Violation> {
-        self.weather.calm();
+        self.weather.clear();
         self.trap.clear();
-        for service in Service::ALL {
+        self.disks.free_all();
+        self.use_own_keys()?;
+        for service in self.services() {
             if !self.is_running(service) {
                 self.start(service)?;
             }
@@ -248,39 +306,79 @@ impl World {
             self.check()?;
             let unfinished = self.unfinished(&given_up)?;
             if unfinished.is_empty() {
-                return self.check_at_rest(&given_up);
+                return self.check_all_at_rest(&given_up);
             }
-            ensure(self.now() < until, || {
+            hold("P-24", self.now() < until, || {
                 format!("not at rest in {} minutes: {}", patience.as_secs() / 60, unfinished.join(", "))
             })?;
             self.run_for(until.since(self.now()).min(Duration::from_secs(6 * 3600)))?;
         }
     }
 
-    fn upload(&mut self, hospital: Hospital, register: Register, first: u8, count: u8, changed: bool) -> Result<(), Violation> {
-        let names = (first..first.saturating_add(count)).map(|number| RowName { hospital, register, number });
-        let rows = names.map(|row| (row, self.model.revise(row, changed))).collect();
-        if let Some(desk) = self.desks.get_mut(&hospital) {
-            desk.put(Upload { register, rows });
-        }
+    fn upload(&mut self, hospital: Hospital, register: Register, first: u16, count: u16, changed: bool) -> Result<(), Violation> {
+        self.bring(hospital, register, first, count, changed);
         self.attend().map(drop)
     }
 
-    fn wish(&mut self, deed: Deed, hospital: Hospital, number: u8) -> Result<(), Violation> {
-        self.screens.entry(deed.place(hospital)).or_default().put(Wish { deed, hospital, number });
+    fn upload_input(&mut self, input: Name, first: u16, count: u16, changed: bool) -> Result<(), Violation> {
+        self.bring_input(input, first, count, changed)?;
+        self.attend().map(drop)
+    }
+
+    fn wish(&mut self, wish: Wish) -> Result<(), Violation> {
+        self.wish_for(wish);
         self.attend().map(drop)
     }
 
     fn forge(&mut self, hospital: Hospital) -> Result<(), Violation> {
         if let Some(forgery) = forge::forgery(self, hospital)? {
-            let broker = Arc::clone(&self.broker);
             self.model.forged.insert(forgery.item);
-            self.executor.spawn(async move {
-                // A forger whom the broker refuses has failed.
-                let _ = broker.publish(&forgery.route, forgery.payload).await;
-            });
+            self.smuggle(forgery.route, forgery.payload);
         }
         Ok(())
+    }
+
+    /// Puts a publication on the broker that no service sends.
+    fn smuggle(&mut self, route: Route, payload: Payload) {
+        let broker = Arc::clone(&self.broker);
+        self.executor.spawn(async move {
+            // Whom the broker refuses has failed.
+            let _ = broker.publish(&route, payload).await;
+        });
+    }
+
+    fn replay(&mut self, arrow: Arrow) {
+        if let Some((route, payload)) = self.inspector.first(arrow) {
+            self.smuggle(route, payload);
+        }
+    }
+
+    fn guess(&mut self, hospital: Hospital, patients: u16) -> Result<(), Violation> {
+        if let Some((route, payload)) = forge::guesses(self, hospital, patients)? {
+            self.spoiler.note();
+            self.smuggle(route, payload);
+        }
+        Ok(())
+    }
+
+    /// A party starts again with another key pair; nobody else hears of it.
+    fn use_keys(&mut self, service: Service, pair: KeyPair) -> Result<(), Violation> {
+        self.spoiler.note();
+        self.change_keys(service, pair)?;
+        if self.is_running(service) {
+            self.stop(service);
+            self.start(service)?;
+        }
+        Ok(())
+    }
+
+    fn use_own_keys(&mut self) -> Result<(), Violation> {
+        let astray: Vec<Service> = self
+            .services()
+            .into_iter()
+            .filter(|service| self.party(*service).is_some_and(|party| self.shelf.is_astray(party)))
+            .collect();
+        astray.into_iter().try_for_each(|service| self.use_keys(service, KeyPair::Own))
     }
 }
 
@@ -292,31 +390,39 @@ fn new_broker(clock: &SimulatedClock, hospitals: &[Nihdi], weather: &Weather, nu
 
 /// Services come and go.
 impl World {
-    fn is_running(&self, service: Service) -> bool {
+    pub(super) fn services(&self) -> Vec<Service> {
+        self.clocks.keys().copied().collect()
+    }
+
+    pub(super) fn is_running(&self, service: Service) -> bool {
         self.running.contains_key(&service)
     }
 
     /// Puts a service together from its store, and starts it. All others that are put together with it are dropped again; they are
     /// nothing but their parts as long as nobody starts them.
-    fn start(&mut self, service: Service) -> Result<(), Violation> {
+    pub(super) fn start(&mut self, service: Service) -> Result<(), Violation> {
         let hospitals: Vec<Nihdi> = self.laboratory.hospitals.values().copied().collect();
         let line: Arc<dyn Broker> = Arc::new(Line {
             service,
             broker: Arc::clone(&self.broker),
             inspector: Arc::clone(&self.inspector),
             clock: self.clock.clone(),
+            weather: self.weather.clone(),
+            trap: Arc::clone(&self.trap),
+            spoiler: Arc::clone(&self.spoiler),
         });
+        let clock = self.clocks.get(&service).cloned().unwrap_or_else(|| ServiceClock::new(&self.clock));
         let plan = Plan {
             hospitals: &hospitals,
             context: Context {
-                clock: Arc::new(self.clock.clone()),
+                clock: Arc::new(clock),
                 chance: Arc::clone(&self.chance),
                 probe: Arc::new(Tripwire { service, trap: Arc::clone(&self.trap) }),
             },
             zones: Zones::all_on(&line),
             stores: self.stores.clone(),
             keys: &self.keys,
-            definitions: Arc::clone(&self.laboratory.definitions),
+            definitions: self.laboratory.definitions_with(&self.newer_at(service))?,
             tuning: self.tuning,
         };
         let made = Installation::new(plan).now_or_never().ok_or_else(|| Violation::new("a store in memory made wait"))?;
@@ -341,12 +447,12 @@ impl World {
     }
 
     /// Ends a service where it stands; what it held in memory is gone.
-    fn stop(&mut self, service: Service) {
+    pub(super) fn stop(&mut self, service: Service) {
         for task in self.running.remove(&service).unwrap_or_default() {
             self.executor.kill(task);
         }
         if let Service::Hd4dp(hospital) = service {
-            if let Some(task) = self.desks.get_mut(&hospital).and_then(Desk::break_off) {
+            if let Some(task) = self.evidence.desks.get_mut(&hospital).and_then(Desk::break_off) {
                 self.executor.kill(task);
             }
             self.hd4dp.remove(&hospital);
@@ -374,6 +480,7 @@ impl World {
         self.brokers += 1;
         let hospitals: Vec<Nihdi> = self.laboratory.hospitals.values().copied().collect();
         self.broker = new_broker(&self.clock, &hospitals, &self.weather, self.brokers);
+        self.evidence.queues = Arc::clone(&self.broker) as Arc<dyn Broker>;
         running.into_iter().try_for_each(|service| self.start(service))
     }
 }
@@ -403,7 +510,7 @@ impl World {
     }
 
     /// Everything happens that can happen at the present moment.
-    fn settle(&mut self) -> Result<(), Violation> {
+    pub(super) fn settle(&mut self) -> Result<(), Violation> {
         loop {
             let busy = self.executor.run_steps(STEPS_MAX);
             ensure(!busy, || format!("at {} the services go round in circles", self.now()))?;
@@ -420,9 +527,12 @@ impl World {
         for service in caught {
             self.crash(service)?;
         }
-        for (hospital, desk) in &mut self.desks {
+        let Evidence { desks, laboratory, .. } = &mut self.evidence;
+        for (hospital, desk) in desks {
             let Some(hd4dp) = self.hd4dp.get(hospital) else { continue };
-            is_busy |= desk.next(&self.laboratory, hd4dp, |work| self.executor.spawn(work))?;
+            let (disks, service) = (self.disks.clone(), Service::Hd4dp(*hospital));
+            let is_full = move || disks.is_full(service);
+            is_busy |= desk.next(laboratory, hd4dp, is_full, |work| self.executor.spawn(work))?;
         }
         let places: Vec<Service> = self.screens.keys().copied().filter(|service| self.is_running(*service)).collect();
         for service in places {
@@ -439,12 +549,14 @@ impl World {
         let work = match (service, &self.hd4res) {
             (Service::Hd4dp(hospital), _) => {
                 let hd4dp = self.hd4dp.get(&hospital).cloned();
-                hd4dp.map(|hd4dp| deeds::at_hospital(hd4dp, wish.deed, registration, Arc::clone(&progress)))
+                let disks = self.disks.clone();
+                let is_full = move || disks.is_full(service);
+                hd4dp.map(|hd4dp| deeds::at_hospital(hd4dp, wish.deed, registration, (Arc::clone(&progress), is_full)))
             }
             (_, Some(hd4res)) => {
-                let comment_on = self.laboratory.comment_of(row.register)?;
+                let comments_on = self.laboratory.comments_of(row.register)?;
                 let (hd4res, progress) = (Arc::clone(hd4res), Arc::clone(&progress));
-                Some(deeds::at_hd4res(hd4res, wish.deed, registration, comment_on, progress))
+                Some(deeds::at_hd4res(hd4res, wish.deed, registration, comments_on, progress))
             }
             _ => None,
         };
@@ -455,14 +567,22 @@ impl World {
         }
         Ok(true)
     }
+}
 
-    /// The registration that a wish is about, if its hospital has taken in any.
-    fn named(&self, wish: Wish) -> Result<Option<(RowName, Uuid)>, Violation> {
-        let mut all = Vec::new();
-        for row in self.model.rows_of(wish.hospital) {
-            all.extend(self.known(row)?.map(|known| (row, known.registration_id)));
-        }
-        let at = usize::from(wish.number).checked_rem(all.len());
-        Ok(at.and_then(|at| all.get(at).copied()))
+#[cfg(test)]
+impl World {
+    /// The first publication on an arrow, for those who try what befalls it.
+    pub(crate) fn first_published(&self, arrow: Arrow) -> Option<(Route, Payload)> {
+        self.inspector.first(arrow)
+    }
+
+    /// The first publication on a route of an arrow.
+    pub(crate) fn first_published_on(&self, arrow: Arrow, route: &Route) -> Option<Payload> {
+        self.inspector.first_on(arrow, route)
+    }
+
+    /// The keys of all parties.
+    pub(crate) const fn keys(&self) -> &AllKeys {
+        &self.keys
     }
 }

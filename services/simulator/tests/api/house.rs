@@ -5,7 +5,7 @@ use std::{
     net::SocketAddr,
     path::{Path, PathBuf},
     process::Command,
-    sync::Arc,
+    sync::{Arc, Mutex},
     time::Duration,
 };
 
@@ -14,7 +14,7 @@ use hd4dp::{
     Hd4dp,
     centre::Incoming,
     options::{How, UploadOptions},
-    store::Way,
+    store::{UploadId, Way},
 };
 use serde_json::Value;
 use simulator::{
@@ -42,9 +42,11 @@ pub(crate) struct House {
     pub(crate) address: SocketAddr,
     pub(crate) documents: BTreeMap<String, Arc<Value>>,
     pub(crate) session: Session,
+    operator_journal: Arc<dyn Journal>,
     secrets: BTreeMap<String, String>,
     stop: oneshot::Sender<()>,
     server: JoinHandle<()>,
+    uploads: Mutex<Vec<UploadId>>,
     pub(crate) folder: TempDir,
 }
 
@@ -59,6 +61,7 @@ fn callers() -> Vec<Caller> {
         (Role::Support, None),
         (Role::DataValidator, None),
         (Role::DataAnalyst, None),
+        (Role::Operator, None),
         (Role::DataProvider, Some(OTHER_HOSPITAL)),
         (Role::Administrator, Some(OTHER_HOSPITAL)),
     ] {
@@ -103,8 +106,19 @@ impl House {
         house
     }
 
+    /// A house with eight registrations in which faults may be switched on.
+    pub(crate) async fn open_with_faults() -> Self {
+        let house = Self::open_as(tempfile::tempdir().unwrap(), true).await;
+        house.upload(8).await;
+        house
+    }
+
     /// A house as it was left; its tokens are new.
     pub(crate) async fn open_in(folder: TempDir) -> Self {
+        Self::open_as(folder, false).await
+    }
+
+    async fn open_as(folder: TempDir, with_faults: bool) -> Self {
         let hospitals: [Nihdi; 1] = [HOSPITAL.parse().unwrap()];
         let store = folder.path().join("store").as_path().into();
         let wanted = Wanted {
@@ -114,10 +128,14 @@ impl House {
             broker: &"embedded".parse().unwrap(),
             definitions: Arc::new(Definitions::built_in().unwrap()),
             tuning: Tuning::default(),
+            left_out: simulator::own_part::LeftOut::default(),
         };
         let prepared = Prepared::open(&wanted).await.unwrap();
         let broker = prepared.broker(&wanted).await.unwrap();
-        let session = prepared.start(wanted, broker).await.unwrap();
+        let session = match with_faults {
+            true => prepared.start_with_faults(wanted, broker).await.unwrap(),
+            false => prepared.start(wanted, broker).await.unwrap(),
+        };
         let (tokens, secrets) = tokens(folder.path());
         let site = site::open(&session.installation, &Arc::new(tokens), &session.clock, "").await.unwrap();
         let listener = web::bind(([127, 0, 0, 1], 0).into()).await.unwrap();
@@ -126,7 +144,8 @@ impl House {
         let server = tokio::spawn(web::serve(listener, site.router, Arc::clone(&session.clock), async move {
             let _ = stopped.await;
         }));
-        Self { address, documents: site.documents, session, secrets, stop, server, folder }
+        let (documents, operator_journal) = (site.documents, site.operator_journal);
+        Self { address, documents, session, secrets, stop, server, operator_journal, uploads: Mutex::default(), folder }
     }
 
     /// The hospital's registration application.
@@ -136,6 +155,12 @@ impl House {
 
     /// Takes in generated rows at the hospital, and waits until the data warehouse has validated them.
     pub(crate) async fn upload(&self, count: u32) {
+        self.take_in(count).await;
+        self.rest().await;
+    }
+
+    /// Takes in generated rows at the hospital.
+    pub(crate) async fn take_in(&self, count: u32) {
         let hd4dp = self.hd4dp();
         let definition = hd4dp.definitions().get(REGISTER).unwrap();
         let path = rows(self.folder.path(), "rows.csv", count, 0);
@@ -143,7 +168,13 @@ impl House {
         let incoming = Incoming { definition: &definition, path: &path, name: "rows.csv" };
         let outcome = hd4dp.receive(incoming, &how, Language::English).await.unwrap();
         assert!(outcome.refused.is_empty());
-        self.rest().await;
+        self.uploads.lock().unwrap().push(outcome.upload);
+    }
+
+    /// Everything that it took in.
+    pub(crate) fn uploads(&self) -> Vec<(Nihdi, UploadId)> {
+        let nihdi = HOSPITAL.parse().unwrap();
+        self.uploads.lock().unwrap().iter().map(|upload| (nihdi, *upload)).collect()
     }
 
     /// Waits until nothing is on its way.
@@ -161,6 +192,18 @@ impl House {
         format!("Bearer {}", self.secrets[name])
     }
 
+    /// A new token with these registers, which counts from the next request on.
+    pub(crate) fn token_for(&self, role: &str, base: &str, registers: [String; 3]) -> String {
+        let path = self.folder.path().join("tokens.toml");
+        let known = std::fs::read_to_string(&path).unwrap();
+        let organisation = base.starts_with("/hd4dp").then(|| HOSPITAL.to_owned());
+        let name = format!("{role} behind {} others", known.matches("[[token]]").count());
+        let caller = Caller { name, role: role.parse().unwrap(), organisation, registers: Registers::Only(registers.into()) };
+        let token = NewToken::draw(&caller, None).unwrap();
+        std::fs::write(&path, format!("{known}{}", token.entry)).unwrap();
+        format!("Bearer {}", token.secret)
+    }
+
     pub(crate) async fn ask(&self, ask: &Ask) -> Told {
         ask.send(self.address).await
     }
@@ -171,6 +214,7 @@ impl House {
         match base {
             "/hd4res" => &stores.hd4res_journal,
             "/dhw" => &stores.dhw_journal,
+            "/operator" => &self.operator_journal,
             _ => &stores.hospitals[&HOSPITAL.parse::<Nihdi>().unwrap()].journal,
         }
     }

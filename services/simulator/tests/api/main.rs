@@ -1,8 +1,14 @@
 //! Every route of every API over real HTTP, as everybody who may not and as those who may.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test fails by panicking")]
 
+mod attacks;
+mod client;
+mod dead_letters;
+mod faults;
 mod house;
 mod http;
+mod killed;
+mod many;
 mod stories;
 
 use std::collections::BTreeSet;
@@ -11,10 +17,13 @@ use hd4dp::attachment::GivenFile;
 use house::{HOSPITAL, House, OTHER_HOSPITAL, REGISTER};
 use http::{Ask, Told};
 use serde_json::{Value, json};
+use topology::Arrow;
 use uuid::Uuid;
 
 /// What no answer may repeat: a national number in what is sent.
 const CANARY: &str = "64031299906";
+/// Stands for the number of a fault that is on.
+const FAULT: &str = "number-of-a-fault";
 const METHODS: [&str; 5] = ["get", "put", "post", "patch", "delete"];
 
 /// An operation of a document.
@@ -90,8 +99,10 @@ struct Things {
     registrations: Vec<Uuid>,
     with_file: Uuid,
     record: i64,
-    untouched: [i64; 2],
+    untouched: [i64; 3],
     item: Uuid,
+    letter: &'static str,
+    jobs: [Uuid; 4],
 }
 
 const VCF: &[u8] = b"##fileformat=VCFv4.2\n#CHROM\tPOS\nchr7\t55191822\n";
@@ -116,9 +127,12 @@ impl Things {
         let record_of = async |registration| store.of_registration(registration).await.unwrap().unwrap();
         let record = record_of(with_file).await;
         // Of registrations that nothing else is tried on.
-        let untouched = [record_of(registrations[6]).await, record_of(registrations[7]).await];
+        let untouched = [record_of(registrations[6]).await, record_of(registrations[7]).await, record_of(registrations[5]).await];
         let item = hd4dp.registration(with_file).await.unwrap().unwrap().versions.last().unwrap().item_id;
-        Self { registrations, with_file, record, untouched, item }
+        let letter = dead_letters::LETTER;
+        dead_letters::set_aside(house, Arrow::ToHd, &[letter]).await;
+        let jobs = dead_letters::slow_jobs(house).await;
+        Self { registrations, with_file, record, untouched, item, letter, jobs }
     }
 
     /// The registration or record that a change is tried on: each its own.
@@ -139,7 +153,18 @@ impl Things {
         match route {
             "POST /records/{record}/follow-up" => self.untouched[0],
             "POST /records/{record}/approval" => self.untouched[1],
+            "POST /acts" => self.untouched[2],
             _ => self.record,
+        }
+    }
+
+    /// The job that a change is tried on: each its own, and none has ended.
+    fn job(&self, route: &str) -> Uuid {
+        match route {
+            "POST /dead-letters/jobs/{job}/pause" => self.jobs[0],
+            "POST /dead-letters/jobs/{job}/resume" => self.jobs[1],
+            "POST /dead-letters/jobs/{job}/cancel" => self.jobs[2],
+            _ => self.jobs[3],
         }
     }
 
@@ -149,13 +174,20 @@ impl Things {
         let path = path.replace("{record}", &self.record(&route).to_string()).replace("{number}", "0");
         let path = path.replace("{register}", REGISTER).replace("{version}", "1").replace("{item}", &self.item.to_string());
         let path = path.replace("{column}", "vcf_file").replace("{upload}", "1").replace("{report}", "success");
+        let path = path.replace("{publication}", self.letter).replace("{job}", &self.job(&route).to_string());
+        let path = path.replace("{id}", &self.item.to_string());
+        let path = path.replace("{fault}", FAULT);
         assert!(!path.contains('{'), "{path}");
         format!("{}{path}", operation.base)
     }
 
     /// A request that its caller may make, as it should be.
     async fn right(&self, house: &House, operation: &Operation, key: &str) -> Ask {
-        let mut ask = Ask::new(&operation.method, &self.path(operation)).with("authorization", &operation.caller(house));
+        let mut path = self.path(operation);
+        if path.contains(FAULT) {
+            path = path.replace(FAULT, &faults::switched_on(house).await.to_string());
+        }
+        let mut ask = Ask::new(&operation.method, &path).with("authorization", &operation.caller(house));
         if operation.has_header("Idempotency-Key") {
             ask = ask.with("idempotency-key", key);
         }
@@ -184,6 +216,13 @@ impl Things {
         match operation.route().as_str() {
             "POST /records/{record}/corrections" => ask
                 .json(&json!({ "comments": [{ "column": "vcf_identifier", "text": "Is it right?" }, { "text": "All of it?" }] })),
+            "POST /acts" => {
+                let record = self.record("POST /acts");
+                let row = &house.session.installation.hd4res.store().rows(&[record]).await.unwrap()[0];
+                let seen = format!("{}-{}", row.version, row.status.as_str().to_ascii_lowercase().replace(' ', "-"));
+                ask.json(&json!({ "act": "approval", "records": [{ "record": record, "seen": seen }] }))
+            }
+            "POST /faults" => ask.json(&json!({ "keep-fault": "duplicate", "on": "R4" })),
             "POST /records/{record}/follow-up" => ask.json(&json!({ "comments": [{ "text": "And now?" }] })),
             "POST /registers/{register}/prefill" => ask.json(&json!({ "national_number": CANARY })),
             "POST /registers/{register}/search" => ask.json(&json!({ "column": "vcf_identifier", "value": "none" })),
@@ -196,6 +235,8 @@ impl Things {
                 let name = format!("attachment; filename=\"{}.vcf\"", form.get("vcf_identifier").unwrap());
                 ask.body(VCF).with("content-type", "application/octet-stream").with("content-disposition", &name)
             }
+            // Nothing stands there.
+            "POST /dead-letters/jobs" => ask.json(&json!({ "filter": { "queue": "dhw.in" } })),
             "POST /registers/{register}/uploads" => {
                 let rows = std::fs::read(house.folder.path().join("rows.csv")).unwrap();
                 ask.body(rows).with("content-type", "text/csv").with("content-disposition", "attachment; filename=\"r.csv\"")
@@ -246,7 +287,8 @@ async fn what_is_wrong(house: &House, operation: &Operation, right: &Ask) {
     if operation.has_header("If-Match") {
         operation.refused(&house.ask(&right.clone().without("if-match")).await, "VERSION_MISSING");
         operation.refused(&house.ask(&right.clone().with("if-match", "*")).await, "INVALID_VERSION");
-        let stale = fresh(right.clone().with("if-match", "\"99-new\""), "stale");
+        let of_another = if operation.base == "/hd4res" { "\"99-new\"" } else { "\"99-open-0\"" };
+        let stale = fresh(right.clone().with("if-match", of_another), "stale");
         operation.refused(&house.ask(&stale).await, "STALE_VERSION");
     }
     if operation.takes("application/json") {
@@ -296,7 +338,7 @@ async fn who_may(house: &House, operation: &Operation, right: &Ask) {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn every_route_lets_in_whom_it_should_and_leaves_its_trace() {
-    let house = House::open().await;
+    let house = House::open_with_faults().await;
     let things = Things::prepare(&house).await;
     let operations = Operation::of(&house);
     assert!(operations.len() > 30, "{}", operations.len());
@@ -319,7 +361,7 @@ async fn every_route_lets_in_whom_it_should_and_leaves_its_trace() {
 /// The documents and the routes are the same: what a document names answers, and what it does not name does not.
 #[tokio::test(flavor = "multi_thread")]
 async fn the_documents_are_what_answers() {
-    let house = House::open().await;
+    let house = House::open_with_faults().await;
     for operation in Operation::of(&house) {
         let path = format!("{}{}", operation.base, operation.template.replace(['{', '}'], ""));
         for method in METHODS {

@@ -16,31 +16,31 @@ use crate::{
 };
 
 /// Somebody who asks.
-struct Person<'a> {
+pub(crate) struct Person<'a> {
     house: &'a House,
-    token: String,
+    pub(crate) token: String,
     base: String,
 }
 
 impl<'a> Person<'a> {
-    fn new(house: &'a House, role: &str, base: &str) -> Self {
+    pub(crate) fn new(house: &'a House, role: &str, base: &str) -> Self {
         let at = if base.starts_with("/hd4dp") { HOSPITAL } else { "healthdata" };
         Self { house, token: house.token(role, at), base: base.to_owned() }
     }
 
-    fn at_hospital(house: &'a House) -> Self {
+    pub(crate) fn at_hospital(house: &'a House) -> Self {
         Self::new(house, "data-provider", &format!("/hd4dp/{HOSPITAL}"))
     }
 
-    fn ask(&self, method: &str, path: &str) -> Ask {
+    pub(crate) fn ask(&self, method: &str, path: &str) -> Ask {
         Ask::new(method, &format!("{}{path}", self.base)).with("authorization", &self.token)
     }
 
-    async fn get(&self, path: &str) -> Told {
+    pub(crate) async fn get(&self, path: &str) -> Told {
         self.house.ask(&self.ask("get", path)).await
     }
 
-    async fn change(&self, ask: Ask, key: &str, etag: Option<&str>) -> Told {
+    pub(crate) async fn change(&self, ask: Ask, key: &str, etag: Option<&str>) -> Told {
         let ask = ask.with("idempotency-key", key);
         self.house
             .ask(&match etag {
@@ -51,7 +51,7 @@ impl<'a> Person<'a> {
     }
 }
 
-fn items(told: &Told) -> Vec<Value> {
+pub(crate) fn items(told: &Told) -> Vec<Value> {
     assert_eq!(told.status, 200, "{}", String::from_utf8_lossy(&told.body));
     told.json()["items"].as_array().unwrap().clone()
 }

@@ -1,7 +1,7 @@
 //! A rotation in SQL.
 
 use std::{
-    collections::{BTreeMap, BTreeSet},
+    collections::BTreeSet,
     sync::{Mutex, PoisonError},
 };
 
@@ -9,6 +9,7 @@ use async_trait::async_trait;
 use clock::Timestamp;
 use recoding::{
     Finding, Learning, Pair,
+    patients::{Merge, Renaming},
     sql::{self as pairs, Rows, Said},
 };
 use store::{AssertSqlSafe, Connection, Passage, StoreError, bulk, itinerary};
@@ -29,38 +30,15 @@ struct Patients<'a> {
     met: Mutex<BTreeSet<String>>,
 }
 
-impl Patients<'_> {
-    /// Pseudonyms that registrations stand under, by what they will be.
-    async fn standing(
-        &self,
-        connection: &mut Connection,
-        moves: &[Pair],
-    ) -> Result<BTreeMap<String, BTreeSet<String>>, StoreError> {
-        let (latest, names) = pairs::names(moves)?;
-        let mut standing: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
-        for table in &self.store.tables {
-            let sql = format!(
-                "SELECT k.value FROM json_each(?) k WHERE EXISTS (SELECT 1 FROM {} t WHERE t.pseudonym = k.value)",
-                table.name
-            );
-            for pseudonym in connection.query(AssertSqlSafe(sql)).bind(&names).scalars::<String>().await? {
-                if let Some(now) = latest.get(pseudonym.as_str()) {
-                    standing.entry((*now).to_owned()).or_default().insert(pseudonym);
-                }
-            }
-        }
-        Ok(standing)
-    }
-}
-
 #[async_trait]
 impl Rows for Patients<'_> {
     async fn conflicting(&self, connection: &mut Connection, moves: &[Pair]) -> Result<BTreeSet<String>, StoreError> {
         let (latest, names) = pairs::names(moves)?;
         let mut standing = Vec::new();
-        for (number, table) in self.store.tables.iter().enumerate() {
+        for (number, table) in self.store.tables.iter().enumerate().filter(|(_, table)| table.names_patient) {
             let sql = format!(
-                "SELECT t.pseudonym, t.sender, t.unique_id FROM json_each(?) k CROSS JOIN {} t WHERE t.pseudonym = k.value",
+                "SELECT p.pseudonym, t.sender, t.unique_id FROM json_each(?) k CROSS JOIN patient p CROSS JOIN {} t
+                WHERE p.pseudonym = k.value AND t.patient = p.id",
                 table.name
             );
             for row in connection.query(AssertSqlSafe(sql)).bind(&names).fetch_all().await? {
@@ -70,23 +48,29 @@ impl Rows for Patients<'_> {
                 standing.push((now.to_owned(), key));
             }
         }
-        // One registration of a hospital stands under a unique id.
+        // One registration of a hospital stands under a unique id; where these name no patient, it does so already.
         Ok(pairs::standing_twice(standing))
     }
 
     async fn recode(&self, connection: &mut Connection, moves: &[Pair]) -> Result<(), StoreError> {
-        let met = self.standing(connection, moves).await?.into_iter().filter(|(_, names)| names.len() > 1);
-        self.met.lock().unwrap_or_else(PoisonError::into_inner).extend(met.map(|(now, _)| now));
+        let renaming = Renaming::of(connection, moves).await?;
+        let met = renaming.met(connection).await?;
+        self.met.lock().unwrap_or_else(PoisonError::into_inner).extend(met);
         for table in &self.store.tables {
             let name = &table.name;
-            let unique_ids = format!(
-                ") UPDATE {name} SET unique_id = replace({name}.unique_id, moves.old, moves.new) FROM moves
-                WHERE {name}.pseudonym = moves.old AND {name}.unique_id <> replace({name}.unique_id, moves.old, moves.new)"
-            );
-            pairs::update_by(connection, &unique_ids, moves).await?;
-            let patients = format!(") UPDATE {name} SET pseudonym = moves.new FROM moves WHERE {name}.pseudonym = moves.old");
-            pairs::update_by(connection, &patients, moves).await?;
+            if table.names_patient {
+                let unique_ids = format!(
+                    "UPDATE {name} SET unique_id = replace({name}.unique_id, moves.old, moves.new) FROM moves
+                    WHERE {name}.patient = moves.patient"
+                );
+                renaming.update(connection, &unique_ids).await?;
+            }
+            for Merge { from, into } in &renaming.merged {
+                let merge = format!("UPDATE {name} SET patient = ? WHERE patient = ?");
+                connection.query(AssertSqlSafe(merge)).bind(*into).bind(*from).execute().await?;
+            }
         }
+        renaming.apply(connection).await?;
         const FINDINGS: &str = ") UPDATE finding SET pseudonym = moves.new,
             unique_id = replace(finding.unique_id, moves.old, moves.new) FROM moves WHERE finding.pseudonym = moves.old";
         pairs::update_by(connection, FINDINGS, moves).await
@@ -110,7 +94,7 @@ impl SqlStore {
         let names = bulk::list(&patients)?;
         let mut of_patients: Vec<Live> = Vec::new();
         for register in 0..self.tables.len() {
-            of_patients.extend(self.members(connection, register, "t.pseudonym = k.value", &names).await?);
+            of_patients.extend(self.members_of(connection, register, &names).await?);
         }
         let touched = Touched::by(&self.registers, of_patients.iter().map(|live| &live.member));
         let contested = self.contested(connection, &touched, &[]).await?;

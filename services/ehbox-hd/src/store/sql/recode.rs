@@ -5,11 +5,10 @@ use std::collections::BTreeSet;
 use async_trait::async_trait;
 use clock::Timestamp;
 use recoding::{
-    Finding, Pair, Refusal, Telling, UntoldPair,
-    sql::{self as pairs, Rows, Said},
+    Finding, Pair, Refusal,
+    sql::{self as pairs, Rows, Said, Tells},
 };
 use store::{Connection, Passage, Row, StoreError, itinerary};
-use uuid::Uuid;
 
 use super::SqlStore;
 use crate::store::recode::{Aim, Answer, RecodeJob, RecodeStore};
@@ -111,32 +110,7 @@ fn signed(count: usize) -> i64 {
     i64::try_from(count).unwrap_or(i64::MAX)
 }
 
-#[async_trait]
-impl Telling for SqlStore {
-    async fn tell_on(&self, incarnation: Uuid) -> Result<(), StoreError> {
-        pairs::tell_on(&self.database, incarnation).await
-    }
-
-    async fn untold(&self, limit: u32) -> Result<Vec<UntoldPair>, StoreError> {
-        pairs::untold(&self.database, limit).await
-    }
-
-    async fn told(&self, number: i64, passages: &[Passage]) -> Result<(), StoreError> {
-        let mut transaction = self.database.write().await?;
-        pairs::told(&mut transaction, number).await?;
-        itinerary::insert(&mut transaction, passages).await?;
-        transaction.commit().await?;
-        Ok(())
-    }
-
-    async fn arrived(&self) -> Result<(), StoreError> {
-        pairs::arrived(&self.database).await
-    }
-
-    async fn has_arrived(&self) -> Result<bool, StoreError> {
-        pairs::has_arrived(&self.database).await
-    }
-}
+impl Tells for SqlStore {}
 
 #[async_trait]
 impl RecodeStore for SqlStore {

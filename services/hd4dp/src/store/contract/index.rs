@@ -33,10 +33,10 @@ pub(super) async fn what_changes_waits_until_it_is_indexed(store: &dyn Hd4dpStor
     // What people do is followed too.
     let id = Uuid::from_u128(1);
     store.confirm(&[(id, 1)], at(2), &[]).await.unwrap();
-    store.reopen(id, "ann", at(3)).await.unwrap().unwrap();
+    store.reopen(id, "ann".into(), at(3)).await.unwrap().unwrap();
     assert!(changed(store, 9).await.is_empty(), "its values are as they were");
     let draft = Draft { dcd_version: 7, is_valid: true, cells: version(9, 1).cells, attachments: Vec::new() };
-    store.save(id, &draft, "ann", at(4)).await.unwrap().unwrap();
+    store.save(id, &draft, "ann".into(), at(4)).await.unwrap().unwrap();
     let kept = Kept {
         registration_id: Uuid::from_u128(5),
         version: 0,
@@ -47,7 +47,7 @@ pub(super) async fn what_changes_waits_until_it_is_indexed(store: &dyn Hd4dpStor
         reopens: false,
     };
     store.create(&Creation::Kept(kept), at(5)).await.unwrap().unwrap();
-    store.remove(Uuid::from_u128(5), at(6)).await.unwrap().unwrap();
+    store.remove(Uuid::from_u128(5), None, at(6)).await.unwrap().unwrap();
     let deletion = NewVersion { kind: ContentKind::Deletion, author: Some("ann".to_owned()), ..version(1, 2) };
     assert_eq!(changed(store, 9).await, [[1], [5], [5]]);
     let values = store.values(&[id, id, Uuid::from_u128(2), Uuid::from_u128(5)]).await.unwrap();
@@ -55,7 +55,7 @@ pub(super) async fn what_changes_waits_until_it_is_indexed(store: &dyn Hd4dpStor
         values.iter().map(|(dcd, one)| (dcd.as_str(), one.registration_id.as_u128(), one.dcd_version)).collect();
     values.sort_unstable();
     assert_eq!(values, [("Made_Up", 1, 7), ("Made_Up", 2, 1)]);
-    store.advance(&deletion, at(7)).await.unwrap().unwrap();
+    store.advance(&deletion, None, at(7)).await.unwrap().unwrap();
     assert_eq!(changed(store, 9).await.len(), 4);
     assert!(store.values(&[id]).await.unwrap().is_empty(), "it is deleted");
 }

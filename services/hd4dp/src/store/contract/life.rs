@@ -78,7 +78,7 @@ fn events(view: &View) -> Vec<Event> {
 
 pub(super) async fn a_reopened_registration_is_sent_no_more_and_its_answer_counts(store: &dyn Hd4dpStore) {
     let upload = taken_over(store).await;
-    assert_eq!(store.reopen(ID, "ann", at(4)).await.unwrap(), Ok(State::Open));
+    assert_eq!(store.reopen(ID, "ann".into(), at(4)).await.unwrap(), Ok(State::Open));
     assert_eq!(store.next_due().await.unwrap(), None);
     assert!(store.unanswered(Uuid::nil(), true, 10).await.unwrap().is_empty());
     // A resend that was on its way when the registration was reopened does not bring the timer back.
@@ -96,12 +96,12 @@ pub(super) async fn a_reopened_registration_is_sent_no_more_and_its_answer_count
 
 pub(super) async fn a_draft_is_kept_until_a_version_ends_it(store: &dyn Hd4dpStore) {
     confirmed(store).await;
-    store.reopen(ID, "ann", at(4)).await.unwrap().unwrap();
+    store.reopen(ID, "ann".into(), at(4)).await.unwrap().unwrap();
     let cell = |value: &str| Cell { place: Place::of(0), value: value.to_owned() };
     let file = Attachment { place: Place::of(30), name: "P1.vcf".to_owned(), bytes: b"##fileformat".to_vec() };
     for value in ["CANARY one", "CANARY two"] {
         let draft = draft_of(crate::row::encode(&[cell(value)]), vec![file.clone()]);
-        assert_eq!(store.save(ID, &draft, "ann", at(5)).await.unwrap(), Ok(State::Open));
+        assert_eq!(store.save(ID, &draft, "ann".into(), at(5)).await.unwrap(), Ok(State::Open));
     }
     let kept = view(store).await;
     assert!(kept.is_draft && kept.cells == [cell("CANARY two")]);
@@ -109,7 +109,7 @@ pub(super) async fn a_draft_is_kept_until_a_version_ends_it(store: &dyn Hd4dpSto
     let latest = store.latest(ID, at(6)).await.unwrap().unwrap();
     assert!(latest.draft.as_ref().unwrap().attachments == [file] && latest.values.as_ref().unwrap().attachments.is_empty());
     assert!(!format!("{latest:?}").contains("CANARY"));
-    assert_eq!(store.advance(&by_hand(2, ContentKind::Registration), at(6)).await.unwrap(), Ok(true));
+    assert_eq!(store.advance(&by_hand(2, ContentKind::Registration), None, at(6)).await.unwrap(), Ok(true));
     let latest = store.latest(ID, at(6)).await.unwrap().unwrap();
     assert!(latest.draft.is_none() && latest.version == 2);
     assert_eq!(latest.values.unwrap().cells, version(1, 2).cells);
@@ -119,12 +119,12 @@ pub(super) async fn a_person_submits_the_next_version_only_when_it_is_awaited(st
     taken_over(store).await;
     let pending = State::Submitted(Confirmation::Pending);
     let again = by_hand(2, ContentKind::Registration);
-    assert_eq!(store.advance(&again, at(3)).await.unwrap(), Err(Refusal::WrongStatus { state: pending }));
-    store.reopen(ID, "ann", at(3)).await.unwrap().unwrap();
+    assert_eq!(store.advance(&again, None, at(3)).await.unwrap(), Err(Refusal::WrongStatus { state: pending }));
+    store.reopen(ID, "ann".into(), at(3)).await.unwrap().unwrap();
     let skipping = by_hand(3, ContentKind::Registration);
-    assert_eq!(store.advance(&skipping, at(4)).await.unwrap(), Err(Refusal::WrongStatus { state: State::Open }));
+    assert_eq!(store.advance(&skipping, None, at(4)).await.unwrap(), Err(Refusal::WrongStatus { state: State::Open }));
     // The unanswered version gives its place in the outbox to this one.
-    assert_eq!(store.advance(&again, at(4)).await.unwrap(), Ok(false));
+    assert_eq!(store.advance(&again, None, at(4)).await.unwrap(), Ok(false));
     let unsent = store.unanswered(Uuid::nil(), false, 10).await.unwrap();
     assert_eq!((unsent[0].version, unsent[0].kind), (2, ContentKind::Registration));
     let view = view(store).await;
@@ -139,9 +139,9 @@ pub(super) async fn a_person_submits_the_next_version_only_when_it_is_awaited(st
 pub(super) async fn a_deletion_waits_in_the_outbox_and_is_final(store: &dyn Hd4dpStore) {
     confirmed(store).await;
     let deletion = by_hand(2, ContentKind::Deletion);
-    assert_eq!(store.advance(&deletion, at(4)).await.unwrap(), Err(Refusal::WrongStatus { state: OK }));
-    store.reopen(ID, "ann", at(4)).await.unwrap().unwrap();
-    assert_eq!(store.advance(&deletion, at(5)).await.unwrap(), Ok(true));
+    assert_eq!(store.advance(&deletion, None, at(4)).await.unwrap(), Err(Refusal::WrongStatus { state: OK }));
+    store.reopen(ID, "ann".into(), at(4)).await.unwrap().unwrap();
+    assert_eq!(store.advance(&deletion, None, at(5)).await.unwrap(), Ok(true));
     assert_eq!(state(store).await, State::Deleted);
     let unsent = store.unanswered(Uuid::nil(), false, 10).await.unwrap();
     assert_eq!((unsent[0].version, unsent[0].kind), (2, ContentKind::Deletion));
@@ -155,7 +155,7 @@ pub(super) async fn a_deletion_waits_in_the_outbox_and_is_final(store: &dyn Hd4d
     store.confirm(&[(ID, 2)], at(7), &[]).await.unwrap();
     assert_eq!((store.waiting().await.unwrap(), state(store).await), (0, State::Deleted));
     let refused = Err(Refusal::WrongStatus { state: State::Deleted });
-    assert_eq!(store.reopen(ID, "ann", at(8)).await.unwrap(), refused);
+    assert_eq!(store.reopen(ID, "ann".into(), at(8)).await.unwrap(), refused);
     let known = store.known("Made_Up", &["key 1".to_owned()]).await.unwrap();
     assert_eq!(known[0].as_ref().unwrap().status, Some(Status::Deleted));
 }
@@ -210,7 +210,7 @@ pub(super) async fn feedback_before_the_status_settles_the_outbox(store: &dyn Hd
 
 pub(super) async fn an_opened_registration_stays_open_and_shows_comments(store: &dyn Hd4dpStore) {
     taken_over(store).await;
-    store.reopen(ID, "ann", at(3)).await.unwrap().unwrap();
+    store.reopen(ID, "ann".into(), at(3)).await.unwrap().unwrap();
     assert_eq!(store.feedback(&[received(1, 2, FeedbackKind::CorrectionRequest)], at(4), &[]).await.unwrap(), 1);
     let view = view(store).await;
     assert_eq!((view.state, view.comments.len(), view.confirmed_at), (State::Open, 2, Some(at(4))));
@@ -220,7 +220,7 @@ pub(super) async fn a_file_s_row_ends_what_was_asked_for(store: &dyn Hd4dpStore)
     confirmed(store).await;
     store.feedback(&[received(1, 2, FeedbackKind::CorrectionRequest)], at(4), &[]).await.unwrap();
     let draft = draft_of(vec![1], Vec::new());
-    assert_eq!(store.save(ID, &draft, "ann", at(5)).await.unwrap(), Ok(State::Open));
+    assert_eq!(store.save(ID, &draft, "ann".into(), at(5)).await.unwrap(), Ok(State::Open));
     submitted(store, vec![version(1, 2)], vec![]).await;
     let latest = store.latest(ID, at(6)).await.unwrap().unwrap();
     assert!(latest.state == State::Sending && latest.draft.is_none());
@@ -231,16 +231,16 @@ pub(super) async fn a_file_s_row_ends_what_was_asked_for(store: &dyn Hd4dpStore)
 pub(super) async fn wishes_that_are_not_possible_are_refused_and_leave_no_trace(store: &dyn Hd4dpStore) {
     let draft = draft_of(vec![1], Vec::new());
     let unknown = Err(Refusal::UnknownRegistration);
-    assert_eq!(store.reopen(ID, "ann", at(1)).await.unwrap(), unknown);
-    assert_eq!(store.save(ID, &draft, "ann", at(1)).await.unwrap(), unknown);
+    assert_eq!(store.reopen(ID, "ann".into(), at(1)).await.unwrap(), unknown);
+    assert_eq!(store.save(ID, &draft, "ann".into(), at(1)).await.unwrap(), unknown);
     let new = by_hand(2, ContentKind::Registration);
-    assert_eq!(store.advance(&new, at(1)).await.unwrap(), Err(Refusal::UnknownRegistration));
+    assert_eq!(store.advance(&new, None, at(1)).await.unwrap(), Err(Refusal::UnknownRegistration));
     assert!(store.latest(ID, at(1)).await.unwrap().is_none());
     submitted(store, vec![version(1, 1)], vec![]).await;
     let refusal = Refusal::WrongStatus { state: State::Sending };
     let sending = Err(refusal);
-    assert_eq!(store.reopen(ID, "ann", at(2)).await.unwrap(), sending);
-    assert_eq!(store.save(ID, &draft, "ann", at(2)).await.unwrap(), sending);
+    assert_eq!(store.reopen(ID, "ann".into(), at(2)).await.unwrap(), sending);
+    assert_eq!(store.save(ID, &draft, "ann".into(), at(2)).await.unwrap(), sending);
     let view = view(store).await;
     assert!(view.history.is_empty() && !view.is_draft);
     assert_eq!(Refusal::UnknownRegistration.code(), "UNKNOWN_REGISTRATION");
@@ -253,7 +253,7 @@ pub(super) async fn the_list_goes_by_id_definition_and_status(store: &dyn Hd4dpS
     submitted(store, vec![version(2, 2)], vec![]).await;
     sent(store, 1).await;
     store.confirm(&[(Uuid::from_u128(3), 1)], at(3), &[]).await.unwrap();
-    store.reopen(Uuid::from_u128(3), "ann", at(4)).await.unwrap().unwrap();
+    store.reopen(Uuid::from_u128(3), "ann".into(), at(4)).await.unwrap().unwrap();
     let list = async |dcd: Option<&str>, status, after: Option<u128>, limit| {
         let filter = Filter { dcd: dcd.map(str::to_owned), status };
         let listed = store.list(&filter, after.map(Uuid::from_u128), limit, at(5)).await.unwrap();
@@ -267,6 +267,9 @@ pub(super) async fn the_list_goes_by_id_definition_and_status(store: &dyn Hd4dpS
     assert_eq!(list(None, Some(Status::Sending), None, 9).await, [all[1], all[3]]);
     assert_eq!(list(None, Some(Status::Submitted), None, 9).await, all[..1]);
     assert_eq!(list(Some("Made_Up"), Some(Status::Open), None, 9).await, all[2..3]);
+    let whole = store.list(&Filter::default(), None, 9, at(5)).await.unwrap();
+    let chosen = store.listed(&[3, 9, 1].map(Uuid::from_u128), at(5)).await.unwrap();
+    assert_eq!(chosen, [whole[2].clone(), whole[0].clone()], "in the order asked for, without what there is not");
 }
 
 pub(super) async fn a_version_knows_its_definition(store: &dyn Hd4dpStore) {
@@ -304,7 +307,7 @@ pub(super) async fn a_kept_row_is_a_registration_without_a_version(store: &dyn H
 
 pub(super) async fn the_first_version_ends_a_kept_row(store: &dyn Hd4dpStore) {
     keep(store, vec![kept(0, "1")]).await;
-    assert_eq!(store.advance(&by_hand(1, ContentKind::Registration), at(4)).await.unwrap(), Ok(true));
+    assert_eq!(store.advance(&by_hand(1, ContentKind::Registration), None, at(4)).await.unwrap(), Ok(true));
     let latest = store.latest(ID, at(5)).await.unwrap().unwrap();
     assert!(latest.draft.is_none() && latest.state == State::Sending);
     assert!(latest.values.unwrap().attachments.is_empty(), "the kept row's file is not the version's");
@@ -326,13 +329,13 @@ pub(super) async fn a_kept_row_opens_what_was_submitted(store: &dyn Hd4dpStore) 
     assert_eq!(events(&view), [Event::Reopened, Event::Saved]);
     assert!(store.next_due().await.unwrap().is_none(), "the version is sent no more");
     assert_eq!(store.waiting().await.unwrap(), 1, "its answer still counts");
-    assert_eq!(store.remove(ID, at(5)).await.unwrap(), Err(Refusal::WrongStatus { state: State::Open }));
+    assert_eq!(store.remove(ID, None, at(5)).await.unwrap(), Err(Refusal::WrongStatus { state: State::Open }));
 }
 
 pub(super) async fn a_registration_that_was_never_submitted_is_removed_without_a_trace(store: &dyn Hd4dpStore) {
-    assert_eq!(store.remove(ID, at(1)).await.unwrap(), Err(Refusal::UnknownRegistration));
+    assert_eq!(store.remove(ID, None, at(1)).await.unwrap(), Err(Refusal::UnknownRegistration));
     keep(store, vec![kept(0, "1")]).await;
-    assert_eq!(store.remove(ID, at(2)).await.unwrap(), Ok(()));
+    assert_eq!(store.remove(ID, None, at(2)).await.unwrap(), Ok(()));
     assert!(store.registration(ID, at(3)).await.unwrap().is_none());
     assert_eq!(store.known("Made_Up", &["key 1".to_owned()]).await.unwrap(), [None]);
     assert_eq!(store.waiting().await.unwrap(), 0);
@@ -347,9 +350,9 @@ pub(super) async fn the_current_values_are_the_kept_ones_or_the_latest(store: &d
     sent(store, 1).await;
     keep(store, vec![kept(1, "kept")]).await;
     store.confirm(&[(Uuid::from_u128(2), 1)], at(3), &[]).await.unwrap();
-    store.reopen(Uuid::from_u128(2), "ann", at(4)).await.unwrap().unwrap();
+    store.reopen(Uuid::from_u128(2), "ann".into(), at(4)).await.unwrap().unwrap();
     let deletion = NewVersion { kind: ContentKind::Deletion, ..version(2, 2) };
-    store.advance(&deletion, at(5)).await.unwrap().unwrap();
+    store.advance(&deletion, None, at(5)).await.unwrap().unwrap();
     let current = store.current("Made_Up", Uuid::nil(), 9).await.unwrap();
     let ids: Vec<_> = current.iter().map(|one| (one.registration_id.as_u128(), one.dcd_version)).collect();
     assert_eq!(ids, [(1, 7), (3, 1)]);
@@ -391,4 +394,39 @@ pub(super) async fn a_request_that_comes_late_shows_its_comments_and_asks(store:
     submitted(store, vec![version(1, 2)], vec![]).await;
     assert!(!store.latest(ID, at(7)).await.unwrap().unwrap().is_asked);
     assert!(view(store).await.comments.is_empty());
+}
+
+/// Whatever happens to a registration after the look, a wish about what was looked at is refused in the transaction that would fulfil it.
+pub(super) async fn a_wish_about_what_was_seen_is_refused_when_it_is_so_no_more(store: &dyn Hd4dpStore) {
+    confirmed(store).await;
+    let by = |seen: Seen| By { author: "ann", seen: Some(seen) };
+    let (draft, stale) = (draft_of(vec![1], Vec::new()), Err(Refusal::StaleVersion));
+    let pending = view(store).await.seen();
+    assert_eq!(pending, Seen { version: 1, status: Status::Submitted, happened: 0 });
+    store.feedback(&[received(1, 2, FeedbackKind::CorrectionRequest)], at(4), &[]).await.unwrap();
+    assert_eq!(store.save(ID, &draft, by(pending), at(5)).await.unwrap(), stale);
+    assert_eq!(store.reopen(ID, by(pending), at(5)).await.unwrap(), stale);
+    let asked = view(store).await.seen();
+    // The same version in the same status, with one more thing said.
+    store.feedback(&[received(1, 1, FeedbackKind::CorrectionRequest)], at(5), &[]).await.unwrap();
+    assert_eq!(store.save(ID, &draft, by(asked), at(6)).await.unwrap(), stale);
+    let asked = view(store).await.seen();
+    assert_eq!(store.save(ID, &draft, by(asked), at(6)).await.unwrap(), Ok(State::Open));
+    assert_eq!(store.save(ID, &draft, by(asked), at(7)).await.unwrap(), stale, "it was kept meanwhile");
+    let kept = view(store).await.seen();
+    for kind in [ContentKind::Registration, ContentKind::Deletion] {
+        assert_eq!(store.advance(&by_hand(2, kind), Some(asked), at(8)).await.unwrap(), Err(Refusal::StaleVersion));
+    }
+    assert_eq!(view(store).await.seen(), kept, "nothing came of it");
+    assert_eq!(store.advance(&by_hand(2, ContentKind::Registration), Some(kept), at(8)).await.unwrap(), Ok(true));
+    assert_eq!(Refusal::StaleVersion.code(), "STALE_VERSION");
+}
+
+pub(super) async fn what_was_never_submitted_is_removed_as_it_was_seen(store: &dyn Hd4dpStore) {
+    keep(store, vec![kept(0, "1")]).await;
+    let seen = view(store).await.seen();
+    keep(store, vec![kept(0, "2")]).await;
+    assert_eq!(store.remove(ID, Some(seen), at(2)).await.unwrap(), Err(Refusal::StaleVersion));
+    let seen = view(store).await.seen();
+    assert_eq!(store.remove(ID, Some(seen), at(2)).await.unwrap(), Ok(()));
 }

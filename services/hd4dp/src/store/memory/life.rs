@@ -12,8 +12,8 @@ use crate::{
     row,
     status::{Event, State as Stands, Status},
     store::{
-        CommentView, Creation, Current, Draft, Filter, HistoryEntry, Kept, Latest, LifeStore, Listed, NewVersion, Received,
-        Refusal, UploadId, VersionView, View, Wish,
+        By, CommentView, Creation, Current, Draft, Filter, HistoryEntry, Kept, Latest, LifeStore, Listed, NewVersion, Received,
+        Refusal, Seen, UploadId, VersionView, View, Wish,
         life::{Standing, asks, event_of, state, stored},
     },
 };
@@ -45,6 +45,16 @@ impl State {
             feedback_number: life.map_or(0, |life| life.feedback_number),
             is_waiting: waiting.is_some(),
         })
+    }
+
+    /// A registration about which a person wishes for something, if it is there and as it was seen.
+    fn wished(&self, id: Uuid, seen: Option<Seen>, now: Timestamp) -> Result<Standing, Refusal> {
+        self.standing(id, now).ok_or(Refusal::UnknownRegistration)?.as_seen(self.happened(id), seen)
+    }
+
+    /// Lines of a registration's history.
+    fn happened(&self, id: Uuid) -> u64 {
+        self.lives.get(&id).map_or(0, |life| life.history.len() as u64)
     }
 
     fn life(&mut self, id: Uuid) -> &mut Life {
@@ -147,29 +157,29 @@ impl LifeStore for MemoryStore {
         Ok(settled)
     }
 
-    async fn reopen(&self, registration_id: Uuid, author: &str, at: Timestamp) -> Wish<Stands> {
+    async fn reopen(&self, registration_id: Uuid, by: By<'_>, at: Timestamp) -> Wish<Stands> {
         let mut state = self.lock();
-        let Some(standing) = state.standing(registration_id, at) else { return Ok(Err(Refusal::UnknownRegistration)) };
-        let after = match standing.after_wish(Event::Reopened) {
+        let wished = state.wished(registration_id, by.seen, at);
+        let (standing, after) = match wished.and_then(|standing| Ok((standing, standing.after_wish(Event::Reopened)?))) {
             Ok(after) => after,
             Err(refusal) => return Ok(Err(refusal)),
         };
         state.life(registration_id).status = stored(after);
         state.stop(registration_id);
-        state.did(registration_id, Some(author), Event::Reopened, standing.version, after, at);
+        state.did(registration_id, Some(by.author), Event::Reopened, standing.version, after, at);
         Ok(Ok(after))
     }
 
-    async fn save(&self, registration_id: Uuid, draft: &Draft, author: &str, at: Timestamp) -> Wish<Stands> {
+    async fn save(&self, registration_id: Uuid, draft: &Draft, by: By<'_>, at: Timestamp) -> Wish<Stands> {
         let mut state = self.lock();
-        let Some(standing) = state.standing(registration_id, at) else { return Ok(Err(Refusal::UnknownRegistration)) };
-        let after = match standing.after_wish(Event::Saved) {
+        let wished = state.wished(registration_id, by.seen, at);
+        let (standing, after) = match wished.and_then(|standing| Ok((standing, standing.after_wish(Event::Saved)?))) {
             Ok(after) => after,
             Err(refusal) => return Ok(Err(refusal)),
         };
         let life = state.life(registration_id);
         (life.status, life.draft, life.kept_at) = (stored(after), Some(draft.clone()), Some(at));
-        state.did(registration_id, Some(author), Event::Saved, standing.version, after, at);
+        state.did(registration_id, Some(by.author), Event::Saved, standing.version, after, at);
         state.changed(vec![registration_id]);
         Ok(Ok(after))
     }
@@ -187,15 +197,16 @@ impl LifeStore for MemoryStore {
                 values: state.latest(registration_id).map(|latest| values(&latest.new)),
                 draft: state.lives.get(&registration_id).and_then(|life| life.draft.clone()),
                 is_asked: state.is_asked(registration_id, standing.version),
+                happened: state.happened(registration_id),
             })
         };
         Ok(find())
     }
 
-    async fn advance(&self, new: &NewVersion, at: Timestamp) -> Wish<bool> {
+    async fn advance(&self, new: &NewVersion, seen: Option<Seen>, at: Timestamp) -> Wish<bool> {
         let mut state = self.lock();
-        let Some(standing) = state.standing(new.registration_id, at) else { return Ok(Err(Refusal::UnknownRegistration)) };
-        let after = match standing.after_version(new) {
+        let wished = state.wished(new.registration_id, seen, at);
+        let (standing, after) = match wished.and_then(|standing| Ok((standing, standing.after_version(new)?))) {
             Ok(after) => after,
             Err(refusal) => return Ok(Err(refusal)),
         };
@@ -226,10 +237,10 @@ impl LifeStore for MemoryStore {
         Ok(Ok(()))
     }
 
-    async fn remove(&self, registration_id: Uuid, now: Timestamp) -> Wish<()> {
+    async fn remove(&self, registration_id: Uuid, seen: Option<Seen>, now: Timestamp) -> Wish<()> {
         let mut state = self.lock();
-        let Some(standing) = state.standing(registration_id, now) else { return Ok(Err(Refusal::UnknownRegistration)) };
-        if let Err(refusal) = standing.may_be_removed() {
+        let wished = state.wished(registration_id, seen, now);
+        if let Err(refusal) = wished.and_then(|standing| standing.may_be_removed()) {
             return Ok(Err(refusal));
         }
         state.lives.remove(&registration_id);
@@ -292,5 +303,10 @@ impl LifeStore for MemoryStore {
         let there = state.registrations.range((behind, Bound::Unbounded));
         let listed = there.filter_map(|(id, _)| state.listed(*id, now)).filter(fits);
         Ok(listed.take(limit as usize).collect())
+    }
+
+    async fn listed(&self, registrations: &[Uuid], now: Timestamp) -> Result<Vec<Listed>, StoreError> {
+        let state = self.lock();
+        Ok(registrations.iter().filter_map(|id| state.listed(*id, now)).collect())
     }
 }

@@ -21,8 +21,8 @@ use crate::{
     row,
     status::{Event, State, Status},
     store::{
-        CommentView, Creation, Current, Draft, Filter, HistoryEntry, Latest, LifeStore, Listed, NewVersion, Received, Refusal,
-        UploadId, VersionView, View, Wish,
+        By, CommentView, Creation, Current, Draft, Filter, HistoryEntry, Latest, LifeStore, Listed, NewVersion, Received,
+        Refusal, Seen, UploadId, VersionView, View, Wish,
         life::{Standing, event_of, state, stored},
     },
 };
@@ -57,6 +57,21 @@ async fn standing(connection: &mut Connection, registration_id: Uuid, now: Times
         feedback_number: u64::try_from(row.try_get::<i64>("feedback_number")?).unwrap_or(0),
         is_waiting: row.try_get("is_waiting")?,
     }))
+}
+
+/// A registration about which a person wishes for something, if it is there and as it was seen.
+async fn wished(connection: &mut Connection, registration_id: Uuid, seen: Option<Seen>, now: Timestamp) -> Wish<Standing> {
+    let Some(standing) = standing(connection, registration_id, now).await? else {
+        return Ok(Err(Refusal::UnknownRegistration));
+    };
+    Ok(standing.as_seen(happened(connection, registration_id).await?, seen))
+}
+
+/// Lines of a registration's history.
+async fn happened(connection: &mut Connection, registration_id: Uuid) -> Result<u64, StoreError> {
+    const COUNT: &str = "SELECT count(*) FROM history WHERE registration_id = ?";
+    let count: i64 = connection.query(COUNT).bind(&registration_id.as_bytes()[..]).scalar().await?;
+    Ok(u64::try_from(count).unwrap_or(0))
 }
 
 async fn set_status(connection: &mut Connection, registration_id: Uuid, state: State) -> Result<(), StoreError> {
@@ -217,37 +232,33 @@ impl LifeStore for SqlStore {
         Ok(settled)
     }
 
-    async fn reopen(&self, registration_id: Uuid, author: &str, at: Timestamp) -> Wish<State> {
+    async fn reopen(&self, registration_id: Uuid, by: By<'_>, at: Timestamp) -> Wish<State> {
         let mut transaction = self.database.write().await?;
-        let Some(standing) = standing(&mut transaction, registration_id, at).await? else {
-            return Ok(Err(Refusal::UnknownRegistration));
-        };
-        let state = match standing.after_wish(Event::Reopened) {
-            Ok(state) => state,
+        let wished = wished(&mut transaction, registration_id, by.seen, at).await?;
+        let (standing, state) = match wished.and_then(|standing| Ok((standing, standing.after_wish(Event::Reopened)?))) {
+            Ok(after) => after,
             Err(refusal) => return Ok(Err(refusal)),
         };
         set_status(&mut transaction, registration_id, state).await?;
         stop(&mut transaction, registration_id).await?;
-        let (author, version) = (Some(author.to_owned()), standing.version);
+        let (author, version) = (Some(by.author.to_owned()), standing.version);
         let entry = HistoryEntry { at, author, event: Event::Reopened, version, status: state.status() };
         note(&mut transaction, registration_id, &entry, None).await?;
         transaction.commit().await?;
         Ok(Ok(state))
     }
 
-    async fn save(&self, registration_id: Uuid, draft: &Draft, author: &str, at: Timestamp) -> Wish<State> {
+    async fn save(&self, registration_id: Uuid, draft: &Draft, by: By<'_>, at: Timestamp) -> Wish<State> {
         let mut transaction = self.database.write().await?;
-        let Some(standing) = standing(&mut transaction, registration_id, at).await? else {
-            return Ok(Err(Refusal::UnknownRegistration));
-        };
-        let state = match standing.after_wish(Event::Saved) {
-            Ok(state) => state,
+        let wished = wished(&mut transaction, registration_id, by.seen, at).await?;
+        let (standing, state) = match wished.and_then(|standing| Ok((standing, standing.after_wish(Event::Saved)?))) {
+            Ok(after) => after,
             Err(refusal) => return Ok(Err(refusal)),
         };
         set_status(&mut transaction, registration_id, state).await?;
-        replace_draft(&mut transaction, registration_id, draft, author, at).await?;
+        replace_draft(&mut transaction, registration_id, draft, by.author, at).await?;
         changed(&mut transaction, [&registration_id]).await?;
-        let (author, version) = (Some(author.to_owned()), standing.version);
+        let (author, version) = (Some(by.author.to_owned()), standing.version);
         let entry = HistoryEntry { at, author, event: Event::Saved, version, status: state.status() };
         note(&mut transaction, registration_id, &entry, None).await?;
         transaction.commit().await?;
@@ -275,16 +286,15 @@ impl LifeStore for SqlStore {
             values,
             draft: draft(&mut reading, registration_id, &row).await?,
             is_asked: is_asked(&mut reading, registration_id, version).await?,
+            happened: happened(&mut reading, registration_id).await?,
         }))
     }
 
-    async fn advance(&self, new: &NewVersion, at: Timestamp) -> Wish<bool> {
+    async fn advance(&self, new: &NewVersion, seen: Option<Seen>, at: Timestamp) -> Wish<bool> {
         let mut transaction = self.database.write().await?;
-        let Some(standing) = standing(&mut transaction, new.registration_id, at).await? else {
-            return Ok(Err(Refusal::UnknownRegistration));
-        };
-        let state = match standing.after_version(new) {
-            Ok(state) => state,
+        let wished = wished(&mut transaction, new.registration_id, seen, at).await?;
+        let (standing, state) = match wished.and_then(|standing| Ok((standing, standing.after_version(new)?))) {
+            Ok(after) => after,
             Err(refusal) => return Ok(Err(refusal)),
         };
         insert_versions(&mut transaction, UploadId::BY_HAND, std::slice::from_ref(new), at).await?;
@@ -307,12 +317,10 @@ impl LifeStore for SqlStore {
         Ok(Ok(()))
     }
 
-    async fn remove(&self, registration_id: Uuid, now: Timestamp) -> Wish<()> {
+    async fn remove(&self, registration_id: Uuid, seen: Option<Seen>, now: Timestamp) -> Wish<()> {
         let mut transaction = self.database.write().await?;
-        let Some(standing) = standing(&mut transaction, registration_id, now).await? else {
-            return Ok(Err(Refusal::UnknownRegistration));
-        };
-        if let Err(refusal) = standing.may_be_removed() {
+        let wished = wished(&mut transaction, registration_id, seen, now).await?;
+        if let Err(refusal) = wished.and_then(|standing| standing.may_be_removed()) {
             return Ok(Err(refusal));
         }
         remove(&mut transaction, registration_id).await?;
@@ -371,5 +379,15 @@ impl LifeStore for SqlStore {
 
     async fn list(&self, filter: &Filter, after: Option<Uuid>, limit: u32, now: Timestamp) -> Result<Vec<Listed>, StoreError> {
         self.page(filter, after, limit, now).await
+    }
+
+    async fn listed(&self, registrations: &[Uuid], now: Timestamp) -> Result<Vec<Listed>, StoreError> {
+        let mut connection = self.database.read().await?;
+        let mut found = Vec::with_capacity(registrations.len());
+        for registration in registrations {
+            let row = standing_row(&mut connection, *registration).await?;
+            found.extend(row.map(|row| listed(&row, now)).transpose()?);
+        }
+        Ok(found)
     }
 }

@@ -90,7 +90,25 @@ async fn two_living_records_never_get_one_unique_id(store: &dyn Hd4resStore) {
     assert_eq!(store.recoded().await.unwrap(), 1, "the pair beside it counts");
 }
 
+async fn a_patient_known_under_two_pseudonyms_becomes_one(store: &dyn Hd4resStore) {
+    let under = |number: u128, patient: u8, epoch: u32| Arrived {
+        registration_id: Uuid::from_u128(number),
+        pseudonym: name(patient, epoch),
+        ..arrived(number, &format!("U{number}"), 1)
+    };
+    receive(store, &[under(1, 1, 1), under(2, 1, 2), under(3, 1, 3), under(4, 2, 1)]).await;
+    assert!(learn(store, &[pair(1, 1, 2), pair(1, 2, 3)]).await.is_empty());
+    let names = [pseudonym(store, 1).await, pseudonym(store, 2).await, pseudonym(store, 3).await, pseudonym(store, 4).await];
+    assert_eq!(names, [name(1, 3), name(1, 3), name(1, 3), name(2, 1)]);
+    // Whoever comes later belongs to the one that stayed, under whatever name.
+    receive(store, &[under(5, 1, 1), under(6, 1, 3)]).await;
+    assert_eq!((pseudonym(store, 5).await, pseudonym(store, 6).await), (name(1, 3), name(1, 3)));
+    assert!(learn(store, &[pair(1, 3, 4)]).await.is_empty());
+    assert_eq!((pseudonym(store, 1).await, pseudonym(store, 6).await), (name(1, 4), name(1, 4)));
+}
+
 contract!(
+    a_patient_known_under_two_pseudonyms_becomes_one,
     a_record_goes_to_the_latest_pseudonym_with_its_unique_id,
     what_comes_late_or_early_belongs_to_its_record,
     two_patients_stay_two,

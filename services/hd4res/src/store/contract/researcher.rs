@@ -122,10 +122,32 @@ async fn many_are_acted_on_alike_and_each_is_refused_alone(store: &dyn Hd4resSto
     receive(store, &[of(1, 1, 1), of(2, 2, 1), of(3, 3, 1)]).await;
     judge(store, 1, true).await;
     judge(store, 3, true).await;
-    let acted = store.researcher().act_on_all(&[1, 2, 9, 3], &Action::Approve, &column, RESEARCHER, at(100)).await.unwrap();
-    let codes: Vec<_> =
-        acted.iter().map(|one| one.as_ref().map(|acted| acted.version).map_err(|refusal| refusal.code())).collect();
-    assert_eq!(codes, [Ok(1), Err("NOT_VALIDATED"), Err("UNKNOWN_RECORD"), Ok(1)]);
+    // One look per record, and one effect: what was asked for together is answered together, also the second time.
+    let by = |record: u8, version| By {
+        author: RESEARCHER,
+        seen: Some(Seen { version, status: RecordStatus::New }),
+        effect: Some([record; 16]),
+    };
+    let acts = [(1, 1), (2, 1), (9, 1), (3, 2), (3, 1)];
+    let acts = acts.map(|(record, version)| Act { record: record.into(), action: &Action::Approve, by: by(record, version) });
+    let mut before = Vec::new();
+    for _ in 0..2 {
+        let acted = store.researcher().act_on_all(&acts, &column, at(100)).await.unwrap();
+        let codes: Vec<_> =
+            acted.iter().map(|one| one.as_ref().map(|acted| acted.version).map_err(|refusal| refusal.code())).collect();
+        let [first, not_validated, unknown, stale, done] = codes[..] else { panic!("{codes:?}") };
+        assert_eq!((first, not_validated, unknown), (Ok(1), Err("NOT_VALIDATED"), Err("UNKNOWN_RECORD")));
+        // The second time the record is done, under the same effect, whatever was seen.
+        assert_eq!((stale, done), (if before.is_empty() { Err("STALE_VERSION") } else { Ok(1) }, Ok(1)));
+        assert!(before.is_empty() || (acted[0] == before[0] && acted[4] == before[4]));
+        before = acted;
+    }
+    let rows = store.researcher().rows(&[3, 9, 1, 3]).await.unwrap();
+    assert_eq!(rows.iter().map(|row| row.record).collect::<Vec<_>>(), [1, 3]);
+    assert_eq!(
+        rows,
+        store.researcher().list(&Filter { status: Some(RecordStatus::Approved), ..Filter::default() }, None, 9).await.unwrap()
+    );
     assert_eq!((status(store, 1).await, status(store, 2).await), (RecordStatus::Approved, RecordStatus::New));
     assert_eq!(unsent(store).await.len(), 2);
 }
@@ -240,7 +262,17 @@ async fn feedback_goes_again_until_it_is_heard_or_answered(store: &dyn Hd4resSto
     }
     assert_eq!(store.passages(0, 99).await.unwrap().last().unwrap().1, passage);
     assert_eq!(due_at(store, 300).await, [2, 2, 2], "the second of record 1 is heard");
+    let issued = store.outbox().of_record(1).await.unwrap();
+    let told = |at_place: usize| (issued[at_place].item_id, issued[at_place].next_send_at, issued[at_place].heard_at);
+    assert_eq!(told(0), (acted[0].item_id, Some(at(300)), None));
+    assert_eq!(told(1), (acted[1].item_id, None, Some(at(210))));
+    assert_eq!((issued[0].kind.as_str(), issued[0].version, issued.len()), ("CORRECTION_REQUEST", 1, 2));
     receive(store, &[of(2, 4, 2), deletion_of(3, 5, 2)]).await;
+    let records = store.researcher();
+    let of_item = async |item: u128| records.of_item(Uuid::from_u128(item)).await.unwrap();
+    assert_eq!((of_item(4).await, of_item(9).await), (of_item(2).await, None), "both versions are one record's");
+    let second = of_item(2).await.unwrap();
+    assert_eq!(records.items(second).await.unwrap(), [(Uuid::from_u128(2), 1), (Uuid::from_u128(4), 2)]);
     let due = store.outbox().due(at(300), 1).await.unwrap();
     assert_eq!((due.len(), due[0].item_id, due[0].first_sent_at), (1, acted[0].item_id, Some(at(200))));
     assert_eq!(store.outbox().again(at(250)).await.unwrap(), 1, "a later version and a deletion answer, too");

@@ -9,7 +9,7 @@ use store::{Passage, StoreError};
 use super::{KeptFeedback, MemoryStore, Record, State};
 use crate::{
     status::RecordStatus,
-    store::{DueFeedback, FeedbackOutbox, Heard, Sent, author},
+    store::{DueFeedback, FeedbackOutbox, Heard, IssuedFeedback, Sent, author},
 };
 
 /// Whether a feedback is about what its record holds now.
@@ -66,7 +66,7 @@ impl State {
                     && one.sender == record.arrived.sender
             };
             let record = self.records.get(&kept.record);
-            !kept.is_heard && record.is_some_and(|record| heard.iter().any(|one| is_of(one, record)))
+            kept.heard_at.is_none() && record.is_some_and(|record| heard.iter().any(|one| is_of(one, record)))
         };
         (1..).zip(&self.feedback).filter(|(_, kept)| is_answered(kept)).map(|(feedback, _)| feedback).collect()
     }
@@ -88,7 +88,7 @@ impl FeedbackOutbox for MemoryStore {
             state.take_over(one.feedback, at);
             if let Some(kept) = state.kept(one.feedback) {
                 kept.first_sent_at.get_or_insert(at);
-                kept.next_send_at = one.next_send_at.filter(|_| !kept.is_heard);
+                kept.next_send_at = one.next_send_at.filter(|_| kept.heard_at.is_none());
             }
         }
         self.itinerary.append(passages);
@@ -100,17 +100,29 @@ impl FeedbackOutbox for MemoryStore {
         for feedback in state.answered(heard) {
             state.take_over(feedback, at);
             if let Some(kept) = state.kept(feedback) {
-                (kept.is_heard, kept.next_send_at) = (true, None);
+                (kept.heard_at, kept.next_send_at) = (Some(at), None);
             }
         }
         self.itinerary.append(passages);
         Ok(())
     }
 
+    async fn of_record(&self, record: i64) -> Result<Vec<IssuedFeedback>, StoreError> {
+        let issued = |kept: &KeptFeedback| IssuedFeedback {
+            item_id: kept.issued.item_id,
+            kind: kept.issued.kind.to_owned(),
+            version: kept.issued.version,
+            at: kept.at,
+            next_send_at: kept.next_send_at,
+            heard_at: kept.heard_at,
+        };
+        Ok(self.lock().feedback.iter().filter(|kept| kept.record == record).map(issued).collect())
+    }
+
     async fn again(&self, now: Timestamp) -> Result<u64, StoreError> {
         let State { feedback, records, .. } = &mut *self.lock();
         let mut again = 0;
-        for kept in feedback.iter_mut().filter(|kept| !kept.is_heard && kept.first_sent_at.is_some()) {
+        for kept in feedback.iter_mut().filter(|kept| kept.heard_at.is_none() && kept.first_sent_at.is_some()) {
             if records.get(&kept.record).is_some_and(|record| is_current(kept, record)) {
                 kept.next_send_at = Some(now);
                 again += 1;

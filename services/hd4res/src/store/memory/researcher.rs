@@ -11,7 +11,7 @@ use super::{MemoryStore, Record, State};
 use crate::{
     record::{ActRefusal, Action, columns},
     status::RecordStatus,
-    store::{Acted, By, ColumnOf, Filter, KeptComment, RecordRow, RecordView, ResearcherStore, StatusCount},
+    store::{Act, Acted, By, ColumnOf, Filter, KeptComment, RecordRow, RecordView, ResearcherStore, StatusCount},
 };
 
 fn row(record: &Record) -> RecordRow {
@@ -81,14 +81,12 @@ impl ResearcherStore for MemoryStore {
 
     async fn act_on_all(
         &self,
-        records: &[i64],
-        action: &Action,
+        acts: &[Act<'_>],
         columns: ColumnOf<'_>,
-        author: &str,
         at: Timestamp,
     ) -> Result<Vec<Result<Acted, ActRefusal>>, StoreError> {
         let mut state = self.lock();
-        Ok(records.iter().map(|record| state.act(*record, action, columns, &By::role(author), at)).collect())
+        Ok(acts.iter().map(|Act { record, action, by }| state.act(*record, action, columns, by, at)).collect())
     }
 
     async fn find(&self, sender: Option<&str>, dcd: &str, unique_id: &str) -> Result<Vec<i64>, StoreError> {
@@ -106,6 +104,20 @@ impl ResearcherStore for MemoryStore {
         Ok(held.max_by_key(|held| (held.status != RecordStatus::Deleted, held.version, held.record)).map(|held| held.record))
     }
 
+    async fn of_item(&self, item_id: Uuid) -> Result<Option<i64>, StoreError> {
+        let state = self.lock();
+        let first = state.items.range((item_id, String::new())..).next();
+        Ok(first.filter(|(key, _)| key.0 == item_id).map(|(_, item)| item.record))
+    }
+
+    async fn items(&self, record: i64) -> Result<Vec<(Uuid, u32)>, StoreError> {
+        let state = self.lock();
+        let of_record = state.items.iter().filter(|(_, item)| item.record == record);
+        let mut items: Vec<(Uuid, u32)> = of_record.map(|((id, _), item)| (*id, item.version)).collect();
+        items.sort_unstable_by_key(|(id, version)| (*version, *id));
+        Ok(items)
+    }
+
     async fn view(&self, record: i64) -> Result<Option<RecordView>, StoreError> {
         let state = self.lock();
         Ok(state.records.get(&record).map(|record| RecordView {
@@ -115,6 +127,12 @@ impl ResearcherStore for MemoryStore {
             comments: record.comments.clone(),
             history: record.history.clone(),
         }))
+    }
+
+    async fn rows(&self, records: &[i64]) -> Result<Vec<RecordRow>, StoreError> {
+        let wanted: std::collections::BTreeSet<i64> = records.iter().copied().collect();
+        let state = self.lock();
+        Ok(wanted.iter().filter_map(|record| state.records.get(record)).map(row).collect())
     }
 
     async fn list(&self, filter: &Filter, after: Option<i64>, limit: u32) -> Result<Vec<RecordRow>, StoreError> {

@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use clock::Timestamp;
+use recoding::patients;
 use registration::ContentKind;
 use store::{Connection, Row, StoreError, bulk};
 
@@ -119,20 +120,25 @@ pub(super) async fn write(connection: &mut Connection, changes: &[Change<'_>], a
 async fn write_records(connection: &mut Connection, changes: &[Change<'_>], at: Timestamp) -> Result<(), StoreError> {
     let current = || changes.iter().filter_map(|change| change.current.map(|current| (change, current)));
     let rows = records(current());
+    let pseudonyms = rows.iter().map(|row| row.last.arrived.pseudonym.as_str());
+    let patients = patients::numbers(connection, pseudonyms).await?;
     const RECORD: &str =
-        "INSERT INTO record (id, dcd, unique_id, sender, registration_id, version, item_id, status, validated_version,
+        "INSERT INTO record (id, dcd, unique_id, sender, patient, names_patient, registration_id, version, item_id, status, validated_version,
         feedback_number, arrived_at, first_version, dcd_version, automatic, deleted)";
     // A deletion does not know its record's unique id, so that stays, as what came first does.
-    const REPLACE: &str = "ON CONFLICT (id) DO UPDATE SET registration_id = excluded.registration_id, version = excluded.version,
+    const REPLACE: &str = "ON CONFLICT (id) DO UPDATE SET patient = excluded.patient, registration_id = excluded.registration_id, version = excluded.version,
         item_id = excluded.item_id, status = excluded.status, validated_version = excluded.validated_version,
         feedback_number = excluded.feedback_number, dcd_version = excluded.dcd_version, automatic = excluded.automatic,
         deleted = excluded.deleted";
-    bulk::insert(connection, RECORD, 15, REPLACE, &rows, |row, NewRecord { first, last, note }| {
+    bulk::insert(connection, RECORD, 17, REPLACE, &rows, |row, NewRecord { first, last, note }| {
         let arrived = last.arrived;
+        let names_patient = first.arrived.unique_id.contains(&first.arrived.pseudonym);
         row.bind(last.record)
             .bind(&first.arrived.dcd)
             .bind((first.deleted() == 0).then_some(&first.arrived.unique_id))
             .bind(&first.arrived.sender)
+            .bind(patients.get(arrived.pseudonym.as_str()).copied())
+            .bind(i64::from(names_patient))
             .bind(&arrived.registration_id.as_bytes()[..])
             .bind(arrived.version)
             .bind(&arrived.item_id.as_bytes()[..])
@@ -146,16 +152,12 @@ async fn write_records(connection: &mut Connection, changes: &[Change<'_>], at: 
             .bind(last.deleted())
     })
     .await?;
-    const CONTENT: &str = "INSERT INTO content (record, pseudonym, hospital, handle, bytes)";
-    const NEWER: &str = "ON CONFLICT (record) DO UPDATE SET pseudonym = excluded.pseudonym, hospital = excluded.hospital,
+    const CONTENT: &str = "INSERT INTO content (record, hospital, handle, bytes)";
+    const NEWER: &str = "ON CONFLICT (record) DO UPDATE SET hospital = excluded.hospital,
         handle = excluded.handle, bytes = excluded.bytes";
-    bulk::insert(connection, CONTENT, 5, NEWER, &rows, |row, NewRecord { last, .. }| {
+    bulk::insert(connection, CONTENT, 4, NEWER, &rows, |row, NewRecord { last, .. }| {
         let arrived = last.arrived;
-        row.bind(last.record)
-            .bind(&arrived.pseudonym)
-            .bind(&arrived.hospital[..])
-            .bind(&arrived.handle[..])
-            .bind(&arrived.content[..])
+        row.bind(last.record).bind(&arrived.hospital[..]).bind(&arrived.handle[..]).bind(&arrived.content[..])
     })
     .await?;
     let later: Vec<Line<'_>> = current()

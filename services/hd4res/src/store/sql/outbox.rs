@@ -12,12 +12,12 @@ use uuid::Uuid;
 use super::{
     SqlStore,
     history::{self, Line},
-    id,
+    id, moment,
     verdicts::{HELD, held, write_held},
 };
 use crate::{
     record::Held,
-    store::{DueFeedback, FeedbackOutbox, Heard, Sent, author},
+    store::{DueFeedback, FeedbackOutbox, Heard, IssuedFeedback, Sent, author},
 };
 
 fn due(row: &Row) -> Result<DueFeedback, StoreError> {
@@ -125,6 +125,23 @@ impl FeedbackOutbox for SqlStore {
         itinerary::insert(&mut transaction, passages).await?;
         transaction.commit().await?;
         Ok(())
+    }
+
+    async fn of_record(&self, record: i64) -> Result<Vec<IssuedFeedback>, StoreError> {
+        const SELECT: &str =
+            "SELECT item_id, kind, version, at, next_send_at, heard_at FROM feedback WHERE record = ? ORDER BY number";
+        let read = |row: &Row| {
+            let optional = |column| Ok::<_, StoreError>(row.try_get::<Option<i64>>(column)?.map(Timestamp::from_micros));
+            Ok(IssuedFeedback {
+                item_id: id(row, "item_id")?,
+                kind: row.try_get("kind")?,
+                version: row.try_get("version")?,
+                at: moment(row, "at")?,
+                next_send_at: optional("next_send_at")?,
+                heard_at: optional("heard_at")?,
+            })
+        };
+        self.database.query(SELECT).bind(record).fetch_all().await?.iter().map(read).collect()
     }
 
     async fn again(&self, now: Timestamp) -> Result<u64, StoreError> {

@@ -5,11 +5,11 @@ use std::collections::BTreeSet;
 use async_trait::async_trait;
 use clock::Timestamp;
 use recoding::{
-    Finding, Learning, Pair, Telling, UntoldPair,
-    sql::{self as pairs, Rows, Said},
+    Finding, Learning, Pair,
+    patients::{Merge, Renaming},
+    sql::{self as pairs, Rows, Said, Tells},
 };
 use store::{Connection, Passage, StoreError, itinerary};
-use uuid::Uuid;
 
 use super::SqlStore;
 use crate::store::{
@@ -20,15 +20,15 @@ use crate::store::{
 /// The records, with what stands beside them.
 struct Records;
 
-/// Made at the first rotation: no other statement looks for a patient, and an index over every record costs at every arrival.
-const INDEX: &str = "CREATE INDEX IF NOT EXISTS content_by_pseudonym ON content (pseudonym)";
+/// Made when a patient under two numbers is met for the first time: no other statement looks for all records of a patient, and an index over
+/// every record costs at every arrival.
+const INDEX: &str = "CREATE INDEX IF NOT EXISTS record_by_patient ON record (patient)";
 
 #[async_trait]
 impl Rows for Records {
     async fn conflicting(&self, connection: &mut Connection, moves: &[Pair]) -> Result<BTreeSet<String>, StoreError> {
-        connection.query(INDEX).execute().await?;
-        const SELECT: &str = "SELECT c.pseudonym, r.dcd, r.sender, r.unique_id FROM json_each(?) k CROSS JOIN content c
-            JOIN record r ON r.id = c.record WHERE c.pseudonym = k.value AND r.deleted = 0";
+        const SELECT: &str = "SELECT p.pseudonym, r.dcd, r.sender, r.unique_id FROM json_each(?) k CROSS JOIN patient p
+            CROSS JOIN record r WHERE p.pseudonym = k.value AND r.patient = p.id AND r.names_patient = 1 AND r.deleted = 0";
         let (latest, names) = pairs::names(moves)?;
         let mut standing = Vec::new();
         for row in connection.query(SELECT).bind(names).fetch_all().await? {
@@ -37,17 +37,23 @@ impl Rows for Records {
             let key = (row.try_get::<String>("dcd")?, row.try_get::<String>("sender")?, renamed(unique_id, pseudonym, now));
             standing.push((now.to_owned(), key));
         }
-        // One record lives under a unique id.
+        // One record lives under a unique id; those that do not name a patient do so already.
         Ok(pairs::standing_twice(standing))
     }
 
     async fn recode(&self, connection: &mut Connection, moves: &[Pair]) -> Result<(), StoreError> {
-        const UNIQUE_IDS: &str = ") UPDATE record SET unique_id = replace(record.unique_id, moves.old, moves.new)
-            FROM moves JOIN content c ON c.pseudonym = moves.old
-            WHERE record.id = c.record AND record.unique_id <> replace(record.unique_id, moves.old, moves.new)";
-        pairs::update_by(connection, UNIQUE_IDS, moves).await?;
-        const CONTENTS: &str = ") UPDATE content SET pseudonym = moves.new FROM moves WHERE content.pseudonym = moves.old";
-        pairs::update_by(connection, CONTENTS, moves).await
+        const UNIQUE_IDS: &str = "UPDATE record SET unique_id = replace(record.unique_id, moves.old, moves.new) FROM moves
+            WHERE record.patient = moves.patient AND record.names_patient = 1";
+        let renaming = Renaming::of(connection, moves).await?;
+        renaming.update(connection, UNIQUE_IDS).await?;
+        if !renaming.merged.is_empty() {
+            connection.query(INDEX).execute().await?;
+        }
+        for Merge { from, into } in &renaming.merged {
+            const MERGE: &str = "UPDATE record SET patient = ? WHERE patient = ?";
+            connection.query(MERGE).bind(*into).bind(*from).execute().await?;
+        }
+        renaming.apply(connection).await
     }
 }
 
@@ -84,29 +90,4 @@ impl Learning for SqlStore {
     }
 }
 
-#[async_trait]
-impl Telling for SqlStore {
-    async fn tell_on(&self, incarnation: Uuid) -> Result<(), StoreError> {
-        pairs::tell_on(&self.database, incarnation).await
-    }
-
-    async fn untold(&self, limit: u32) -> Result<Vec<UntoldPair>, StoreError> {
-        pairs::untold(&self.database, limit).await
-    }
-
-    async fn told(&self, number: i64, passages: &[Passage]) -> Result<(), StoreError> {
-        let mut transaction = self.database.write().await?;
-        pairs::told(&mut transaction, number).await?;
-        itinerary::insert(&mut transaction, passages).await?;
-        transaction.commit().await?;
-        Ok(())
-    }
-
-    async fn arrived(&self) -> Result<(), StoreError> {
-        pairs::arrived(&self.database).await
-    }
-
-    async fn has_arrived(&self) -> Result<bool, StoreError> {
-        pairs::has_arrived(&self.database).await
-    }
-}
+impl Tells for SqlStore {}

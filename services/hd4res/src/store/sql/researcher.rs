@@ -15,7 +15,7 @@ use crate::{
     record::{ActRefusal, Action, Note, columns},
     status::{Event, RecordStatus},
     store::{
-        Acted, By, ColumnOf, Filter, HistoryEntry, KeptComment, RecordRow, RecordView, ResearcherStore, StatusCount, author,
+        Act, Acted, By, ColumnOf, Filter, HistoryEntry, KeptComment, RecordRow, RecordView, ResearcherStore, StatusCount, author,
     },
 };
 
@@ -181,16 +181,14 @@ impl ResearcherStore for SqlStore {
 
     async fn act_on_all(
         &self,
-        records: &[i64],
-        action: &Action,
+        acts: &[Act<'_>],
         columns: ColumnOf<'_>,
-        author: &str,
         at: Timestamp,
     ) -> Result<Vec<Result<Acted, ActRefusal>>, StoreError> {
         let mut transaction = self.database.write().await?;
-        let mut acted = Vec::with_capacity(records.len());
-        for record in records {
-            acted.push(act(&mut transaction, *record, action, columns, &By::role(author), at).await?);
+        let mut acted = Vec::with_capacity(acts.len());
+        for Act { record, action, by } in acts {
+            acted.push(act(&mut transaction, *record, action, columns, by, at).await?);
         }
         transaction.commit().await?;
         Ok(acted)
@@ -208,11 +206,23 @@ impl ResearcherStore for SqlStore {
         self.database.query(SELECT).bind(registration_id.as_bytes().to_vec()).scalar_optional().await
     }
 
+    async fn of_item(&self, item_id: Uuid) -> Result<Option<i64>, StoreError> {
+        const SELECT: &str = "SELECT record FROM item WHERE id = ? ORDER BY sender LIMIT 1";
+        self.database.query(SELECT).bind(&item_id.as_bytes()[..]).scalar_optional().await
+    }
+
+    async fn items(&self, record: i64) -> Result<Vec<(Uuid, u32)>, StoreError> {
+        const SELECT: &str = "SELECT id, version FROM item WHERE record = ? ORDER BY version, id";
+        let rows = self.database.query(SELECT).bind(record).fetch_all().await?;
+        rows.iter().map(|row| Ok((id(row, "id")?, row.try_get("version")?))).collect()
+    }
+
     async fn view(&self, record: i64) -> Result<Option<RecordView>, StoreError> {
         // A transaction, so that comments and history are of one moment with the record.
         let mut transaction = self.database.read_one_moment().await?;
         let select = format!(
-            "SELECT {ROW}, r.arrived_at, r.first_version, c.pseudonym, c.bytes FROM record r JOIN content c ON c.record = r.id WHERE r.id = ?"
+            "SELECT {ROW}, r.arrived_at, r.first_version, p.pseudonym, c.bytes FROM record r JOIN content c ON c.record = r.id
+            JOIN patient p ON p.id = r.patient WHERE r.id = ?"
         );
         let row = transaction.query(AssertSqlSafe(select)).bind(record).fetch_optional().await?;
         let Some(row) = row else { return Ok(None) };
@@ -221,6 +231,13 @@ impl ResearcherStore for SqlStore {
         let comments = comments(&mut transaction, record).await?;
         let (pseudonym, content) = (row.try_get("pseudonym")?, row.try_get("bytes")?);
         Ok(Some(RecordView { row: record_row(&row)?, pseudonym, content, comments, history: lines }))
+    }
+
+    async fn rows(&self, records: &[i64]) -> Result<Vec<RecordRow>, StoreError> {
+        let select =
+            format!("SELECT {ROW} FROM record r WHERE r.id IN (SELECT CAST(value AS BIGINT) FROM json_each(?)) ORDER BY r.id");
+        let rows = self.database.query(AssertSqlSafe(select)).bind(&bulk::list(&records)?).fetch_all().await?;
+        rows.iter().map(record_row).collect()
     }
 
     async fn list(&self, filter: &Filter, after: Option<i64>, limit: u32) -> Result<Vec<RecordRow>, StoreError> {

@@ -6,7 +6,10 @@ use std::{path::Path, sync::Arc, time::Duration};
 use anyhow::Context as _;
 use dcd::Definition;
 use hd4dp::{AcceptedRow, Hd4dp, upload::CsvFile};
-use hd4res::{Action, store::Filter};
+use hd4res::{
+    Action,
+    store::{Act, By, Filter},
+};
 use registration::{Comment, Place};
 use serde::Serialize;
 use topology::Nihdi;
@@ -89,8 +92,9 @@ async fn ask(session: &Session, field: u16) -> anyhow::Result<u64> {
         let page = hd4res.store().list(&Filter::default(), after, PAGE).await?;
         let Some(last) = page.last() else { return Ok(asked) };
         after = Some(last.record);
-        let records: Vec<i64> = page.iter().map(|record| record.record).collect();
-        for acted in hd4res.act_on_all(&records, &action, "researcher").await? {
+        let by = By::role("researcher");
+        let acts: Vec<Act<'_>> = page.iter().map(|row| Act { record: row.record, action: &action, by }).collect();
+        for acted in hd4res.act_on_all(&acts).await? {
             acted?;
             asked += 1;
         }
