@@ -56,10 +56,26 @@ live() {
     done
 }
 
+scenarios() {
+    cargo run --quiet --release --locked -- replay tests/scenarios --seed "$seed" --repeat 20
+}
+
+# Both RabbitMQ that the installation is for, and the image as operators build it.
+installation() {
+    cargo build --release --locked --bins -p hd4dp -p ehbox-hco -p ehealth-ttp -p ehbox-hd -p hd4res -p dhw -p simulator || return 1
+    tests/compose.sh target/release || return 1
+    RABBITMQ_IMAGE=rabbitmq:3.10-management tests/compose.sh target/release || return 1
+    tests/images/make.sh debian:trixie-slim rust:1.95-slim-trixie || return 1
+    DOCKER_BUILDKIT=0 docker build --quiet --tag precision --file deploy/Dockerfile . || return 1
+    KEEP_IMAGE=1 tests/compose.sh target/release
+}
+
 step "seed $seed; again with: tests/nightly.sh $seed"
 attempt "$lists random lists from seed $seed on" random_lists
+attempt "every scenario under 20 seeds from $seed on" scenarios
 attempt "property tests with $cases cases" env PROPTEST_CASES="$cases" cargo test --release --locked --workspace --exclude flow --exclude live
 attempt "live tests, $rounds rounds" live
+attempt "the installation in containers, on RabbitMQ 4 and 3.10, and its image" installation
 attempt "$rows rows in constant memory" many_rows
 
 step "done, seed $seed"

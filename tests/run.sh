@@ -43,6 +43,14 @@ has_postgresql() {
     [ -n "${PRECISION_TEST_POSTGRES:-}" ] || compgen -G "/usr/lib/postgresql/*/bin/initdb" >/dev/null || command -v initdb >/dev/null 2>&1
 }
 
+# The second TTP of tests/own_part. Debian's Python first: `python3` on the path may be another installation, without Debian's packages.
+has_python() {
+    for python in /usr/bin/python3 python3; do
+        "$python" -c 'import pika, cryptography' >/dev/null 2>&1 && return
+    done
+    return 1
+}
+
 command -v cargo >/dev/null 2>&1 || give_up "cargo is missing: install Rust 1.95 or later (https://rustup.rs)."
 if ! command -v cc >/dev/null 2>&1; then
     may_install && bring gcc libc6-dev || give_up "a C compiler is missing, for SQLite (Debian: apt-get install gcc libc6-dev)."
@@ -56,6 +64,10 @@ fi
 if ! has_postgresql && ! { may_install && bring postgresql; }; then
     give_up "PostgreSQL is missing, 15 or later: apt-get install postgresql (Debian), or PRECISION_TEST_POSTGRES with the postgres:// address" \
         "of a server, as a role that may make databases and roles."
+fi
+if ! has_python && ! { may_install && bring python3 python3-pika python3-cryptography && has_python; }; then
+    give_up "Python is missing, 3.9 or later with pika and cryptography, for a TTP of a tester's own:" \
+        "apt-get install python3 python3-pika python3-cryptography (Debian), or pip install pika cryptography."
 fi
 
 # Cargo builds with less than it reads manifests of, and the checks read them without the network.

@@ -16,6 +16,7 @@ pub const ARROWS: &[(&str, &[&str])] = &[
     // Pure functions and formats.
     ("clock", &[]),
     ("national-number", &[]),
+    ("needle", &[]),
     ("opencsv", &[]),
     ("pseudonym-shape", &[]),
     ("dcd", &["national-number", "registration"]),

@@ -8,7 +8,7 @@ use simulator::simulation::{Hospital, Laboratory, Op, ROWS, Register, RowName, V
 static LABORATORY: LazyLock<Result<Arc<Laboratory>, Violation>> = LazyLock::new(|| Laboratory::new().map(Arc::new));
 
 /// A row for tests that need one and no special one.
-pub const ROW: RowName = RowName { hospital: Hospital::North, register: Register::Local, number: 0 };
+pub const ROW: RowName = RowName::new(Hospital::North, Register::Local, 0);
 
 /// What all worlds share.
 ///

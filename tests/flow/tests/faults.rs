@@ -5,7 +5,7 @@ use std::time::Duration;
 use flow::{ROW, all_rows, world};
 use simulator::simulation::{
     Arrow,
-    Fault::{self, ConfirmLost, Delay, Duplicate, Lose, Refuse, Reorder},
+    Fault::{self, ConfirmLost, Duplicate, Lose, Refuse, Reorder},
     Op, Sending, Service, Violation,
 };
 
@@ -14,7 +14,7 @@ const HOUR: u32 = 60;
 #[test]
 fn every_arrow_may_meet_every_fault() -> Result<(), Violation> {
     for arrow in Arrow::FLOW {
-        for fault in [Lose, Duplicate, Delay(3 * HOUR), Reorder, ConfirmLost, Refuse] {
+        for fault in [Lose, Duplicate, Fault::delay(3 * HOUR), Reorder, ConfirmLost, Refuse] {
             let mut world = world(20)?;
             world.run([Op::Once { arrow, fault }, ROW.submit(), ROW.change(), Op::Minutes(10 * HOUR)])?;
             world.come_to_rest().map_err(|violation| Violation::new(format!("{arrow:?} {fault:?}: {violation}")))?;

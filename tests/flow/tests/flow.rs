@@ -20,6 +20,7 @@
 //! byte for byte. A test that needs one seed names it; a list that failed once stands in `reproduction`.
 
 mod crash;
+mod dead_letters;
 mod determinism;
 mod faults;
 mod happy_path;
@@ -30,3 +31,5 @@ mod random;
 mod reproduction;
 mod resend;
 mod rotation;
+mod scenarios;
+mod trace;

@@ -2,22 +2,21 @@
 
 use flow::{ROW, world};
 use simulator::simulation::{
-    Arrow, Confirmation,
-    Fault::{Delay, Lose},
-    Hospital::North,
-    Op::{self, Approve, Delete, LoseBroker, Minutes, Once, Reopen, RequestCorrections, RequestFollowUp, SubmitAgain},
+    Arrow, Confirmation, Deed,
+    Fault::{self, Lose},
+    Op::{self, LoseBroker, Minutes, Once},
     RecordStatus, Service, State, Violation, World,
 };
 
 const HOUR: u32 = 60;
 const OK: State = State::Submitted(Confirmation::Ok);
 
-const REOPEN: Op = Reopen { hospital: North, number: 0 };
-const SUBMIT_AGAIN: Op = SubmitAgain { hospital: North, number: 0 };
-const DELETE: Op = Delete { hospital: North, number: 0 };
-const APPROVE: Op = Approve { hospital: North, number: 0 };
-const ASK: Op = RequestCorrections { hospital: North, number: 0 };
-const ASK_MORE: Op = RequestFollowUp { hospital: North, number: 0 };
+const REOPEN: Op = ROW.deed(Deed::Reopen);
+const SUBMIT_AGAIN: Op = ROW.deed(Deed::SubmitAgain);
+const DELETE: Op = ROW.deed(Deed::Delete);
+const APPROVE: Op = ROW.deed(Deed::Approve);
+const ASK: Op = ROW.deed(Deed::RequestCorrections);
+const ASK_MORE: Op = ROW.deed(Deed::RequestFollowUp);
 
 /// Each test runs on these seeds.
 const SEEDS: [u64; 4] = [1, 2, 3, 4];
@@ -74,7 +73,7 @@ fn an_approval_that_is_lost_with_the_process_is_sent_again() -> Result<(), Viola
 #[test]
 fn a_request_that_crosses_a_reopening_changes_nothing_but_shows_its_comments() -> Result<(), Violation> {
     on_each_seed(|mut world| {
-        world.run([ROW.submit(), Minutes(1), Once { arrow: Arrow::ToHd4dp, fault: Delay(HOUR) }, ASK, Minutes(1)])?;
+        world.run([ROW.submit(), Minutes(1), Once { arrow: Arrow::ToHd4dp, fault: Fault::delay(HOUR) }, ASK, Minutes(1)])?;
         world.run([REOPEN, Minutes(1)])?;
         stands(&world, State::Open, RecordStatus::CorrectionsRequested)?;
         assert_eq!(world.comments_shown(ROW)?, 0);
@@ -108,7 +107,7 @@ fn a_deletion_waits_for_the_ttp() -> Result<(), Violation> {
 #[test]
 fn a_version_that_comes_behind_its_deletion_stays_away() -> Result<(), Violation> {
     on_each_seed(|mut world| {
-        world.run([Once { arrow: Arrow::ToHd, fault: Delay(60 * HOUR) }, ROW.submit(), Minutes(1), REOPEN, Minutes(0)])?;
+        world.run([Once { arrow: Arrow::ToHd, fault: Fault::delay(60 * HOUR) }, ROW.submit(), Minutes(1), REOPEN, Minutes(0)])?;
         world.run([Once { arrow: Arrow::ToTtp, fault: Lose }, DELETE, Minutes(49 * HOUR)])?;
         stands(&world, State::Deleted, RecordStatus::Deleted)?;
         world.apply(Minutes(20 * HOUR))?;
@@ -213,7 +212,7 @@ fn a_lost_receipt_makes_the_word_come_twice() -> Result<(), Violation> {
 #[test]
 fn a_request_that_a_later_one_overtakes_shows_its_comments_too() -> Result<(), Violation> {
     on_each_seed(|mut world| {
-        world.run([ROW.submit(), Minutes(1), Once { arrow: Arrow::ToHd4dp, fault: Delay(HOUR) }, ASK, Minutes(1)])?;
+        world.run([ROW.submit(), Minutes(1), Once { arrow: Arrow::ToHd4dp, fault: Fault::delay(HOUR) }, ASK, Minutes(1)])?;
         world.run([ASK_MORE, Minutes(2 * HOUR)])?;
         stands(&world, State::FollowUpNeeded, RecordStatus::FollowUpNeeded)?;
         assert_eq!(world.comments_shown(ROW)?, 4);

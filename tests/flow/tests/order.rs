@@ -9,7 +9,7 @@ const HOUR: u32 = 60;
 fn an_earlier_version_that_arrives_late_changes_nothing() -> Result<(), Violation> {
     for arrow in [Arrow::HandOver, Arrow::ToTtp, Arrow::ToHd, Arrow::ToHd4res, Arrow::ToDhw] {
         let mut world = world(30)?;
-        world.run([Op::Once { arrow, fault: Fault::Delay(HOUR) }, ROW.submit(), Op::Minutes(0), ROW.change(), Op::Minutes(0)])?;
+        world.run([Op::Once { arrow, fault: Fault::delay(HOUR) }, ROW.submit(), Op::Minutes(0), ROW.change(), Op::Minutes(0)])?;
         assert_eq!(world.at_dhw()?, [(ROW, 2)].into(), "{arrow:?}");
         assert_eq!(world.sending(ROW)?, Some(Sending::Ok));
         world.apply(Op::Minutes(2 * HOUR))?;
@@ -23,7 +23,7 @@ fn an_earlier_version_that_arrives_late_changes_nothing() -> Result<(), Violatio
 #[test]
 fn the_status_of_an_earlier_version_leaves_the_later_one_waiting() -> Result<(), Violation> {
     let mut world = world(31)?;
-    world.run([Op::Once { arrow: Arrow::ToHd4dp, fault: Fault::Delay(HOUR) }, ROW.submit(), Op::Minutes(0)])?;
+    world.run([Op::Once { arrow: Arrow::ToHd4dp, fault: Fault::delay(HOUR) }, ROW.submit(), Op::Minutes(0)])?;
     world.run([Op::Down(Service::EhealthTtp), ROW.change(), Op::Minutes(2 * HOUR)])?;
     assert_eq!(world.sending(ROW)?, Some(Sending::Pending));
     world.run([Op::Up(Service::EhealthTtp), Op::Minutes(1)])?;

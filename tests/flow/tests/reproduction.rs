@@ -3,7 +3,7 @@
 use flow::laboratory;
 use simulator::simulation::{
     Arrow::*,
-    Fault::*,
+    Fault::{self, *},
     Hospital::*,
     Op::{self, *},
     Register::*,
@@ -68,7 +68,7 @@ fn an_overtaken_version_is_not_pending() -> Result<(), Violation> {
     comes_to_rest(
         107,
         &[
-            Once { arrow: ToHd4res, fault: Delay(732) },
+            Once { arrow: ToHd4res, fault: Fault::delay(732) },
             Submit { hospital: North, register: Central, first: 2, count: 2 },
             Change { hospital: North, register: Central, first: 2, count: 2 },
             Minutes(1),

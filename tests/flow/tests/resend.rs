@@ -16,7 +16,7 @@ fn handed_over(world: &World) -> Vec<Published> {
 #[test]
 fn without_an_answer_it_is_nok_after_48_hours_and_a_late_status_turns_it_ok() -> Result<(), Violation> {
     let mut world = world(6)?;
-    world.run([Op::Keep { arrow: Arrow::ToHd4dp, fault: Fault::Delay(60 * HOUR) }, ROW.submit(), Op::Minutes(48 * HOUR - 1)])?;
+    world.run([Op::Keep { arrow: Arrow::ToHd4dp, fault: Fault::delay(60 * HOUR) }, ROW.submit(), Op::Minutes(48 * HOUR - 1)])?;
     assert_eq!(world.sending(ROW)?, Some(Sending::Pending));
     world.apply(Op::Minutes(1))?;
     assert_eq!(world.sending(ROW)?, Some(Sending::Nok));
@@ -44,6 +44,26 @@ fn it_is_sent_again_every_24_hours_until_day_10_and_then_no_more() -> Result<(),
         "publication ids must not"
     );
     assert_eq!(world.sending(ROW)?, Some(Sending::Nok));
+    Ok(())
+}
+
+/// The disk fills up at any moment of a sending, for longer than the answer is waited for. When there is room again and the sending is written down,
+/// it is due already: it must not wait until the resender looks for the next time, which may be two days off.
+#[test]
+fn what_is_due_before_it_is_written_down_is_sent_at_once() -> Result<(), Violation> {
+    let hd4dp = simulator::simulation::Service::Hd4dp(ROW.hospital);
+    let mut late = 0;
+    for polls in (0..120).step_by(2) {
+        let mut world = world(9)?;
+        world.run([Op::Once { arrow: Arrow::ToTtp, fault: Fault::Lose }, ROW.submit(), Op::Steps(polls), Op::DiskFull(hd4dp)])?;
+        world.apply(Op::Minutes(49 * HOUR))?;
+        late += usize::from(handed_over(&world).len() == 1);
+        world.run([Op::DiskFree(hd4dp), Op::Minutes(HOUR)])?;
+        let is_due = handed_over(&world).first().is_some_and(|first| world.now().since(first.at).as_secs() >= 48 * 3600);
+        assert!(!is_due || world.sending(ROW)? == Some(Sending::Ok), "after {polls} polls: {:?}", world.sending(ROW)?);
+        world.come_to_rest()?;
+    }
+    assert!(late > 0, "no disk was full between the sending and its being written down");
     Ok(())
 }
 
@@ -84,7 +104,7 @@ fn what_is_over_the_quota_of_a_day_comes_through_on_later_days() -> Result<(), V
         let rows = Hospital::ALL.into_iter().flat_map(|hospital| {
             Register::ALL
                 .into_iter()
-                .flat_map(move |register| (0..ROWS).map(move |number| RowName { hospital, register, number }))
+                .flat_map(move |register| (0..ROWS).map(move |number| RowName::new(hospital, register, number)))
         });
         let mut waiting = 0;
         for row in rows {

@@ -3,7 +3,7 @@
 use flow::{ROW, all_rows, world};
 use simulator::simulation::{
     Arrow,
-    Fault::{Delay, Duplicate, Lose},
+    Fault::{self, Duplicate, Lose},
     Hospital::{North, South},
     Op::{self, Calm, Crash, Down, Kill, LoseBroker, Minutes, MistakePatient, Once, Recode, Renew, Rotate, Steps, Up},
     Point, Register, Service, Violation, World,
@@ -121,7 +121,7 @@ fn services_that_are_away_are_waited_for() -> Result<(), Violation> {
 #[test]
 fn what_a_broker_loses_or_doubles_is_asked_for_again() -> Result<(), Violation> {
     for arrow in [Arrow::RecodeRequest, Arrow::RecodeAnswer] {
-        for fault in [Lose, Duplicate, Delay(120)] {
+        for fault in [Lose, Duplicate, Fault::delay(120)] {
             let mut world = world(11)?;
             world.run(all_rows())?;
             world.run([Minutes(1), Rotate, Once { arrow, fault }, Recode, Minutes(180), Calm])?;
@@ -130,7 +130,7 @@ fn what_a_broker_loses_or_doubles_is_asked_for_again() -> Result<(), Violation> 
         }
     }
     for arrow in [Arrow::RecodedToHd4res, Arrow::RecodedToDhw] {
-        for fault in [Duplicate, Delay(120)] {
+        for fault in [Duplicate, Fault::delay(120)] {
             let mut world = world(12)?;
             world.run(all_rows())?;
             world.run([Minutes(1), Rotate, Once { arrow, fault }, Recode, Minutes(1), ROW.change(), Minutes(180), Calm])?;
@@ -141,13 +141,27 @@ fn what_a_broker_loses_or_doubles_is_asked_for_again() -> Result<(), Violation> 
     Ok(())
 }
 
+/// It tells the next job that an answer came, before its own has. That costs no hour.
+#[test]
+fn an_answer_that_comes_twice_does_not_hold_up_the_next_job() -> Result<(), Violation> {
+    on_each_seed(|world| {
+        world.run(all_rows())?;
+        world.run([Minutes(1), Once { arrow: Arrow::RecodeAnswer, fault: Duplicate }, Rotate, Recode, Minutes(5)])?;
+        assert_eq!(world.jobs()?, (1, 1));
+        world.run([Rotate, Recode, Minutes(5)])?;
+        all_are_of_epoch(world, 3)?;
+        assert_eq!(world.jobs()?, (2, 2));
+        Ok(())
+    })
+}
+
 /// An item under the earlier pseudonym that comes hours behind the job, and one under the later that comes before it.
 #[test]
 fn stragglers_of_both_epochs_end_as_one_patient() -> Result<(), Violation> {
     for arrow in [Arrow::ToHd, Arrow::ToHd4res, Arrow::ToDhw] {
         let mut world = world(13)?;
         world.run(all_rows())?;
-        world.run([Minutes(1), Once { arrow, fault: Delay(600) }])?;
+        world.run([Minutes(1), Once { arrow, fault: Fault::delay(600) }])?;
         world.run(all_rows().map(changed))?;
         world.run([Minutes(1), Rotate])?;
         world.run(all_rows().map(changed))?;
@@ -159,7 +173,15 @@ fn stragglers_of_both_epochs_end_as_one_patient() -> Result<(), Violation> {
     // A patient's very first item, under way while everything else was re-coded.
     let mut world = world(14)?;
     let other = Op::Submit { hospital: North, register: Register::Local, first: 1, count: 1 };
-    world.run([other, Minutes(1), Once { arrow: Arrow::ToHd, fault: Delay(600) }, ROW.submit(), Minutes(1), Rotate, Recode])?;
+    world.run([
+        other,
+        Minutes(1),
+        Once { arrow: Arrow::ToHd, fault: Fault::delay(600) },
+        ROW.submit(),
+        Minutes(1),
+        Rotate,
+        Recode,
+    ])?;
     world.run([Minutes(1)])?;
     assert_eq!(world.jobs()?, (1, 1));
     world.run([Minutes(700)])?;

@@ -15,11 +15,14 @@ pub async fn programs() -> Result<PathBuf> {
     let folder = own.ancestors().nth(2).context("find the folder that the programs are built in")?;
     let mut building = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
     building.args(["build", "--quiet", "--bins"]);
-    for package in ["hd4dp", "ehbox-hco", "ehealth-ttp", "ehbox-hd", "hd4res", "dhw", "simulator"] {
-        building.args(["--package", package]);
-    }
     if folder.ends_with("release") {
         building.arg("--release");
+        for package in ["hd4dp", "ehbox-hco", "ehealth-ttp", "ehbox-hd", "hd4res", "dhw", "simulator"] {
+            building.args(["--package", package]);
+        }
+    } else {
+        // With the features of the whole workspace's tests, or what they were built with would be built a second time.
+        building.args(["--workspace", "--tests"]);
     }
     ensure!(building.current_dir(repository()).status().await?.success(), "the services cannot be built");
     Ok(folder.to_path_buf())

@@ -8,7 +8,7 @@ use anyhow::Result;
 use broker::contract::{self, Subject};
 use broker::{Broker, Payload, PublishError, RabbitBroker};
 use clock::{OffsetClock, SystemClock};
-use testkit::{Cable, Rabbit, RabbitSubject};
+use testkit::{Cable, CutByHand, Rabbit, RabbitSubject};
 use topology::{Actor, Arrow, Limits, Naming, Route, Topology, Vhost};
 
 /// One test, since the broker that it may have to start lives as long as it does. A case that fails is the last one named.
@@ -19,6 +19,11 @@ async fn rabbitmq_keeps_the_contract() -> Result<()> {
         println!("{}", case.name);
         let subject = |topology| async {
             Box::new(RabbitSubject::declare(rabbit.url(), topology).await.expect("the queues are declared")) as Box<dyn Subject>
+        };
+        contract::check(case, subject).await;
+        println!("{}, behind a cable", case.name);
+        let subject = |topology| async {
+            Box::new(CutByHand::declare(rabbit.url(), topology).await.expect("the queues are declared")) as Box<dyn Subject>
         };
         contract::check(case, subject).await;
     }

@@ -215,6 +215,12 @@ fn replaced(text: &str, from: &str, to: &str) -> Result<String> {
     Ok(text.replace(from, to))
 }
 
+/// The store of a sample configuration.
+fn sample_store(text: &str) -> Result<&str> {
+    let line = text.lines().find_map(|line| line.strip_prefix("store = ")).context("find the sample's store")?;
+    Ok(line.trim_matches('"'))
+}
+
 /// What follows the name of a service's second process.
 const TWIN: &str = "+";
 
@@ -252,7 +258,7 @@ impl Installation {
     /// Loads what the broker loads when it starts: the topology, then the users' passwords.
     async fn declare(&self, node: &Node) -> Result<()> {
         node.import_definitions(&fs::read_to_string(repository().join("deploy/definitions.json"))?).await?;
-        node.import_definitions(&fs::read_to_string(self.secrets().join("users.json"))?).await
+        node.import_definitions(&fs::read_to_string(self.secrets().join("broker/20-users.json"))?).await
     }
 
     async fn make_secrets(&self, folder: &Path) -> Result<()> {
@@ -289,12 +295,19 @@ impl Installation {
         let file = repository().join(format!("deploy/config/{service}.toml"));
         let mut text = fs::read_to_string(&file).with_context(|| format!("read {}", file.display()))?;
         let folder = self.folder(name);
+        let secrets = self.secrets().join("services").join(service);
+        let sample = sample_store(&text)?.to_owned();
+        // A folder has no password; the roles of the test's database have none.
+        text = text.lines().filter(|line| !line.starts_with("store_password_file")).map(|line| format!("{line}\n")).collect();
         let store = match &self.database {
             Some(_) if SIDE_BY_SIDE.contains(&service) => self.role(service)?,
             _ => folder.join("store").to_string_lossy().into_owned(),
         };
-        text = replaced(&text, "/var/lib/precision", &store)?;
-        text = replaced(&text, "/run/secrets", &self.secrets().join("passwords").to_string_lossy())?;
+        text = replaced(&text, &sample, &store)?;
+        text = text.replace("/var/lib/precision", &folder.join("files").to_string_lossy());
+        text = replaced(&text, "/run/secrets", &secrets.to_string_lossy())?;
+        // Each process has ports of its own.
+        text = replaced(&text, "127.0.0.1:8090", "127.0.0.1:0")?.replace("0.0.0.0:8080", "127.0.0.1:0");
         text = text.replace("/etc/precision/keys", &folder.join("keys").to_string_lossy());
         for zone in ["hospital", "ehealth", "hd"] {
             text = text.replace(&format!("{zone}-broker:5672"), &self.broker);

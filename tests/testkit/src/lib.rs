@@ -9,5 +9,5 @@ mod until;
 pub use cable::Cable;
 pub use node::Node;
 pub use rabbit::{Origin, Rabbit};
-pub use subject::{RabbitSubject, unique_prefix};
+pub use subject::{CutByHand, RabbitSubject, unique_prefix};
 pub use until::until;

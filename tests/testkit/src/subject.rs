@@ -58,6 +58,44 @@ impl Subject for RabbitSubject {
     }
 }
 
+/// The same behind a line that is cut inside this process, of which the broker hears nothing.
+pub struct CutByHand {
+    rabbit: RabbitSubject,
+    line: Arc<broker::Cable>,
+}
+
+impl CutByHand {
+    /// Declares the topology at this address.
+    ///
+    /// # Errors
+    ///
+    /// As [`RabbitSubject::declare`].
+    pub async fn declare(url: &str, topology: Topology) -> Result<Self> {
+        let rabbit = RabbitSubject::declare(url, topology).await?;
+        let line = Arc::new(broker::Cable::to(rabbit.broker()));
+        Ok(Self { rabbit, line })
+    }
+}
+
+#[async_trait]
+impl Subject for CutByHand {
+    fn broker(&self) -> Arc<dyn Broker> {
+        Arc::clone(&self.line) as Arc<dyn Broker>
+    }
+
+    fn clock(&self) -> Arc<dyn Clock> {
+        self.rabbit.clock()
+    }
+
+    async fn cut(&self) {
+        self.line.cut();
+    }
+
+    async fn retire(&self) {
+        self.rabbit.retire().await;
+    }
+}
+
 /// A queue prefix that nobody else has: different for every call in every test process, also for those that run on other machines against
 /// one broker.
 #[must_use]
