@@ -40,6 +40,16 @@ impl Delivery {
         self.claim.settle(Verdict::Requeue)
     }
 
+    /// Gives no verdict. With everything that its consumer gave out and that is left so, it goes back in the order in which it was given out: at the latest when
+    /// the consumer is dropped and nothing that it gave out is held any more. Many that are given back one by one may lose their order. Counts towards the delivery limit.
+    ///
+    /// # Errors
+    ///
+    /// As [`Delivery::ack`].
+    pub fn leave(self) -> Result<(), BrokerError> {
+        self.claim.settle(Verdict::Leave)
+    }
+
     /// Moves it to the dead-letter queue.
     ///
     /// # Errors
@@ -65,6 +75,8 @@ impl fmt::Debug for Delivery {
 pub(crate) enum Verdict {
     Ack,
     Requeue,
+    /// None: it goes back with its consumer.
+    Leave,
     Reject,
 }
 

@@ -4,11 +4,11 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 
-use anyhow::Result;
+use anyhow::{Context as _, Result};
 use broker::contract::{self, Subject};
-use broker::{Broker, Payload, PublishError, RabbitBroker};
+use broker::{Broker, BrokerError, Payload, PublishError, RabbitBroker};
 use clock::{OffsetClock, SystemClock};
-use testkit::{Cable, CutByHand, Rabbit, RabbitSubject};
+use testkit::{Cable, CutByHand, Node, Rabbit, RabbitSubject};
 use topology::{Actor, Arrow, Limits, Naming, Route, Topology, Vhost};
 
 /// One test, since the broker that it may have to start lives as long as it does. A case that fails is the last one named.
@@ -33,6 +33,29 @@ async fn rabbitmq_keeps_the_contract() -> Result<()> {
     returned_publications_find_their_publishers_under_load(&rabbit).await?;
     println!("what_is_missing_is_named");
     what_is_missing_is_named(&rabbit).await
+}
+
+/// RabbitMQ says of a queue that does not answer it in time that it is empty. A verdict, a look at dead letters and a move to another broker rest on what it says.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_queue_that_is_too_busy_to_count_itself_is_not_empty() -> Result<()> {
+    let node = Node::start().await.context("this test needs a RabbitMQ of its own (Debian: apt-get install rabbitmq-server)")?;
+    let topology = Topology::for_hospitals(&[]).within(&Vhost::Hd);
+    let (naming, queue) = (Naming::prefixed(testkit::unique_prefix()), Arrow::ToDhw.queue(None));
+    let broker = RabbitBroker::connect(&node.url("guest", "guest", "/"), naming.clone(), Arc::new(SystemClock)).await?;
+    broker.declare(&topology).await?;
+    for _ in 0..3 {
+        broker.publish(&Arrow::ToDhw.route(None), Payload::from_static(b"there")).await?;
+    }
+    let make = |what: &str| {
+        let resource = format!("rabbit_misc:r(<<\"/\">>, queue, <<\"{}\">>)", naming.queue(&queue));
+        format!("{{ok, Q}} = rabbit_amqqueue:lookup({resource}), {{Leader, _}} = amqqueue:get_pid(Q), sys:{what}(Leader).")
+    };
+    node.control(&["eval", &make("suspend")]).await?;
+    assert_eq!(broker.depth(&queue).await, Err(BrokerError::Unavailable));
+    node.control(&["eval", &make("resume")]).await?;
+    assert_eq!(broker.depth(&queue).await?.ready, 3);
+    broker.close().await;
+    Ok(())
 }
 
 /// The connection stands and nobody answers: no publisher waits for ever, and all goes on when the broker speaks again.

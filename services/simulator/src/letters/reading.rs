@@ -1,9 +1,9 @@
 //! Taking letters off a queue so that all that are not acknowledged go back to their places.
 //!
 //! A queue puts what comes back in front, in the order in which it comes back. So letters are taken in chunks, each by a consumer of its own that has given out all it may
-//! before anything is decided about them: nothing is sent ahead that would come back out of turn. And a few go back at a time, when those before them have arrived.
+//! before anything is decided about them: nothing is sent ahead that would come back out of turn. And a chunk goes back as a whole, when those before it have arrived.
 
-use std::{sync::Arc, time::Duration};
+use std::{mem, sync::Arc, time::Duration};
 
 use broker::{Broker, BrokerError, Delivery};
 use clock::Clock;
@@ -11,9 +11,6 @@ use topology::QueueName;
 
 /// Letters that one consumer takes. Their documents are in memory at once: a few megabytes, as most letters are one item.
 const CHUNK: u64 = 500;
-
-/// Letters that go back before the next ones do. RabbitMQ puts more of them together, and so many back in no order.
-const AT_ONCE: usize = 32;
 
 /// How long a queue that says it holds something may keep it back. Somebody else may have taken it.
 const PATIENCE: Duration = Duration::from_secs(5);
@@ -28,8 +25,8 @@ pub(super) struct Reading {
     queue: QueueName,
     /// Letters that are still to be taken.
     left: u64,
-    /// What goes back, in the order in which it was taken.
-    held: Vec<Delivery>,
+    /// What goes back, by chunk, in the order in which it was taken.
+    held: Vec<Vec<Delivery>>,
 }
 
 impl Reading {
@@ -57,37 +54,48 @@ impl Reading {
             chunk.push(delivery?);
         }
         self.left -= chunk.len() as u64;
+        self.held.push(Vec::new());
         Ok(chunk)
     }
 
-    /// Keeps a letter until all go back.
+    /// Keeps a letter of the latest chunk until all go back.
     pub(super) fn hold(&mut self, mut delivery: Delivery) {
         // The broker has the document; what is needed is the right to give it back.
         delivery.payload = broker::Payload::new();
-        self.held.push(delivery);
+        match self.held.last_mut() {
+            Some(chunk) => chunk.push(delivery),
+            None => self.held.push(vec![delivery]),
+        }
     }
 
     /// Gives everything back that was held, in its order. What a lost connection took has gone back already.
-    pub(super) async fn give_back(self) {
-        let Self { broker, clock, queue, held, .. } = self;
-        let mut rest = held.into_iter();
-        loop {
-            let part: Vec<Delivery> = rest.by_ref().take(AT_ONCE).collect();
-            if part.is_empty() {
-                return;
-            }
-            let Ok(before) = broker.depth(&queue).await else { return };
-            let expected = before.ready + part.len() as u64;
-            if part.into_iter().any(|delivery| delivery.requeue().is_err()) {
-                continue;
-            }
+    pub(super) async fn give_back(mut self) {
+        let mut expected = self.left;
+        for chunk in mem::take(&mut self.held).into_iter().filter(|chunk| !chunk.is_empty()) {
+            let Ok(before) = self.broker.depth(&self.queue).await else { return };
+            expected = before.ready.max(expected) + chunk.len() as u64;
+            leave(chunk);
             let arrived = async {
-                while broker.depth(&queue).await.is_ok_and(|depth| depth.ready < expected) {
-                    clock::sleep(&*clock, LOOK_EVERY).await;
+                while self.broker.depth(&self.queue).await.is_ok_and(|depth| depth.ready < expected) {
+                    clock::sleep(&*self.clock, LOOK_EVERY).await;
                 }
             };
             // Where others take from the queue meanwhile, the number is never reached.
-            let _ = clock::timeout(&*clock, PATIENCE, arrived).await;
+            let _ = clock::timeout(&*self.clock, PATIENCE, arrived).await;
         }
+    }
+}
+
+impl Drop for Reading {
+    /// Whoever is interrupted gives back too.
+    fn drop(&mut self) {
+        mem::take(&mut self.held).into_iter().for_each(leave);
+    }
+}
+
+fn leave(chunk: Vec<Delivery>) {
+    for delivery in chunk {
+        // A lost connection has given it back already.
+        let _ = delivery.leave();
     }
 }

@@ -60,6 +60,37 @@ pub(super) async fn what_comes_back_comes_first(bench: Bench) {
     }
 }
 
+/// More than a broker gives back in their order one by one, and as many acknowledged in between, one by one too.
+pub(super) async fn what_is_left_comes_back_together_in_order(bench: Bench) {
+    const MANY: usize = 300;
+    for number in 0..MANY {
+        bench.publish(number.to_string()).await;
+    }
+    let mut consumer = bench.consume(&queue(), 300).await;
+    let mut out = Vec::new();
+    for _ in 0..MANY {
+        out.push(bench.next(consumer.as_mut()).await);
+    }
+    drop(consumer);
+    for (number, delivery) in out.into_iter().enumerate() {
+        if number % 2 == 0 {
+            delivery.ack().expect("the connection stands");
+        } else {
+            delivery.leave().expect("the connection stands");
+        }
+    }
+    let left: Vec<usize> = (0..MANY).filter(|number| number % 2 != 0).collect();
+    bench.expect_depth(&queue(), Depth { ready: left.len() as u64, unacked: 0 }).await;
+    let mut consumer = bench.consume(&queue(), 100).await;
+    for number in left {
+        let delivery = bench.next(consumer.as_mut()).await;
+        assert_eq!(delivery.payload, number.to_string());
+        assert!(delivery.redelivered, "publication {number}");
+        delivery.ack().expect("the connection stands");
+    }
+    bench.expect_empty(&queue()).await;
+}
+
 pub(super) async fn the_delivery_limit_ends_in_the_dead_letter_queue(bench: Bench) {
     bench.publish("poison").await;
     bench.publish("wholesome").await;

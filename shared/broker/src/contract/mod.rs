@@ -60,6 +60,7 @@ cases![
     delivering::prefetch_bounds_what_is_out,
     delivering::what_is_dropped_without_a_verdict_comes_back_marked,
     delivering::what_comes_back_comes_first,
+    delivering::what_is_left_comes_back_together_in_order,
     delivering::the_delivery_limit_ends_in_the_dead_letter_queue,
     delivering::a_rejected_delivery_is_a_dead_letter,
     delivering::a_single_item_can_be_dead_lettered_by_route,

@@ -116,7 +116,7 @@ impl Queue {
             let message = state.take_back(ticket.consumer, ticket.epoch, ticket.sequence).ok_or(BrokerError::ConnectionLost)?;
             match verdict {
                 Verdict::Ack => {}
-                Verdict::Requeue => self.put_back(state, message, wakers),
+                Verdict::Requeue | Verdict::Leave => self.put_back(state, message, wakers),
                 Verdict::Reject => self.bury(message, wakers),
             }
             Ok(())

@@ -43,6 +43,9 @@ const WINDOW: usize = 1000;
 /// For one request and its answer on a connection that stands.
 const ANSWER_DEADLINE: Duration = Duration::from_secs(5);
 
+/// An answer that took less is a count. RabbitMQ gives a quorum queue 250 ms to count itself, and says that it is empty when it is too busy for that (3.10, `rabbit_quorum_queue:stat`).
+const COUNTED_WITHIN: Duration = Duration::from_millis(200);
+
 /// Log targets that the operator must never see at any level: the client library writes out returned and received messages with their payload, which
 /// in a hospital's zone identifies patients. Whoever sets up logging switches them off.
 pub const LOG_TARGETS_WITH_PAYLOADS: &[&str] = &["lapin", "amq_protocol"];
@@ -159,13 +162,24 @@ impl RabbitBroker {
         Ok(self.ask(queue).await?.consumer_count())
     }
 
-    /// What the broker says of a queue when it is declared passively.
+    /// What the broker says of a queue when it is declared passively. An empty queue that nobody reads is believed only when it answered at once.
     async fn ask(&self, queue: &QueueName) -> Result<lapin::Queue, BrokerError> {
         let channel = self.consuming.channel().await?;
-        let options = QueueDeclareOptions { passive: true, ..QueueDeclareOptions::default() };
-        let asking = channel.queue_declare(self.naming.queue(queue).into(), options, FieldTable::default());
-        let answer = timeout(self.clock.as_ref(), ANSWER_DEADLINE, asking).await.map_err(|_| BrokerError::Unavailable)?;
-        answer.map_err(|error| fault::of_queue(&error, queue))
+        let started = self.clock.now();
+        loop {
+            let options = QueueDeclareOptions { passive: true, ..QueueDeclareOptions::default() };
+            let asked = self.clock.now();
+            let asking = channel.queue_declare(self.naming.queue(queue).into(), options, FieldTable::default());
+            let answer = timeout(self.clock.as_ref(), ANSWER_DEADLINE, asking).await.map_err(|_| BrokerError::Unavailable)?;
+            let answer = answer.map_err(|error| fault::of_queue(&error, queue))?;
+            let now = self.clock.now();
+            if answer.message_count() > 0 || answer.consumer_count() > 0 || now.since(asked) < COUNTED_WITHIN {
+                return Ok(answer);
+            }
+            if now.since(started) >= ANSWER_DEADLINE {
+                return Err(BrokerError::Unavailable);
+            }
+        }
     }
 
     fn lane(&self, exchange: &str) -> mpsc::UnboundedSender<Job> {
