@@ -1,6 +1,7 @@
 //! `precision bench`: measures the flow on generated registrations.
 
 mod corrections;
+mod patients;
 mod recoding;
 mod tracing;
 
@@ -45,6 +46,9 @@ pub struct BenchArgs {
     /// Registrations
     #[arg(long, value_name = "N", default_value_t = 50_000)]
     pub count: u64,
+    /// Give every registration a patient of its own, without a national number: there are few fictitious ones
+    #[arg(long)]
+    pub own_patients: bool,
     /// Correct every registration afterwards, there and back
     #[arg(long)]
     pub corrections: bool,
@@ -111,7 +115,10 @@ pub async fn bench(args: BenchArgs, definitions: Definitions) -> anyhow::Result<
         tuning: Tuning::default(),
         left_out: LeftOut::default(),
     };
-    let many = generated(folder.path(), "many.csv", &definition, args.count, SEED)?;
+    let many = match args.own_patients {
+        true => patients::file(folder.path(), &definition, args.count)?,
+        false => generated(folder.path(), "many.csv", &definition, args.count, SEED)?,
+    };
     let single = generated(folder.path(), "single.csv", &definition, SINGLE, SEED + 1)?;
     let prepared = Prepared::open(&wanted()).await?;
     let broker = prepared.broker(&wanted()).await?;
