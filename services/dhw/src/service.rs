@@ -146,6 +146,7 @@ impl Dhw {
     }
 
     async fn pause(&self, backoff: &mut Backoff, trouble: &Trouble) {
+        self.context.probe.retried(SERVICE);
         let wait = backoff.after_failure();
         let reason = station::reasons(trouble);
         tracing::warn!(

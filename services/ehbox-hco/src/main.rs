@@ -17,7 +17,7 @@ async fn start(config: &Config, alone: &StandAlone) -> anyhow::Result<Vec<Work>>
     let keys = KeyDirectory::open(alone.keys()?)?;
     keys.refuse_foreign(party)?;
     let database = Database::open(alone.store(), &alone.name(), Schema { steps: &[] }).await?;
-    database.remember_key(&party.to_string(), &keys.fingerprint(party)?).await?;
+    alone.counted(&database).remember_key(&party.to_string(), &keys.fingerprint(party)?).await?;
     let client = EhboxHco::new(Parts {
         nihdi: config.nihdi,
         source: alone.source()?,

@@ -20,7 +20,7 @@ async fn start(config: &Config, alone: &StandAlone) -> anyhow::Result<Vec<Work>>
     let built_in = Definitions::built_in()?;
     let definitions = config.common.definitions.iter().try_fold(built_in, |all, folder| all.with_directory(folder))?;
     let store = SqlStore::open(alone.store()).await?;
-    store.database().remember_key(&party.to_string(), &keys.fingerprint(party)?).await?;
+    alone.counted(store.database()).remember_key(&party.to_string(), &keys.fingerprint(party)?).await?;
     let client = EhboxHd::new(Parts {
         source: alone.source()?,
         context: alone.context.clone(),

@@ -164,6 +164,7 @@ impl Asking {
             match work().await {
                 Ok(value) => return value,
                 Err(error) => {
+                    self.client.context.probe.retried(SERVICE);
                     let reason = reasons(&error);
                     tracing::warn!(service = SERVICE, "failed to {reason}; trying again");
                     clock::sleep(&*self.client.context.clock, backoff.after_failure()).await;

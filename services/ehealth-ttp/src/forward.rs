@@ -15,13 +15,12 @@ use topology::{Arrow, Nihdi};
 
 use crate::{
     error::ItemError,
+    measure,
     pseudonymise::{Identified, Pseudonymisation, identify},
     quota::Mark,
     service::Ttp,
     tools::Tools,
 };
-
-const DAY_MICROS: i64 = 24 * 3600 * 1_000_000;
 
 /// Passes registrations on to healthdata.
 pub struct Forward {
@@ -55,7 +54,7 @@ impl Forward {
     /// Which of the patients are still within the sender's quota of today.
     async fn within_quota(&self, sender: &str, identified: &[Identified]) -> Result<Vec<bool>, Trouble> {
         let Some(limit) = self.ttp.quota else { return Ok(vec![true; identified.len()]) };
-        let day = self.ttp.context.clock.now().as_micros().div_euclid(DAY_MICROS);
+        let day = measure::day(self.ttp.context.clock.now());
         // Never stored unless it is the first of the day, so drawing it each time costs nothing but the drawing.
         let fresh = sealing::random_bytes().map_err(|_| Trouble::Publish(broker::PublishError::Unavailable))?;
         let key = self.ttp.store.day_key(day, fresh).await?;

@@ -9,6 +9,7 @@ pub mod back;
 pub mod config;
 pub mod error;
 pub mod forward;
+mod measure;
 pub mod pseudonymise;
 pub mod quota;
 pub mod recode;

@@ -17,7 +17,7 @@ async fn start(config: &Config, alone: &StandAlone) -> anyhow::Result<Vec<Work>>
     let keys = KeyDirectory::open(alone.keys()?)?;
     keys.refuse_foreign(party)?;
     let store = SqlStore::open(alone.store()).await?;
-    store.database().remember_key(&party.to_string(), &keys.fingerprint(party)?).await?;
+    alone.counted(store.database()).remember_key(&party.to_string(), &keys.fingerprint(party)?).await?;
     let ttp = EhealthTtp::new(Parts {
         source: alone.source()?,
         context: alone.context.clone(),
@@ -26,6 +26,7 @@ async fn start(config: &Config, alone: &StandAlone) -> anyhow::Result<Vec<Work>>
         store: Arc::new(store),
         ehealth: alone.connect(Vhost::EHealth, &config.broker.ehealth).await?,
     })?;
+    alone.metrics().measure(ttp.measure());
     let mut works = ttp.works();
     works.push(ttp.watching_keys(LOOK_FOR_KEYS_EVERY));
     Ok(works)

@@ -4,13 +4,13 @@ use std::{sync::Arc, time::Duration};
 
 use broker::Broker;
 use envelope::{Message, Publication, PublicationId, Source};
-use host::{Context, Relay, Work, watch_keys};
+use host::{Context, Measure, Relay, Work, watch_keys};
 use pseudonymisation::PseudonymisationError;
 use sealing::keys::{KeysInUse, TtpKeys};
 use store::Itinerary;
 use topology::Arrow;
 
-use crate::{back::Back, forward::Forward, recode::Recode, store::TtpStore, tools::Toolbox};
+use crate::{back::Back, forward::Forward, measure::Quotas, recode::Recode, store::TtpStore, tools::Toolbox};
 
 /// The service's name in logs, queues and key folders.
 pub const SERVICE: &str = "ehealth-ttp";
@@ -83,6 +83,13 @@ impl EhealthTtp {
             self.relay(Arrow::ToTtpBack, Arrow::ToHco, Back { ttp: self.ttp.clone() }).work(),
             self.relay(Arrow::RecodeRequest, Arrow::RecodeAnswer, Recode { ttp: self.ttp.clone() }).work(),
         ]
+    }
+
+    /// What is measured of it.
+    #[must_use]
+    pub fn measure(&self) -> Arc<dyn Measure> {
+        let Ttp { context, store, quota, .. } = &self.ttp;
+        Arc::new(Quotas { store: Arc::clone(store), clock: Arc::clone(&context.clock), limit: *quota })
     }
 
     /// Work that looks for renewed keys `every` so often.

@@ -24,6 +24,7 @@ pub mod form;
 pub mod gate;
 pub mod intake;
 pub mod life;
+mod measure;
 pub mod opening;
 pub mod options;
 pub mod patient;

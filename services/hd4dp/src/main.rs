@@ -13,13 +13,12 @@ fn main() -> ExitCode {
 }
 
 async fn start(config: &Config, alone: &StandAlone, at_start: AtStart) -> anyhow::Result<Vec<Work>> {
-    let party = Party::Hd4dp(config.nihdi);
     let keys = KeyDirectory::open(alone.keys()?)?;
-    keys.refuse_foreign(party)?;
+    keys.refuse_foreign(Party::Hd4dp(config.nihdi))?;
     let definitions = Arc::new(opening::definitions(config.common.definitions.as_deref())?);
     let files = at_start.open(&definitions, &config.uploads, alone.context.clock.now().date())?;
-    let store = opening::store(alone.store(), config.nihdi, &keys.fingerprint(party)?, &definitions).await?;
-    let journal = Arc::new(SqlJournal::new(store::InDatabase::database(&store).clone()));
+    let store = opening::store(alone.store(), config.nihdi, &keys.fingerprint(Party::Hd4dp(config.nihdi))?, &definitions).await?;
+    let journal = Arc::new(SqlJournal::new(alone.counted(store::InDatabase::database(&store))));
     let parts = Parts {
         nihdi: config.nihdi,
         source: alone.source()?,
@@ -32,6 +31,7 @@ async fn start(config: &Config, alone: &StandAlone, at_start: AtStart) -> anyhow
         window: config.sending.window,
     };
     let hd4dp = Hd4dp::new(parts).await?;
+    alone.metrics().measure(hd4dp.measure());
     if let Some(settings) = &config.api {
         let opened = api::open(settings, &hd4dp, journal).await?;
         alone.until_stopped(|stop| opened.serve(stop));

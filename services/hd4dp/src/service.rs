@@ -11,7 +11,7 @@ use clock::Timestamp;
 use dcd::{Definition, Definitions};
 use envelope::{Capacity, IdBatch, ItemId, Publication, Source};
 use hco_messages::{Submission, SubmissionItem};
-use host::{Backoff, Context, Station, Work, resend, station::reasons};
+use host::{Backoff, Context, Measure, Station, Work, resend, station::reasons};
 use identifying::Identity;
 use registration::{Attachment, Cell, ContentKind, Policy};
 use store::{Outcome, Passage, StoreError};
@@ -22,6 +22,7 @@ use uuid::Uuid;
 use crate::{
     answer::Answers,
     error::ItemError,
+    measure::Unanswered,
     prepare::{self, Enclosed, Naming, Secrets},
     receipts::Receipts,
     row,
@@ -154,6 +155,12 @@ impl Hd4dp {
     #[must_use]
     pub fn store(&self) -> &Arc<dyn Hd4dpStore> {
         &self.parts.store
+    }
+
+    /// What is measured of it.
+    #[must_use]
+    pub fn measure(&self) -> Arc<dyn Measure> {
+        Arc::new(Unanswered { store: Arc::clone(&self.parts.store), clock: Arc::clone(&self.parts.context.clock) })
     }
 
     /// The registers' definitions.
@@ -397,6 +404,7 @@ impl Hd4dp {
             match work().await {
                 Ok(value) => return value,
                 Err(error) => {
+                    self.parts.context.probe.retried(SERVICE);
                     let wait = backoff.after_failure();
                     let reason = reasons(&error);
                     tracing::warn!(

@@ -177,6 +177,7 @@ impl Hd4res {
             match work().await {
                 Ok(value) => return value,
                 Err(error) => {
+                    self.context.probe.retried(SERVICE);
                     let reason = reasons(&error);
                     tracing::warn!(service = SERVICE, "failed to {reason}; trying again");
                     clock::sleep(&*self.context.clock, backoff.after_failure()).await;

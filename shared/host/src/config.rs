@@ -32,7 +32,7 @@ pub struct Common {
     /// How log lines look: `text` or `json`.
     #[serde(default)]
     pub log: LogForm,
-    /// Address at which the service says whether it is ready ([`crate::health`]), as `127.0.0.1:8090`; it does not say it when this is missing.
+    /// Address at which the service says whether it is ready and what it counts ([`crate::health`], [`crate::metrics`]), as `127.0.0.1:8090`; it says neither when this is missing.
     #[serde(default)]
     pub health: Option<SocketAddr>,
 }

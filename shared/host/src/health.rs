@@ -1,8 +1,8 @@
 //! Whether a service that stands alone is ready: for the health checks of containers and for whoever operates it.
 //!
-//! Where `common.health` says, two addresses answer in one line: `/health` that the process lives, `/ready` whether it has started, holds
-//! its store and speaks with its brokers, with status 503 and what is missing when not. `SERVICE --health` asks. Nothing of a patient is
-//! known here.
+//! Where `common.health` says, three addresses answer: `/health` that the process lives, `/ready` whether it has started, holds its store and
+//! speaks with its brokers, with status 503 and what is missing when not, each in one line; and `/metrics` what it counts. `SERVICE --health`
+//! asks whether it is ready. Nothing of a patient is known here.
 
 use std::{
     io::{Read as _, Write as _},
@@ -24,14 +24,20 @@ use tokio::{
 };
 use topology::Vhost;
 
+use crate::Metrics;
+
 /// Time for a question and its answer; a broker may be asked meanwhile.
 const ANSWER_DEADLINE: Duration = Duration::from_secs(8);
 /// Time for a broker to be there; an attempt to reach it ends within it.
-const BROKER_DEADLINE: Duration = Duration::from_secs(6);
+pub(crate) const BROKER_DEADLINE: Duration = Duration::from_secs(6);
 /// Questions at once; who comes on top of them waits.
 const AT_ONCE: usize = 8;
 /// Bytes of a question's head that are looked at.
 const HEAD_MAX: usize = 1024;
+
+/// What the answers are.
+const PLAIN: &str = "text/plain";
+const OPEN_METRICS: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
 
 /// What a service knows of its own state.
 #[derive(Debug, Default)]
@@ -85,7 +91,7 @@ impl Health {
 }
 
 /// Answers who asks, until dropped.
-pub async fn serve(listener: TcpListener, health: Arc<Health>, clock: Arc<dyn Clock>) {
+pub async fn serve(listener: TcpListener, health: Arc<Health>, metrics: Arc<Metrics>, clock: Arc<dyn Clock>) {
     let seats = Arc::new(Semaphore::new(AT_ONCE));
     loop {
         let Ok(seat) = Arc::clone(&seats).acquire_owned().await else { return };
@@ -94,11 +100,11 @@ pub async fn serve(listener: TcpListener, health: Arc<Health>, clock: Arc<dyn Cl
             clock::sleep(&*clock, Duration::from_secs(1)).await;
             continue;
         };
-        let (health, clock) = (Arc::clone(&health), Arc::clone(&clock));
+        let (health, metrics, clock) = (Arc::clone(&health), Arc::clone(&metrics), Arc::clone(&clock));
         tokio::spawn(async move {
             let _seat = seat;
             let work = async {
-                let answer = answer(&head(&mut stream).await?, &health, &*clock).await;
+                let answer = answer(&head(&mut stream).await?, &health, &metrics, &*clock).await;
                 stream.write_all(answer.as_bytes()).await?;
                 stream.shutdown().await
             };
@@ -115,22 +121,26 @@ async fn head(stream: &mut tokio::net::TcpStream) -> std::io::Result<Vec<u8>> {
     Ok(head)
 }
 
-async fn answer(head: &[u8], health: &Health, clock: &dyn Clock) -> String {
+async fn answer(head: &[u8], health: &Health, metrics: &Metrics, clock: &dyn Clock) -> String {
     let line = head.split(|byte| *byte == b'\r').next().unwrap_or_default();
-    let (status, text) = match line {
-        b"GET /health HTTP/1.1" | b"GET /health HTTP/1.0" => ("200 OK", "alive".to_owned()),
+    let (status, form, text) = match line {
+        b"GET /health HTTP/1.1" | b"GET /health HTTP/1.0" => ("200 OK", PLAIN, "alive\n".to_owned()),
         b"GET /ready HTTP/1.1" | b"GET /ready HTTP/1.0" => {
             let missing = health.missing(clock).await;
             if missing.is_empty() {
-                ("200 OK", "ready".to_owned())
+                ("200 OK", PLAIN, "ready\n".to_owned())
             } else {
-                ("503 Service Unavailable", format!("not ready, missing: {}", missing.join(", ")))
+                ("503 Service Unavailable", PLAIN, format!("not ready, missing: {}\n", missing.join(", ")))
             }
         }
-        _ => ("404 Not Found", "GET /health or /ready".to_owned()),
+        b"GET /metrics HTTP/1.1" | b"GET /metrics HTTP/1.0" => {
+            let is_ready = health.missing(clock).await.is_empty();
+            ("200 OK", OPEN_METRICS, metrics.text(is_ready, clock).await)
+        }
+        _ => ("404 Not Found", PLAIN, "GET /health, /ready or /metrics\n".to_owned()),
     };
-    let length = text.len() + 1;
-    format!("HTTP/1.1 {status}\r\nContent-Type: text/plain\r\nContent-Length: {length}\r\nConnection: close\r\n\r\n{text}\n")
+    let length = text.len();
+    format!("HTTP/1.1 {status}\r\nContent-Type: {form}\r\nContent-Length: {length}\r\nConnection: close\r\n\r\n{text}")
 }
 
 /// Asks the service at `address` whether it is ready: whether it is, and its words.
@@ -158,7 +168,7 @@ mod tests {
     async fn said(health: &Arc<Health>) -> (bool, String) {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
-        let serving = tokio::spawn(serve(listener, Arc::clone(health), Arc::new(SystemClock)));
+        let serving = tokio::spawn(serve(listener, Arc::clone(health), Arc::default(), Arc::new(SystemClock)));
         let said = tokio::task::spawn_blocking(move || ask(address)).await.unwrap().unwrap();
         serving.abort();
         said
@@ -178,7 +188,7 @@ mod tests {
     #[tokio::test]
     async fn whatever_else_is_asked_is_answered_and_nothing_of_it_repeated() {
         let health = Health::default();
-        let answer = async |head: &[u8]| answer(head, &health, &SystemClock).await;
+        let answer = async |head: &[u8]| answer(head, &health, &Metrics::default(), &SystemClock).await;
         assert!(answer(b"GET /health HTTP/1.1\r\nHost: a\r\n\r\n").await.starts_with("HTTP/1.1 200 OK\r\n"));
         for other in
             [&b""[..], b"\xff\xfe", b"GET / HTTP/1.1\r\n\r\n", b"POST /ready HTTP/1.1\r\n\r\n", b"GET /ready?secret HTTP/1.1\r\n"]

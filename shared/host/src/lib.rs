@@ -13,6 +13,7 @@
 //! - [`watch`]: looks from time to time whether keys were renewed.
 //! - [`environment`]: settings by environment variables.
 //! - [`health`]: whether a service that stands alone is ready.
+//! - [`metrics`]: what it counts, for Prometheus.
 //! - [`backoff`], [`config`], [`logging`], [`process`]: what their names say.
 
 pub mod backoff;
@@ -23,6 +24,7 @@ pub mod disposition;
 pub mod environment;
 pub mod health;
 pub mod logging;
+pub mod metrics;
 pub mod probe;
 pub mod process;
 pub mod relay;
@@ -40,6 +42,7 @@ pub use backoff::Backoff;
 pub use chance::Chance;
 pub use dead::{DeadLetter, Trouble};
 pub use disposition::Disposition;
+pub use metrics::{Figure, Measure, Metrics};
 pub use probe::{NoProbe, Point, Probe};
 pub use process::supervise;
 pub use relay::{BadItem, Passed, Refusal, Relay, Transform};

@@ -23,6 +23,11 @@ impl Point {
 pub trait Probe: Send + Sync {
     /// `service` has reached `point`; `None` lets it go on at once.
     fn reach(&self, service: &str, point: Point) -> Option<BoxFuture<'static, ()>>;
+
+    /// `work`, a queue or a service, failed at something and is going to try it again.
+    fn retried(&self, work: &str) {
+        let _ = work;
+    }
 }
 
 /// Watches nothing: what every real process has.

@@ -23,12 +23,12 @@ use futures_util::{
     future::{BoxFuture, Shared},
 };
 use serde::de::DeserializeOwned;
-use store::{Company, Location, StoreError, StoreLock};
+use store::{Company, Database, Location, StoreError, StoreLock};
 use tokio::{net::TcpListener, task::JoinHandle};
 use topology::{Actor, Naming, Nihdi, Topology, User, Vhost};
 
 use crate::{
-    Backoff, Chance, Context, NoProbe, Work,
+    Backoff, Chance, Context, Metrics, Work,
     config::{self, BrokerSettings, Common},
     environment::{self, Variables},
     health::{self, Health},
@@ -237,12 +237,13 @@ async fn serve<S: Settings>(
 
 /// What a service that stands alone is given to put itself together.
 pub struct StandAlone {
-    /// The system's time and chance, and no probe.
+    /// The system's time and chance, and a probe that counts what is tried again.
     pub context: Context,
     user: User,
     common: Common,
     store: Location,
     health: Arc<Health>,
+    metrics: Arc<Metrics>,
     stop: Stop,
     servers: Mutex<Vec<JoinHandle<()>>>,
 }
@@ -253,12 +254,14 @@ pub type Stop = Shared<BoxFuture<'static, ()>>;
 impl StandAlone {
     fn new<S: Settings>(settings: &S, stop: Stop) -> anyhow::Result<Self> {
         let chance = Chance::from_system().context("draw randomness")?;
+        let metrics: Arc<Metrics> = Arc::default();
         Ok(Self {
-            context: Context { clock: Arc::new(SystemClock), chance: Arc::new(chance), probe: Arc::new(NoProbe) },
+            context: Context { clock: Arc::new(SystemClock), chance: Arc::new(chance), probe: metrics.retries() },
             user: S::ACTOR.user(settings.nihdi()),
             common: settings.common().clone(),
             store: settings.common().location()?,
             health: Arc::default(),
+            metrics,
             stop,
             servers: Mutex::default(),
         })
@@ -268,7 +271,8 @@ impl StandAlone {
     async fn say_health(&self, address: Option<SocketAddr>) -> anyhow::Result<Option<AbortOnDrop>> {
         let Some(address) = address else { return Ok(None) };
         let listener = TcpListener::bind(address).await.with_context(|| format!("listen at {address}"))?;
-        let serving = health::serve(listener, Arc::clone(&self.health), Arc::clone(&self.context.clock));
+        let serving =
+            health::serve(listener, Arc::clone(&self.health), Arc::clone(&self.metrics), Arc::clone(&self.context.clock));
         Ok(Some(AbortOnDrop(tokio::spawn(serving))))
     }
 
@@ -342,6 +346,8 @@ impl StandAlone {
             }
         };
         self.health.broker(vhost, Arc::clone(&broker));
+        let queues = used.queues().iter().filter(|queue| queue.dead.is_some()).map(|queue| queue.name.clone());
+        self.metrics.reads(vhost, &broker, queues.collect());
         backoff.reset();
         loop {
             match broker.missing(&used).await {
@@ -369,6 +375,19 @@ impl StandAlone {
                 Err(error)
             }
         }
+    }
+
+    /// The service's store, whose passages are counted from now on.
+    #[must_use]
+    pub fn counted(&self, database: &Database) -> Database {
+        self.metrics.tally(database.tally());
+        database.clone()
+    }
+
+    /// What it counts, for who operates it.
+    #[must_use]
+    pub fn metrics(&self) -> &Metrics {
+        &self.metrics
     }
 
     /// Runs a server beside the service's work. It is given what completes when the process is told to stop, ends in its own time then, and is

@@ -85,6 +85,7 @@ impl Station {
                     tracing::warn!(service = self.service, queue = %self.queue, "the broker ended the consumer; connecting again");
                 }
                 Err(error) => {
+                    self.context.probe.retried(self.queue.as_str());
                     tracing::warn!(service = self.service, queue = %self.queue, %error, "cannot read the queue; trying again");
                 }
             }
@@ -119,6 +120,7 @@ impl Station {
             match handler.handle(&batch).await {
                 Ok(verdicts) => break verdicts,
                 Err(error) => {
+                    self.context.probe.retried(self.queue.as_str());
                     let wait = backoff.after_failure();
                     let reason = reasons(&error);
                     tracing::warn!(service = self.service, queue = %self.queue, failures = backoff.failures(), wait_ms = wait.as_millis(), "failed to {reason}; trying again");

@@ -118,6 +118,7 @@ impl Teller {
             match work().await {
                 Ok(value) => return value,
                 Err(error) => {
+                    self.context.probe.retried(self.service);
                     let reason = reasons(&error);
                     tracing::warn!(service = self.service, "failed to {reason}; trying again");
                     clock::sleep(&*self.context.clock, backoff.after_failure()).await;

@@ -12,11 +12,16 @@ use crate::{
     StoreError,
     dialect::{self, Translations},
     statement::{Statement, Target},
+    tally::{Passed, Tally},
     values::Arguments,
 };
 
 /// A connection to a store's database; one in a transaction sees one moment.
-pub struct Connection(pub(crate) Opened);
+pub struct Connection {
+    pub(crate) opened: Opened,
+    /// What passed and counts when this is committed.
+    pub(crate) passed: Passed,
+}
 
 pub(crate) enum Opened {
     Sqlite(PoolConnection<Sqlite>),
@@ -32,10 +37,14 @@ pub(crate) enum Driver<'c> {
 }
 
 impl Connection {
+    pub(crate) fn over(opened: Opened) -> Self {
+        Self { opened, passed: Passed::default() }
+    }
+
     /// A statement that is going to run on this connection. Parameters are `?`, or `?1`, `?2`, … where one is needed twice.
     pub fn query(&mut self, text: impl SqlSafeStr) -> Statement<'_> {
         let text = text.into_sql_str();
-        let (text, arguments) = match &self.0 {
+        let (text, arguments) = match &self.opened {
             Opened::Sqlite(_) | Opened::SqliteTransaction(_) => (text, Arguments::sqlite()),
             Opened::Postgres(_, translations) | Opened::PostgresTransaction(_, translations) => {
                 (translations.of(&text), Arguments::postgres())
@@ -75,7 +84,7 @@ impl Connection {
     }
 
     pub(crate) fn driver(&mut self) -> Driver<'_> {
-        match &mut self.0 {
+        match &mut self.opened {
             Opened::Sqlite(connection) => Driver::Sqlite(connection),
             Opened::SqliteTransaction(transaction) => Driver::Sqlite(transaction),
             Opened::Postgres(connection, _) => Driver::Postgres(connection),
@@ -92,7 +101,10 @@ impl fmt::Debug for Connection {
 
 /// A transaction that holds the store's one writer; dropped without [`WriteTransaction::commit`], it leaves nothing behind.
 #[derive(Debug)]
-pub struct WriteTransaction(pub(crate) Connection);
+pub struct WriteTransaction {
+    pub(crate) connection: Connection,
+    pub(crate) tally: Arc<Tally>,
+}
 
 impl WriteTransaction {
     /// Makes what was written last.
@@ -101,11 +113,12 @@ impl WriteTransaction {
     ///
     /// [`StoreError::Database`]; whether it was written is unknown then.
     pub async fn commit(self) -> Result<(), StoreError> {
-        match self.0.0 {
+        match self.connection.opened {
             Opened::SqliteTransaction(transaction) => transaction.commit().await?,
             Opened::PostgresTransaction(transaction, _) => transaction.commit().await?,
             Opened::Sqlite(_) | Opened::Postgres(..) => {}
         }
+        self.tally.add(self.connection.passed);
         Ok(())
     }
 }
@@ -114,12 +127,12 @@ impl Deref for WriteTransaction {
     type Target = Connection;
 
     fn deref(&self) -> &Connection {
-        &self.0
+        &self.connection
     }
 }
 
 impl DerefMut for WriteTransaction {
     fn deref_mut(&mut self) -> &mut Connection {
-        &mut self.0
+        &mut self.connection
     }
 }

@@ -1,6 +1,6 @@
 //! A party's store: a SQLite file (write-ahead log, full sync, one writer, many readers), or a schema of a PostgreSQL database.
 
-use std::{path::Path, time::Duration};
+use std::{path::Path, sync::Arc, time::Duration};
 
 use sqlx::{
     AssertSqlSafe, SqlSafeStr, SqlitePool,
@@ -9,7 +9,7 @@ use sqlx::{
 };
 
 use crate::{
-    Location, StoreError, WriteTransaction,
+    Location, StoreError, Tally, WriteTransaction,
     connection::{Connection, Opened},
     dialect, postgres,
     statement::{Statement, Target},
@@ -37,6 +37,7 @@ CREATE TABLE itinerary (
 pub struct Database {
     name: String,
     engine: Engine,
+    tally: Arc<Tally>,
 }
 
 #[derive(Debug, Clone)]
@@ -68,7 +69,7 @@ impl Database {
                 Engine::Postgres(opened)
             }
         };
-        Ok(Self { name: name.to_owned(), engine })
+        Ok(Self { name: name.to_owned(), engine, tally: Arc::default() })
     }
 
     async fn open_file(folder: &Path, name: &str, schema: Schema) -> Result<Engine, StoreError> {
@@ -98,6 +99,12 @@ impl Database {
         &self.name
     }
 
+    /// What has passed since this was opened, over all its clones.
+    #[must_use]
+    pub fn tally(&self) -> &Arc<Tally> {
+        &self.tally
+    }
+
     /// Bytes that the name of a table, column or index can have at most; the rest would be cut off unnoticed.
     #[must_use]
     pub fn name_bytes_max(&self) -> usize {
@@ -116,9 +123,10 @@ impl Database {
         match &self.engine {
             Engine::Sqlite { writer, .. } => {
                 let transaction = writer.begin_with("BEGIN IMMEDIATE").await?;
-                Ok(WriteTransaction(Connection(Opened::SqliteTransaction(transaction))))
+                let connection = Connection::over(Opened::SqliteTransaction(transaction));
+                Ok(WriteTransaction { connection, tally: Arc::clone(&self.tally) })
             }
-            Engine::Postgres(schema) => schema.write().await,
+            Engine::Postgres(schema) => schema.write(&self.tally).await,
         }
     }
 
@@ -130,7 +138,7 @@ impl Database {
     /// [`StoreError::Database`] when the connection cannot be had.
     pub async fn warm(&self) -> Result<Connection, StoreError> {
         match &self.engine {
-            Engine::Sqlite { writer, .. } => Ok(Connection(Opened::Sqlite(writer.acquire().await?))),
+            Engine::Sqlite { writer, .. } => Ok(Connection::over(Opened::Sqlite(writer.acquire().await?))),
             Engine::Postgres(schema) => schema.warm().await,
         }
     }
@@ -142,7 +150,7 @@ impl Database {
     /// [`StoreError::Database`] when none can be had.
     pub async fn read(&self) -> Result<Connection, StoreError> {
         match &self.engine {
-            Engine::Sqlite { readers, .. } => Ok(Connection(Opened::Sqlite(readers.acquire().await?))),
+            Engine::Sqlite { readers, .. } => Ok(Connection::over(Opened::Sqlite(readers.acquire().await?))),
             Engine::Postgres(schema) => schema.read().await,
         }
     }
@@ -154,7 +162,7 @@ impl Database {
     /// [`StoreError::Database`] when none can be had.
     pub async fn read_one_moment(&self) -> Result<Connection, StoreError> {
         match &self.engine {
-            Engine::Sqlite { readers, .. } => Ok(Connection(Opened::SqliteTransaction(readers.begin().await?))),
+            Engine::Sqlite { readers, .. } => Ok(Connection::over(Opened::SqliteTransaction(readers.begin().await?))),
             Engine::Postgres(schema) => schema.read_one_moment().await,
         }
     }

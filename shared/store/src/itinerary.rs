@@ -236,6 +236,7 @@ pub async fn insert(connection: &mut Connection, passages: &[Passage]) -> Result
             .bind(items)
     })
     .await?;
+    connection.passed.note(passages);
     Ok(())
 }
 
@@ -298,6 +299,23 @@ mod tests {
         let read: Vec<Passage> = first.into_iter().chain(rest).map(|(_, passage)| passage).collect();
         assert_eq!(read, written);
         assert_eq!(itinerary.last().await.unwrap(), itinerary.passages(0, 10).await.unwrap()[2].0);
+    }
+
+    /// What a transaction wrote counts when it is committed, and not when it is dropped.
+    #[tokio::test]
+    async fn what_is_committed_counts() {
+        let folder = tempfile::tempdir().unwrap();
+        let database = Database::open(folder.path(), "party", Schema { steps: &[] }).await.unwrap();
+        let written = [passage(1, Outcome::Forwarded), passage(3, Outcome::Forwarded), passage(2, Outcome::Known)];
+        let mut transaction = database.write().await.unwrap();
+        insert(&mut transaction, &written).await.unwrap();
+        assert!(database.tally().counts().is_empty());
+        drop(transaction);
+        assert!(database.tally().counts().is_empty());
+        SqlItinerary::new(database.clone()).record(&written).await.unwrap();
+        let counts: Vec<_> = database.tally().counts().into_iter().map(|(kind, count)| (kind.outcome, count)).collect();
+        let count = |publications, items| crate::tally::Count { publications, items };
+        assert_eq!(counts, [(Outcome::Forwarded, count(2, 4)), (Outcome::Known, count(1, 2))]);
     }
 
     /// Items are found in publications of one and of many, with nothing else of what travelled with them, and whenever they passed.

@@ -17,6 +17,7 @@ mod nul;
 mod numeral;
 pub mod postgres;
 mod statement;
+pub mod tally;
 #[cfg(feature = "test-server")]
 pub mod test_server;
 mod values;
@@ -34,6 +35,7 @@ pub use location::{Location, Server};
 pub use lock::{Company, StoreLock};
 pub use sqlx::AssertSqlSafe;
 pub use statement::Statement;
+pub use tally::Tally;
 pub use values::{Column, Numeral, Parameter, Row};
 
 /// Why a store could not do what it was asked.

@@ -9,7 +9,7 @@ use sqlx::{
 };
 
 use crate::{
-    StoreError,
+    StoreError, Tally,
     connection::{Connection, Opened, WriteTransaction},
     dialect::{FUNCTIONS, Translations},
 };
@@ -40,7 +40,7 @@ impl Schema {
     }
 
     async fn make(&self, schema: &str) -> Result<(), StoreError> {
-        let mut transaction = self.write().await?;
+        let mut transaction = self.write(&Arc::default()).await?;
         let there: Option<i64> =
             transaction.query("SELECT 1 FROM pg_namespace WHERE nspname = ?").bind(schema).scalar_optional().await?;
         if there.is_none() {
@@ -66,22 +66,23 @@ impl Schema {
         migrator.run(&self.writer).await
     }
 
-    pub(crate) async fn write(&self) -> Result<WriteTransaction, StoreError> {
+    pub(crate) async fn write(&self, tally: &Arc<Tally>) -> Result<WriteTransaction, StoreError> {
         let transaction = self.writer.begin_with(AssertSqlSafe(Arc::clone(&self.begin))).await?;
-        Ok(WriteTransaction(Connection(Opened::PostgresTransaction(transaction, Arc::clone(&self.translations)))))
+        let connection = Connection::over(Opened::PostgresTransaction(transaction, Arc::clone(&self.translations)));
+        Ok(WriteTransaction { connection, tally: Arc::clone(tally) })
     }
 
     pub(crate) async fn warm(&self) -> Result<Connection, StoreError> {
-        Ok(Connection(Opened::Postgres(self.writer.acquire().await?, Arc::clone(&self.translations))))
+        Ok(Connection::over(Opened::Postgres(self.writer.acquire().await?, Arc::clone(&self.translations))))
     }
 
     pub(crate) async fn read(&self) -> Result<Connection, StoreError> {
-        Ok(Connection(Opened::Postgres(self.readers.acquire().await?, Arc::clone(&self.translations))))
+        Ok(Connection::over(Opened::Postgres(self.readers.acquire().await?, Arc::clone(&self.translations))))
     }
 
     pub(crate) async fn read_one_moment(&self) -> Result<Connection, StoreError> {
         let transaction = self.readers.begin_with("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY").await?;
-        Ok(Connection(Opened::PostgresTransaction(transaction, Arc::clone(&self.translations))))
+        Ok(Connection::over(Opened::PostgresTransaction(transaction, Arc::clone(&self.translations))))
     }
 
     pub(crate) async fn close(&self) {

@@ -20,6 +20,8 @@ use live::{programs, repository};
 use store::{Database, Location, Schema, postgres::schema_name, test_server};
 use tempfile::TempDir;
 use testkit::Node;
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::net::TcpStream;
 use tokio::process::{Child, Command};
 use uuid::Uuid;
 
@@ -169,10 +171,45 @@ async fn nothing_is_lost_when_a_service_is_killed(installation: &Installation, n
     }
     until("all registrations are validated", async || Ok(warehouse.validated(&items).await? == 2 * ROWS)).await?;
     ensure!(warehouse.count().await? == 2 * ROWS, "the warehouse holds {} registrations", warehouse.count().await?);
+    the_figures_are_right(installation).await?;
     for service in services {
         service.stop().await?;
     }
     until("all queues are empty after an orderly end", async || Ok(left_behind(node).await?.is_empty())).await
+}
+
+/// What each service counted of it, and nothing that looks like a national number.
+async fn the_figures_are_right(installation: &Installation) -> Result<()> {
+    let all = 2 * ROWS;
+    let forwarded = |step: &str, queue: &str, items: u64| {
+        format!("precision_items_total{{step=\"{step}\",queue=\"{queue}\",outcome=\"forwarded\",code=\"\"}} {items}")
+    };
+    let hospital = |nihdi: &str| {
+        let queue = format!("hd4dp.{nihdi}.out");
+        let sent = format!("precision_items_total{{step=\"3\",queue=\"{queue}\",outcome=\"sent\",code=\"\"}} {ROWS}");
+        vec![sent, "precision_unanswered_registrations 0.0".to_owned(), "precision_oldest_unanswered_age_seconds 0.0".to_owned()]
+    };
+    let expected = [
+        ("hd4dp-00000196", hospital("00000196")),
+        ("hd4dp-00000295", hospital("00000295")),
+        (
+            "ehbox-hco-00000196",
+            vec![forwarded("4", "ttp.in", ROWS), "precision_broker_reachable{vhost=\"ehealth\"} 1.0".to_owned()],
+        ),
+        ("ehealth-ttp", vec![forwarded("5", "hd.in", all), "precision_quota_limit 20000.0".to_owned()]),
+        ("ehbox-hd", vec![forwarded("6", "hd4res.in", all), "precision_queue_dead_letters{queue=\"hd.in\"} 0.0".to_owned()]),
+        ("hd4res", vec!["precision_ready 1".to_owned(), "precision_queue_publications{queue=\"hd4res.in\"} 0.0".to_owned()]),
+        ("dhw", vec![format!("precision_items_total{{step=\"7\",queue=\"dhw.in\",outcome=\"validated\",code=\"\"}} {all}")]),
+    ];
+    for (name, lines) in expected {
+        let text = installation.metrics(name).await?;
+        for line in lines {
+            ensure!(text.lines().any(|said| said == line), "{name} does not say `{line}`:\n{text}");
+        }
+        let longest = text.split(|letter: char| !letter.is_ascii_digit()).map(str::len).max();
+        ensure!(longest < Some(11), "{name} says a number of eleven digits:\n{text}");
+    }
+    Ok(())
 }
 
 /// Queues that hold anything, dead letters too.
@@ -307,7 +344,9 @@ impl Installation {
         text = text.replace("/var/lib/precision", &folder.join("files").to_string_lossy());
         text = replaced(&text, "/run/secrets", &secrets.to_string_lossy())?;
         // Each process has ports of its own.
-        text = replaced(&text, "127.0.0.1:8090", "127.0.0.1:0")?.replace("0.0.0.0:8080", "127.0.0.1:0");
+        let free = std::net::TcpListener::bind("127.0.0.1:0")?.local_addr()?.to_string();
+        fs::write(folder.join("health"), &free)?;
+        text = replaced(&text, "127.0.0.1:8090", &free)?.replace("0.0.0.0:8080", "127.0.0.1:0");
         text = text.replace("/etc/precision/keys", &folder.join("keys").to_string_lossy());
         for zone in ["hospital", "ehealth", "hd"] {
             text = text.replace(&format!("{zone}-broker:5672"), &self.broker);
@@ -366,6 +405,17 @@ impl Installation {
         ensure!(generating.stderr(Stdio::null()).status().await?.success(), "precision generate failed");
         let named = format!("{register}={}", file.display());
         self.start(&format!("hd4dp-{nihdi}"), &["--upload".to_owned(), named]).await
+    }
+
+    /// What a running service counts.
+    async fn metrics(&self, name: &str) -> Result<String> {
+        let mut stream = TcpStream::connect(fs::read_to_string(self.folder(name).join("health"))?).await?;
+        stream.write_all(b"GET /metrics HTTP/1.1\r\nHost: localhost\r\n\r\n").await?;
+        let mut answer = String::new();
+        stream.read_to_string(&mut answer).await?;
+        let (head, text) = answer.split_once("\r\n\r\n").context("read the head of an answer")?;
+        ensure!(head.contains(" 200 OK\r\n") && text.ends_with("# EOF\n"), "{name} answers {answer}");
+        Ok(text.to_owned())
     }
 
     /// Whether a service has logged this.

@@ -20,7 +20,9 @@ async fn counts_per_sender_and_day(store: &dyn TtpStore) {
     let first = admitted(1, "ehbox-hco-00000196").await;
     assert!((50..=52).contains(&first), "{first}");
     assert_eq!(admitted(1, "ehbox-hco-00000196").await, first, "who was let through passes again, who was not does not");
+    assert_eq!(store.asked(1).await.unwrap(), BTreeMap::from([("ehbox-hco-00000196".to_owned(), first as u64)]));
     assert_eq!(admitted(1, "ehbox-hco-00000295").await, first, "another sender has its own quota");
+    assert_eq!((store.asked(1).await.unwrap().len(), store.asked(2).await.unwrap()), (2, BTreeMap::new()));
     store.day_key(2, [8; 32]).await.unwrap();
     assert_eq!(admitted(2, "ehbox-hco-00000196").await, first, "a new day starts from nothing");
 }

@@ -60,6 +60,12 @@ impl TtpStore for MemoryStore {
         Ok(marks.iter().map(|mark| sketch.admit(*mark, limit)).collect())
     }
 
+    async fn asked(&self, day: i64) -> Result<BTreeMap<String, u64>, StoreError> {
+        let days = self.lock();
+        let sketches = days.get(&day).into_iter().flat_map(|day| &day.sketches);
+        Ok(sketches.map(|(sender, sketch)| (sender.clone(), sketch.distinct().round() as u64)).collect())
+    }
+
     async fn note_recoding(&self, recoding: &Recoding) -> Result<(), StoreError> {
         let mut recodings = self.recodings.lock().unwrap_or_else(PoisonError::into_inner);
         if !recodings.iter().any(|known| known.publication == recoding.publication) {

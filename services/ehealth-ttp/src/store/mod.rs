@@ -6,7 +6,7 @@ mod contract;
 mod memory;
 mod sql;
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use async_trait::async_trait;
 use clock::Timestamp;
@@ -47,6 +47,9 @@ pub trait TtpStore: Itinerary {
 
     /// Counts the identifiers of one sender, and says of each whether it may pass under `limit` distinct ones a day.
     async fn admit(&self, day: i64, sender: &str, marks: &[Mark], limit: u32) -> Result<Vec<bool>, StoreError>;
+
+    /// How many distinct identifiers each sender asked for on `day`, as the sketch has it.
+    async fn asked(&self, day: i64) -> Result<BTreeMap<String, u64>, StoreError>;
 
     /// Writes down that pseudonyms are re-coded; once per publication, however often it is delivered.
     async fn note_recoding(&self, recoding: &Recoding) -> Result<(), StoreError>;

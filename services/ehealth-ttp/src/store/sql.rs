@@ -1,6 +1,6 @@
 //! The TTP's store in SQL.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use async_trait::async_trait;
 use clock::Timestamp;
@@ -89,6 +89,15 @@ impl TtpStore for SqlStore {
         .await?;
         transaction.commit().await?;
         Ok(admitted)
+    }
+
+    async fn asked(&self, day: i64) -> Result<BTreeMap<String, u64>, StoreError> {
+        const SELECT: &str = "SELECT sender, chunk, bits FROM quota_sketch WHERE day = ?";
+        let mut chunks: BTreeMap<String, Vec<(u32, Vec<u8>)>> = BTreeMap::new();
+        for row in self.database.query(SELECT).bind(day).fetch_all().await? {
+            chunks.entry(row.try_get("sender")?).or_default().push((row.try_get("chunk")?, row.try_get("bits")?));
+        }
+        Ok(chunks.into_iter().map(|(sender, chunks)| (sender, Sketch::load(chunks).distinct().round() as u64)).collect())
     }
 
     async fn note_recoding(&self, recoding: &Recoding) -> Result<(), StoreError> {

@@ -42,6 +42,20 @@ async fn submitted(store: &dyn Hd4dpStore, versions: Vec<NewVersion>, unchanged:
     upload
 }
 
+async fn the_oldest_that_waits_is_known(store: &dyn Hd4dpStore) {
+    assert_eq!(store.oldest_waiting().await.unwrap(), None);
+    for (number, seconds) in [(1, 20), (2, 10), (3, 30)] {
+        let upload = store.begin_upload("rows.csv", "Made_Up", at(0)).await.unwrap();
+        let intake = Intake { versions: vec![version(number, 1)], attempted: 1, ..Intake::default() };
+        store.submit(upload, &intake, at(seconds)).await.unwrap();
+    }
+    assert_eq!(store.oldest_waiting().await.unwrap(), Some(at(10)));
+    store.confirm(&[(Uuid::from_u128(2), 1)], at(40), &[]).await.unwrap();
+    assert_eq!(store.oldest_waiting().await.unwrap(), Some(at(20)));
+    store.confirm(&[(Uuid::from_u128(1), 1), (Uuid::from_u128(3), 1)], at(41), &[]).await.unwrap();
+    assert_eq!(store.oldest_waiting().await.unwrap(), None);
+}
+
 async fn a_version_is_sent_confirmed_and_counted(store: &dyn Hd4dpStore) {
     let upload = submitted(store, vec![version(1, 1), version(2, 1)], vec![]).await;
     let unsent = store.unanswered(Uuid::nil(), false, 10).await.unwrap();
@@ -202,6 +216,7 @@ macro_rules! contract {
 
 contract!(
     a_version_is_sent_confirmed_and_counted,
+    the_oldest_that_waits_is_known,
     a_new_version_overtakes_the_one_before,
     versions_of_one_batch_leave_the_latest,
     a_later_answer_settles_earlier_versions,

@@ -236,6 +236,12 @@ impl Hd4dpStore for MemoryStore {
         Ok(self.lock().outbox.len() as u64)
     }
 
+    async fn oldest_waiting(&self) -> Result<Option<Timestamp>, StoreError> {
+        let state = self.lock();
+        let submitted = |(id, waiting): (&Uuid, &Waiting)| Some(state.versions.get(&(*id, waiting.version))?.submitted_at);
+        Ok(state.outbox.iter().filter_map(submitted).min())
+    }
+
     async fn sending(&self, registration_id: Uuid, now: Timestamp) -> Result<Option<Sending>, StoreError> {
         let state = self.lock();
         let first_sent_at = state.outbox.get(&registration_id).and_then(|waiting| waiting.first_sent_at);

@@ -245,6 +245,9 @@ pub trait Hd4dpStore: Itinerary + LifeStore + UploadStore + IndexStore {
     /// How many versions wait for an answer.
     async fn waiting(&self) -> Result<u64, StoreError>;
 
+    /// When the oldest of them was submitted; none when nothing waits.
+    async fn oldest_waiting(&self) -> Result<Option<Timestamp>, StoreError>;
+
     /// Where the latest version of a registration stands at `now`.
     async fn sending(&self, registration_id: Uuid, now: Timestamp) -> Result<Option<Sending>, StoreError>;
 

@@ -308,6 +308,13 @@ impl Hd4dpStore for SqlStore {
         Ok(u64::try_from(waiting).unwrap_or(0))
     }
 
+    async fn oldest_waiting(&self) -> Result<Option<Timestamp>, StoreError> {
+        const OLDEST: &str = "SELECT min(v.submitted_at) FROM outbox o
+            JOIN version v ON v.registration_id = o.registration_id AND v.version = o.version";
+        let oldest: Option<i64> = self.database.query(OLDEST).scalar().await?;
+        Ok(oldest.map(Timestamp::from_micros))
+    }
+
     async fn sending(&self, registration_id: Uuid, now: Timestamp) -> Result<Option<Sending>, StoreError> {
         const SELECT: &str = "SELECT v.confirmed_at, o.first_sent_at FROM registration r
             JOIN version v ON v.registration_id = r.id AND v.version = r.version

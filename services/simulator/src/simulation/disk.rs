@@ -3,7 +3,7 @@
 mod hd4dp;
 
 use std::{
-    collections::BTreeSet,
+    collections::{BTreeMap, BTreeSet},
     io,
     path::PathBuf,
     sync::{Arc, Mutex, PoisonError},
@@ -132,6 +132,10 @@ impl TtpStore for OnDisk<dyn TtpStore> {
     async fn admit(&self, day: i64, sender: &str, marks: &[Mark], limit: u32) -> Result<Vec<bool>, StoreError> {
         self.write()?;
         self.store.admit(day, sender, marks, limit).await
+    }
+
+    async fn asked(&self, day: i64) -> Result<BTreeMap<String, u64>, StoreError> {
+        self.store.asked(day).await
     }
 
     async fn note_recoding(&self, recoding: &Recoding) -> Result<(), StoreError> {

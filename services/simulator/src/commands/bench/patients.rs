@@ -17,7 +17,8 @@ use super::{HOSPITAL, SEED};
 pub(super) fn file(folder: &Path, definition: &Arc<Definition>, count: u64) -> anyhow::Result<PathBuf> {
     let path = folder.join("many.csv");
     let rows = Rows::new(&Order { definition, organisation: HOSPITAL, count, seed: SEED, faulty_percent: 0 })?;
-    let column = |name: &str| rows.header().iter().position(|column| &**column == name).with_context(|| format!("find the column {name}"));
+    let column =
+        |name: &str| rows.header().iter().position(|column| &**column == name).with_context(|| format!("find the column {name}"));
     let (number, generated, name) = (column("patient_id")?, column("patient_id|generated")?, column("patient_id|name")?);
     let mut writer = opencsv::Writer::new(BufWriter::new(File::create(&path)?));
     writer.write_record(rows.header().iter())?;

@@ -197,6 +197,10 @@ impl Hd4dpStore for OnDisk<dyn Hd4dpStore> {
         self.store.waiting().await
     }
 
+    async fn oldest_waiting(&self) -> Result<Option<Timestamp>, StoreError> {
+        self.store.oldest_waiting().await
+    }
+
     async fn sending(&self, registration_id: Uuid, now: Timestamp) -> Result<Option<Sending>, StoreError> {
         self.store.sending(registration_id, now).await
     }

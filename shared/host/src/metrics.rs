@@ -1,0 +1,266 @@
+//! What a service that stands alone counts, for Prometheus: `/metrics` beside `/ready`, in the text format of OpenMetrics 1.0.
+//!
+//! Labels name steps, queues, outcomes, codes and hospitals, and never anything of a patient. What happened is counted since the process began; how things stand is looked at when
+//! somebody asks.
+
+use std::{
+    collections::BTreeMap,
+    sync::{Arc, Mutex, MutexGuard, PoisonError, atomic::AtomicU64},
+};
+
+use async_trait::async_trait;
+use broker::{Broker as _, RabbitBroker};
+use clock::Clock;
+use futures_util::future::BoxFuture;
+use prometheus_client::{
+    encoding::text,
+    metrics::{counter::Counter, family::Family, gauge::Gauge},
+    registry::Registry,
+};
+use store::{StoreError, Tally};
+use topology::{QueueName, Vhost};
+
+use crate::{Point, Probe};
+
+type Labels = Vec<(&'static str, String)>;
+type Counters = Family<Labels, Counter>;
+type OneGauge = Gauge<f64, AtomicU64>;
+type Gauges = Family<Labels, OneGauge>;
+
+/// A figure that one service alone can give.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Figure {
+    /// Its name, without `precision_`: words with `_`, and the unit at the end.
+    pub name: &'static str,
+    /// What it says, in one line without a full stop.
+    pub help: &'static str,
+    /// What it is of; figures of one name have the same labels.
+    pub labels: Labels,
+    /// The figure.
+    pub value: f64,
+}
+
+impl Figure {
+    /// A figure of the whole service.
+    #[must_use]
+    pub fn new(name: &'static str, help: &'static str, value: f64) -> Self {
+        Self { name, help, labels: Vec::new(), value }
+    }
+}
+
+/// Looks how things stand at a service.
+#[async_trait]
+pub trait Measure: Send + Sync {
+    /// The figures at this moment.
+    ///
+    /// # Errors
+    ///
+    /// [`StoreError`]; then these figures are left out.
+    async fn measure(&self) -> Result<Vec<Figure>, StoreError>;
+}
+
+/// The queues that a service reads on one broker.
+#[derive(Clone)]
+struct Reads {
+    vhost: Vhost,
+    broker: Arc<RabbitBroker>,
+    queues: Vec<QueueName>,
+}
+
+/// What a service counts and looks at.
+#[derive(Default)]
+pub struct Metrics {
+    tally: Mutex<Option<Arc<Tally>>>,
+    measure: Mutex<Option<Arc<dyn Measure>>>,
+    reads: Mutex<Vec<Reads>>,
+    retries: Arc<Retries>,
+}
+
+impl Metrics {
+    /// Counts what passes through the service's store.
+    pub fn tally(&self, tally: &Arc<Tally>) {
+        *lock(&self.tally) = Some(Arc::clone(tally));
+    }
+
+    /// Looks at the service's own figures.
+    pub fn measure(&self, measure: Arc<dyn Measure>) {
+        *lock(&self.measure) = Some(measure);
+    }
+
+    /// Looks at the queues that the service reads in a zone.
+    pub fn reads(&self, vhost: Vhost, broker: &Arc<RabbitBroker>, queues: Vec<QueueName>) {
+        lock(&self.reads).push(Reads { vhost, broker: Arc::clone(broker), queues });
+    }
+
+    /// Where the service says that something is tried again.
+    #[must_use]
+    pub fn retries(&self) -> Arc<Retries> {
+        Arc::clone(&self.retries)
+    }
+
+    /// Everything as text; `is_ready` as [`crate::health::Health`] has it.
+    pub async fn text(&self, is_ready: bool, clock: &dyn Clock) -> String {
+        let mut registry = Registry::with_prefix("precision");
+        let ready = Gauge::<i64>::default();
+        ready.set(is_ready.into());
+        registry.register("ready", "Whether the service has started, holds its store and speaks with its brokers", ready);
+        self.passed(&mut registry);
+        self.queues(&mut registry, clock).await;
+        self.figures(&mut registry).await;
+        let mut text = String::new();
+        // Only a writer can fail, and a string does not.
+        let _ = text::encode(&mut text, &registry);
+        text
+    }
+
+    fn passed(&self, registry: &mut Registry) {
+        let (publications, items, retries) = (Counters::default(), Counters::default(), Counters::default());
+        let counts = lock(&self.tally).as_ref().map(|tally| tally.counts()).unwrap_or_default();
+        for (kind, count) in counts {
+            let outcome = kind.outcome.to_string();
+            let (outcome, code) = outcome.split_once(':').unwrap_or((&outcome, ""));
+            let labels = vec![
+                ("step", kind.step.to_owned()),
+                ("queue", kind.queue),
+                ("outcome", outcome.to_owned()),
+                ("code", code.to_owned()),
+            ];
+            publications.get_or_create(&labels).inc_by(count.publications);
+            items.get_or_create(&labels).inc_by(count.items);
+        }
+        for (work, count) in self.retries.counts() {
+            retries.get_or_create(&vec![("work", work)]).inc_by(count);
+        }
+        registry.register("publications", "Publications that passed, by step, queue and outcome", publications);
+        registry.register("items", "Items that passed, by step, queue and outcome", items);
+        registry.register("retries", "Attempts that failed and were made again after a pause", retries);
+    }
+
+    async fn queues(&self, registry: &mut Registry, clock: &dyn Clock) {
+        let (reachable, waiting, dead) = (Gauges::default(), Gauges::default(), Gauges::default());
+        let reads = lock(&self.reads).clone();
+        for Reads { vhost, broker, queues } in reads {
+            let look = async {
+                for queue in &queues {
+                    let (ready, letters) = (broker.depth(queue).await?.ready, broker.depth(&queue.dead()).await?.ready);
+                    let labels = vec![("queue", queue.to_string())];
+                    waiting.get_or_create(&labels).set(ready as f64);
+                    dead.get_or_create(&labels).set(letters as f64);
+                }
+                Ok::<(), broker::BrokerError>(())
+            };
+            let looked = clock::timeout(clock, crate::health::BROKER_DEADLINE, look).await;
+            let is_reachable = matches!(looked, Ok(Ok(())));
+            reachable.get_or_create(&vec![("vhost", vhost.to_string())]).set(f64::from(u8::from(is_reachable)));
+        }
+        registry.register("broker_reachable", "Whether the broker of a zone answers", reachable);
+        registry.register("queue_publications", "Publications that wait on a queue that this service reads", waiting);
+        registry.register("queue_dead_letters", "Dead letters of a queue that this service reads", dead);
+    }
+
+    async fn figures(&self, registry: &mut Registry) {
+        let measure = lock(&self.measure).clone();
+        let Some(measure) = measure else { return };
+        let figures = match measure.measure().await {
+            Ok(figures) => figures,
+            Err(error) => {
+                tracing::warn!(%error, "the store cannot be measured");
+                return;
+            }
+        };
+        let mut families: BTreeMap<&str, (&str, Gauges)> = BTreeMap::new();
+        for Figure { name, help, labels, value } in figures {
+            if labels.is_empty() {
+                let gauge = OneGauge::default();
+                gauge.set(value);
+                registry.register(name, help, gauge);
+            } else {
+                families.entry(name).or_insert_with(|| (help, Gauges::default())).1.get_or_create(&labels).set(value);
+            }
+        }
+        for (name, (help, family)) in families {
+            registry.register(name, help, family);
+        }
+    }
+}
+
+/// How often each work had to try again.
+#[derive(Debug, Default)]
+pub struct Retries(Mutex<BTreeMap<String, u64>>);
+
+impl Retries {
+    fn counts(&self) -> BTreeMap<String, u64> {
+        lock(&self.0).clone()
+    }
+}
+
+impl Probe for Retries {
+    fn reach(&self, _service: &str, _point: Point) -> Option<BoxFuture<'static, ()>> {
+        None
+    }
+
+    fn retried(&self, work: &str) {
+        *lock(&self.0).entry(work.to_owned()).or_default() += 1;
+    }
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+#[cfg(test)]
+mod tests {
+    use clock::{SystemClock, Timestamp};
+    use store::{Database, Itinerary as _, Outcome, Passage, Schema, SqlItinerary};
+
+    use super::*;
+
+    struct Quota;
+
+    #[async_trait]
+    impl Measure for Quota {
+        async fn measure(&self) -> Result<Vec<Figure>, StoreError> {
+            let of = |sender: &str, value| Figure {
+                labels: vec![("sender", sender.to_owned())],
+                ..Figure::new("quota_patients", "Patients asked for today", value)
+            };
+            let limit = Figure::new("quota_limit", "Patients that may be asked for", 20.0);
+            Ok(vec![limit, of("ehbox-hco-00000196", 12.0), of("ehbox-hco-00000295", 0.0)])
+        }
+    }
+
+    #[tokio::test]
+    async fn what_passed_and_how_things_stand_is_said_in_openmetrics() {
+        let folder = tempfile::tempdir().unwrap();
+        let database = Database::open(folder.path(), "party", Schema { steps: &[] }).await.unwrap();
+        let metrics = Metrics::default();
+        metrics.tally(database.tally());
+        metrics.measure(Arc::new(Quota));
+        let passage = |outcome| Passage {
+            publication: uuid::Uuid::from_u128(1),
+            step: "4",
+            queue: "ttp.in".to_owned(),
+            at: Timestamp::from_micros(1),
+            outcome,
+            items: vec![uuid::Uuid::from_u128(2), uuid::Uuid::from_u128(3)],
+        };
+        let passages = [passage(Outcome::Forwarded), passage(Outcome::DeadLettered("QUOTA".to_owned()))];
+        SqlItinerary::new(database).record(&passages).await.unwrap();
+        metrics.retries().retried("ttp.in");
+        metrics.retries().retried("ttp.in");
+        let text = metrics.text(true, &SystemClock).await;
+        let expected = [
+            "precision_ready 1",
+            "precision_items_total{step=\"4\",queue=\"ttp.in\",outcome=\"forwarded\",code=\"\"} 2",
+            "precision_publications_total{step=\"4\",queue=\"ttp.in\",outcome=\"dead-lettered\",code=\"QUOTA\"} 1",
+            "precision_retries_total{work=\"ttp.in\"} 2",
+            "precision_quota_patients{sender=\"ehbox-hco-00000196\"} 12.0",
+            "precision_quota_limit 20.0",
+            "# TYPE precision_publications counter",
+        ];
+        for line in expected {
+            assert!(text.lines().any(|said| said == line), "{line} is missing in\n{text}");
+        }
+        assert!(text.ends_with("# EOF\n"), "{text}");
+    }
+}
