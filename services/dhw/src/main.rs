@@ -18,7 +18,8 @@ async fn start(config: &Config, alone: &StandAlone) -> anyhow::Result<Vec<Work>>
     let definitions = config.common.definitions.iter().try_fold(built_in, |all, folder| all.with_directory(folder))?;
     let registers = Arc::new(Registers::new(&definitions));
     let store = SqlStore::open(alone.store(), registers).await?;
-    let journal = Arc::new(SqlJournal::new(alone.counted(store.database())));
+    alone.count(store.database());
+    let journal = Arc::new(SqlJournal::new(store.database().clone()));
     let dhw = Dhw::new(DhwParts {
         context: alone.context.clone(),
         definitions: Arc::new(definitions),

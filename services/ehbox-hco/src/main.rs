@@ -14,10 +14,10 @@ fn main() -> ExitCode {
 
 async fn start(config: &Config, alone: &StandAlone) -> anyhow::Result<Vec<Work>> {
     let party = Party::EhboxHco(config.nihdi);
-    let keys = KeyDirectory::open(alone.keys()?)?;
-    keys.refuse_foreign(party)?;
+    let keys = KeyDirectory::open_for(alone.keys()?, party)?;
     let database = Database::open(alone.store(), &alone.name(), Schema { steps: &[] }).await?;
-    alone.counted(&database).remember_key(&party.to_string(), &keys.fingerprint(party)?).await?;
+    alone.count(&database);
+    database.remember_key(&party.to_string(), &keys.fingerprint(party)?).await?;
     let client = EhboxHco::new(Parts {
         nihdi: config.nihdi,
         source: alone.source()?,

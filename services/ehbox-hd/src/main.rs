@@ -15,12 +15,12 @@ fn main() -> ExitCode {
 
 async fn start(config: &Config, alone: &StandAlone) -> anyhow::Result<Vec<Work>> {
     let party = Party::EhboxHd;
-    let keys = KeyDirectory::open(alone.keys()?)?;
-    keys.refuse_foreign(party)?;
+    let keys = KeyDirectory::open_for(alone.keys()?, party)?;
     let built_in = Definitions::built_in()?;
     let definitions = config.common.definitions.iter().try_fold(built_in, |all, folder| all.with_directory(folder))?;
     let store = SqlStore::open(alone.store()).await?;
-    alone.counted(store.database()).remember_key(&party.to_string(), &keys.fingerprint(party)?).await?;
+    alone.count(store.database());
+    store.database().remember_key(&party.to_string(), &keys.fingerprint(party)?).await?;
     let client = EhboxHd::new(Parts {
         source: alone.source()?,
         context: alone.context.clone(),

@@ -14,10 +14,10 @@ fn main() -> ExitCode {
 
 async fn start(config: &Config, alone: &StandAlone) -> anyhow::Result<Vec<Work>> {
     let party = Party::EhealthTtp;
-    let keys = KeyDirectory::open(alone.keys()?)?;
-    keys.refuse_foreign(party)?;
+    let keys = KeyDirectory::open_for(alone.keys()?, party)?;
     let store = SqlStore::open(alone.store()).await?;
-    alone.counted(store.database()).remember_key(&party.to_string(), &keys.fingerprint(party)?).await?;
+    alone.count(store.database());
+    store.database().remember_key(&party.to_string(), &keys.fingerprint(party)?).await?;
     let ttp = EhealthTtp::new(Parts {
         source: alone.source()?,
         context: alone.context.clone(),

@@ -13,12 +13,12 @@ fn main() -> ExitCode {
 }
 
 async fn start(config: &Config, alone: &StandAlone, at_start: AtStart) -> anyhow::Result<Vec<Work>> {
-    let keys = KeyDirectory::open(alone.keys()?)?;
-    keys.refuse_foreign(Party::Hd4dp(config.nihdi))?;
+    let keys = KeyDirectory::open_for(alone.keys()?, Party::Hd4dp(config.nihdi))?;
     let definitions = Arc::new(opening::definitions(config.common.definitions.as_deref())?);
     let files = at_start.open(&definitions, &config.uploads, alone.context.clock.now().date())?;
     let store = opening::store(alone.store(), config.nihdi, &keys.fingerprint(Party::Hd4dp(config.nihdi))?, &definitions).await?;
-    let journal = Arc::new(SqlJournal::new(alone.counted(store::InDatabase::database(&store))));
+    let database = store::InDatabase::database(&store).clone();
+    alone.count(&database);
     let parts = Parts {
         nihdi: config.nihdi,
         source: alone.source()?,
@@ -33,7 +33,7 @@ async fn start(config: &Config, alone: &StandAlone, at_start: AtStart) -> anyhow
     let hd4dp = Hd4dp::new(parts).await?;
     alone.metrics().measure(hd4dp.measure());
     if let Some(settings) = &config.api {
-        let opened = api::open(settings, &hd4dp, journal).await?;
+        let opened = api::open(settings, &hd4dp, Arc::new(SqlJournal::new(database))).await?;
         alone.until_stopped(|stop| opened.serve(stop));
     }
     Ok(files.works(&hd4dp, config))

@@ -17,7 +17,8 @@ async fn start(config: &Config, alone: &StandAlone) -> anyhow::Result<Vec<Work>>
     let built_in = Definitions::built_in()?;
     let definitions = config.common.definitions.iter().try_fold(built_in, |all, folder| all.with_directory(folder))?;
     let store = SqlStore::open(alone.store()).await?;
-    let journal = Arc::new(SqlJournal::new(alone.counted(store.database())));
+    alone.count(store.database());
+    let journal = Arc::new(SqlJournal::new(store.database().clone()));
     let hd4res = Hd4res::new(Parts {
         source: alone.source()?,
         context: alone.context.clone(),

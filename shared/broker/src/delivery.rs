@@ -2,7 +2,7 @@ use std::{fmt, sync::Arc};
 
 use crate::{BrokerError, Payload, cable, embedded, rabbit};
 
-/// A publication that is out for handling. It must get a verdict; dropping it without one gives it back to its queue.
+/// A publication that is out for handling. It must get a verdict; dropping it without one gives it back to its queue, at once unless it is [`Delivery::leaving`].
 pub struct Delivery {
     /// What was published.
     pub payload: Payload,
@@ -13,12 +13,12 @@ pub struct Delivery {
 
 impl Delivery {
     pub(crate) fn new(payload: Payload, redelivered: bool, handle: Handle) -> Self {
-        Self { payload, redelivered, claim: Claim(Some(handle)) }
+        Self { payload, redelivered, claim: Claim { handle: Some(handle), on_drop: Verdict::Requeue } }
     }
 
     /// The same delivery, with its say where `lead` puts it.
     pub(crate) fn led(mut self, lead: impl FnOnce(Handle) -> Arc<cable::Slot>) -> Self {
-        self.claim.0 = self.claim.0.take().map(|handle| Handle::Led(lead(handle)));
+        self.claim.handle = self.claim.handle.take().map(|handle| Handle::Led(lead(handle)));
         self
     }
 
@@ -40,14 +40,13 @@ impl Delivery {
         self.claim.settle(Verdict::Requeue)
     }
 
-    /// Gives no verdict. With everything that its consumer gave out and that is left so, it goes back in the order in which it was given out: at the latest when
-    /// the consumer is dropped and nothing that it gave out is held any more. Many that are given back one by one may lose their order. Counts towards the delivery limit.
-    ///
-    /// # Errors
-    ///
-    /// As [`Delivery::ack`].
-    pub fn leave(self) -> Result<(), BrokerError> {
-        self.claim.settle(Verdict::Leave)
+    /// The same delivery, which is left when it is dropped without a verdict, and not requeued. What a consumer gave out and is left goes back together, in the order in
+    /// which it was given out: at the latest when the consumer is dropped and nothing that it gave out is held any more. Many that are requeued one by one may lose
+    /// their order. Counts towards the delivery limit.
+    #[must_use]
+    pub fn leaving(mut self) -> Self {
+        self.claim.on_drop = Verdict::Leave;
+        self
     }
 
     /// Moves it to the dead-letter queue.
@@ -97,19 +96,22 @@ impl Handle {
 }
 
 /// The right to give one verdict. A field of its own, so that the payload can be moved out of a delivery.
-struct Claim(Option<Handle>);
+struct Claim {
+    handle: Option<Handle>,
+    on_drop: Verdict,
+}
 
 impl Claim {
     fn settle(mut self, verdict: Verdict) -> Result<(), BrokerError> {
-        self.0.take().map_or(Ok(()), |handle| handle.settle(verdict))
+        self.handle.take().map_or(Ok(()), |handle| handle.settle(verdict))
     }
 }
 
 impl Drop for Claim {
     fn drop(&mut self) {
-        if let Some(handle) = self.0.take() {
+        if let Some(handle) = self.handle.take() {
             // A lost connection has given it back already.
-            let _ = handle.settle(Verdict::Requeue);
+            let _ = handle.settle(self.on_drop);
         }
     }
 }

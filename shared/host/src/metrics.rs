@@ -6,12 +6,13 @@
 use std::{
     collections::BTreeMap,
     sync::{Arc, Mutex, MutexGuard, PoisonError, atomic::AtomicU64},
+    time::Duration,
 };
 
 use async_trait::async_trait;
-use broker::{Broker as _, RabbitBroker};
+use broker::{Broker as _, BrokerError, RabbitBroker};
 use clock::Clock;
-use futures_util::future::BoxFuture;
+use futures_util::future::{self, BoxFuture};
 use prometheus_client::{
     encoding::text,
     metrics::{counter::Counter, family::Family, gauge::Gauge},
@@ -20,7 +21,13 @@ use prometheus_client::{
 use store::{StoreError, Tally};
 use topology::{QueueName, Vhost};
 
-use crate::{Point, Probe};
+use crate::{
+    Point, Probe,
+    health::{BROKER_DEADLINE, Health},
+};
+
+/// Time for a store to be measured: with that of a broker, within the time of an answer.
+const STORE_DEADLINE: Duration = Duration::from_secs(1);
 
 type Labels = Vec<(&'static str, String)>;
 type Counters = Family<Labels, Counter>;
@@ -67,6 +74,53 @@ struct Reads {
     queues: Vec<QueueName>,
 }
 
+/// What was seen of them.
+struct Looked {
+    vhost: Vhost,
+    /// Each with the publications that wait on it, and its dead letters.
+    queues: Vec<(QueueName, u64, u64)>,
+    /// Whether the broker answers.
+    is_reachable: bool,
+}
+
+impl Reads {
+    async fn look(&self, clock: &dyn Clock) -> Looked {
+        let mut queues = Vec::with_capacity(self.queues.len());
+        let looking = async {
+            for queue in &self.queues {
+                match (self.broker.depth(queue).await, self.broker.depth(&queue.dead()).await) {
+                    (Ok(waiting), Ok(letters)) => queues.push((queue.clone(), waiting.ready, letters.ready)),
+                    (Err(error), _) | (_, Err(error)) if is_away(&error) => return false,
+                    // It answers, and not about this queue.
+                    _ => {}
+                }
+            }
+            true
+        };
+        let is_reachable = clock::timeout(clock, BROKER_DEADLINE, looking).await.unwrap_or(false);
+        Looked { vhost: self.vhost, queues, is_reachable }
+    }
+}
+
+const fn is_away(error: &BrokerError) -> bool {
+    matches!(error, BrokerError::Unavailable | BrokerError::ConnectionLost)
+}
+
+fn queues(registry: &mut Registry, looked: Vec<Looked>) {
+    let (reachable, waiting, dead) = (Gauges::default(), Gauges::default(), Gauges::default());
+    for Looked { vhost, queues, is_reachable } in looked {
+        reachable.get_or_create(&vec![("vhost", vhost.to_string())]).set(f64::from(u8::from(is_reachable)));
+        for (queue, publications, letters) in queues {
+            let labels = vec![("queue", queue.to_string())];
+            waiting.get_or_create(&labels).set(publications as f64);
+            dead.get_or_create(&labels).set(letters as f64);
+        }
+    }
+    registry.register("broker_reachable", "Whether the broker of a zone answers", reachable);
+    registry.register("queue_publications", "Publications that wait on a queue that this service reads", waiting);
+    registry.register("queue_dead_letters", "Dead letters of a queue that this service reads", dead);
+}
+
 /// What a service counts and looks at.
 #[derive(Default)]
 pub struct Metrics {
@@ -98,15 +152,18 @@ impl Metrics {
         Arc::clone(&self.retries)
     }
 
-    /// Everything as text; `is_ready` as [`crate::health::Health`] has it.
-    pub async fn text(&self, is_ready: bool, clock: &dyn Clock) -> String {
+    /// Everything as text. All brokers are asked at once, so that one that is away holds the answer up no longer than it must.
+    pub async fn text(&self, health: &Health, clock: &dyn Clock) -> String {
+        let reads = lock(&self.reads).clone();
+        let (missing, looked) =
+            future::join(health.missing(clock), future::join_all(reads.iter().map(|reads| reads.look(clock)))).await;
         let mut registry = Registry::with_prefix("precision");
         let ready = Gauge::<i64>::default();
-        ready.set(is_ready.into());
+        ready.set(missing.is_empty().into());
         registry.register("ready", "Whether the service has started, holds its store and speaks with its brokers", ready);
         self.passed(&mut registry);
-        self.queues(&mut registry, clock).await;
-        self.figures(&mut registry).await;
+        queues(&mut registry, looked);
+        self.figures(&mut registry, clock).await;
         let mut text = String::new();
         // Only a writer can fail, and a string does not.
         let _ = text::encode(&mut text, &registry);
@@ -136,35 +193,17 @@ impl Metrics {
         registry.register("retries", "Attempts that failed and were made again after a pause", retries);
     }
 
-    async fn queues(&self, registry: &mut Registry, clock: &dyn Clock) {
-        let (reachable, waiting, dead) = (Gauges::default(), Gauges::default(), Gauges::default());
-        let reads = lock(&self.reads).clone();
-        for Reads { vhost, broker, queues } in reads {
-            let look = async {
-                for queue in &queues {
-                    let (ready, letters) = (broker.depth(queue).await?.ready, broker.depth(&queue.dead()).await?.ready);
-                    let labels = vec![("queue", queue.to_string())];
-                    waiting.get_or_create(&labels).set(ready as f64);
-                    dead.get_or_create(&labels).set(letters as f64);
-                }
-                Ok::<(), broker::BrokerError>(())
-            };
-            let looked = clock::timeout(clock, crate::health::BROKER_DEADLINE, look).await;
-            let is_reachable = matches!(looked, Ok(Ok(())));
-            reachable.get_or_create(&vec![("vhost", vhost.to_string())]).set(f64::from(u8::from(is_reachable)));
-        }
-        registry.register("broker_reachable", "Whether the broker of a zone answers", reachable);
-        registry.register("queue_publications", "Publications that wait on a queue that this service reads", waiting);
-        registry.register("queue_dead_letters", "Dead letters of a queue that this service reads", dead);
-    }
-
-    async fn figures(&self, registry: &mut Registry) {
+    async fn figures(&self, registry: &mut Registry, clock: &dyn Clock) {
         let measure = lock(&self.measure).clone();
         let Some(measure) = measure else { return };
-        let figures = match measure.measure().await {
-            Ok(figures) => figures,
-            Err(error) => {
+        let figures = match clock::timeout(clock, STORE_DEADLINE, measure.measure()).await {
+            Ok(Ok(figures)) => figures,
+            Ok(Err(error)) => {
                 tracing::warn!(%error, "the store cannot be measured");
+                return;
+            }
+            Err(clock::Elapsed) => {
+                tracing::warn!("the store was not measured in time");
                 return;
             }
         };
@@ -248,7 +287,10 @@ mod tests {
         SqlItinerary::new(database).record(&passages).await.unwrap();
         metrics.retries().retried("ttp.in");
         metrics.retries().retried("ttp.in");
-        let text = metrics.text(true, &SystemClock).await;
+        let health = Health::default();
+        health.store(true);
+        health.started();
+        let text = metrics.text(&health, &SystemClock).await;
         let expected = [
             "precision_ready 1",
             "precision_items_total{step=\"4\",queue=\"ttp.in\",outcome=\"forwarded\",code=\"\"} 2",

@@ -1,4 +1,4 @@
-//! The points where a simulation may crash a service.
+//! The points where a simulation may crash a service, and where one that stands alone counts.
 
 use futures_util::future::BoxFuture;
 
@@ -30,7 +30,7 @@ pub trait Probe: Send + Sync {
     }
 }
 
-/// Watches nothing: what every real process has.
+/// Watches nothing.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct NoProbe;
 

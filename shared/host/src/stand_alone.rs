@@ -270,7 +270,10 @@ impl StandAlone {
     /// Says from now on whether the service is ready, until what it gives back is dropped.
     async fn say_health(&self, address: Option<SocketAddr>) -> anyhow::Result<Option<AbortOnDrop>> {
         let Some(address) = address else { return Ok(None) };
-        let listener = TcpListener::bind(address).await.with_context(|| format!("listen at {address}"))?;
+        let failed = || format!("listen at {address}");
+        let listener = TcpListener::bind(address).await.with_context(failed)?;
+        let address = listener.local_addr().with_context(failed)?;
+        tracing::info!(service = self.name(), %address, "says whether it is ready");
         let serving =
             health::serve(listener, Arc::clone(&self.health), Arc::clone(&self.metrics), Arc::clone(&self.context.clock));
         Ok(Some(AbortOnDrop(tokio::spawn(serving))))
@@ -377,11 +380,9 @@ impl StandAlone {
         }
     }
 
-    /// The service's store, whose passages are counted from now on.
-    #[must_use]
-    pub fn counted(&self, database: &Database) -> Database {
+    /// Counts from now on what passes through the service's store.
+    pub fn count(&self, database: &Database) {
         self.metrics.tally(database.tally());
-        database.clone()
     }
 
     /// What it counts, for who operates it.

@@ -11,7 +11,7 @@ use sqlx::{
 use crate::{
     Location, StoreError, Tally, WriteTransaction,
     connection::{Connection, Opened},
-    dialect, postgres,
+    dialect, postgres, private,
     statement::{Statement, Target},
     values::Arguments,
 };
@@ -73,9 +73,11 @@ impl Database {
     }
 
     async fn open_file(folder: &Path, name: &str, schema: Schema) -> Result<Engine, StoreError> {
-        std::fs::create_dir_all(folder).map_err(|source| StoreError::Folder { path: folder.to_path_buf(), source })?;
+        private::folder(folder).map_err(|source| StoreError::Folder { path: folder.to_path_buf(), source })?;
+        let file = folder.join(format!("{name}.sqlite"));
+        private::file(&file)?;
         let options = SqliteConnectOptions::new()
-            .filename(folder.join(format!("{name}.sqlite")))
+            .filename(file)
             .create_if_missing(true)
             .journal_mode(SqliteJournalMode::Wal)
             .synchronous(SqliteSynchronous::Full)
@@ -315,6 +317,30 @@ mod tests {
         tokio::join!(count(&stores[0]), count(&stores[1]), count(&stores[0]));
         let last: i64 = stores[0].query("SELECT max(id) FROM thing").scalar().await.unwrap();
         assert_eq!(last, 60);
+    }
+
+    /// A hospital's store says who its patients are.
+    #[tokio::test]
+    async fn a_store_is_its_owners_alone() {
+        use std::os::unix::fs::PermissionsExt as _;
+        let above = tempfile::tempdir().unwrap();
+        let folder = above.path().join("made").join("here");
+        let store = Database::open(&*folder, "party", SCHEMA).await.unwrap();
+        store.remember_key("sealing", "aa").await.unwrap();
+        let mode = |name: &str| std::fs::metadata(folder.join(name)).unwrap().permissions().mode() & 0o777;
+        assert_eq!(
+            (mode("."), mode("party.sqlite"), mode("party.sqlite-wal"), mode("party.sqlite-shm")),
+            (0o700, 0o600, 0o600, 0o600)
+        );
+        // As an earlier program left it, or a copy without its rights.
+        for name in ["party.sqlite", "party.sqlite-wal"] {
+            std::fs::set_permissions(folder.join(name), std::fs::Permissions::from_mode(0o644)).unwrap();
+        }
+        let again = Database::open(&*folder, "party", SCHEMA).await.unwrap();
+        assert_eq!((mode("party.sqlite"), mode("party.sqlite-wal")), (0o600, 0o600));
+        // Opening it a second time has not let go of what the first one holds.
+        store.remember_key("other", "bb").await.unwrap();
+        assert!(matches!(again.remember_key("other", "cc").await, Err(StoreError::OtherKeys { .. })));
     }
 
     async fn a_reader_of_one_moment_sees_no_later_one(location: Location) {

@@ -16,6 +16,7 @@ pub mod lock;
 mod nul;
 mod numeral;
 pub mod postgres;
+mod private;
 mod statement;
 pub mod tally;
 #[cfg(feature = "test-server")]
@@ -73,6 +74,14 @@ pub enum StoreError {
         path: PathBuf,
         /// What the operating system said.
         source: std::io::Error,
+    },
+    /// Others on this machine may read the store.
+    #[error("keep the store {path} to its owner: it has mode {mode:o}, needs 600, and belongs to somebody else")]
+    Open {
+        /// The store's file.
+        path: PathBuf,
+        /// Its rights.
+        mode: u32,
     },
     /// The store was written under other keys; using it would mix two populations of pseudonyms.
     #[error("use these keys: the store {store} was written under other ones ({name})")]

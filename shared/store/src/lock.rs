@@ -2,13 +2,13 @@
 
 use std::{
     fmt,
-    fs::{self, File, TryLockError},
+    fs::{File, TryLockError},
     path::Path,
 };
 
 use sqlx::{ConnectOptions, Connection as _, PgConnection};
 
-use crate::{Location, Server, StoreError, postgres::schema_name};
+use crate::{Location, Server, StoreError, postgres::schema_name, private};
 
 /// With whom a process works on its stores.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -66,7 +66,7 @@ impl StoreLock {
 
 fn lock_folder(folder: &Path) -> Result<File, StoreError> {
     let refused = |source| StoreError::Folder { path: folder.to_path_buf(), source };
-    fs::create_dir_all(folder).map_err(refused)?;
+    private::folder(folder).map_err(refused)?;
     let file = File::options().create(true).truncate(false).write(true).open(folder.join("lock")).map_err(refused)?;
     match file.try_lock() {
         Ok(()) => Ok(file),

@@ -35,7 +35,7 @@ async fn rabbitmq_keeps_the_contract() -> Result<()> {
     what_is_missing_is_named(&rabbit).await
 }
 
-/// RabbitMQ says of a queue that does not answer it in time that it is empty. A verdict, a look at dead letters and a move to another broker rest on what it says.
+/// RabbitMQ says of a queue that does not answer it in time that it is empty. A look at dead letters and a move to another broker rest on what it says.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_queue_that_is_too_busy_to_count_itself_is_not_empty() -> Result<()> {
     let node = Node::start().await.context("this test needs a RabbitMQ of its own (Debian: apt-get install rabbitmq-server)")?;

@@ -187,7 +187,11 @@ async fn the_figures_are_right(installation: &Installation) -> Result<()> {
     let hospital = |nihdi: &str| {
         let queue = format!("hd4dp.{nihdi}.out");
         let sent = format!("precision_items_total{{step=\"3\",queue=\"{queue}\",outcome=\"sent\",code=\"\"}} {ROWS}");
-        vec![sent, "precision_unanswered_registrations 0.0".to_owned(), "precision_oldest_unanswered_age_seconds 0.0".to_owned()]
+        vec![
+            sent,
+            "precision_unanswered_registrations{state=\"sent\"} 0.0".to_owned(),
+            "precision_oldest_unanswered_age_seconds 0.0".to_owned(),
+        ]
     };
     let expected = [
         ("hd4dp-00000196", hospital("00000196")),
@@ -344,9 +348,7 @@ impl Installation {
         text = text.replace("/var/lib/precision", &folder.join("files").to_string_lossy());
         text = replaced(&text, "/run/secrets", &secrets.to_string_lossy())?;
         // Each process has ports of its own.
-        let free = std::net::TcpListener::bind("127.0.0.1:0")?.local_addr()?.to_string();
-        fs::write(folder.join("health"), &free)?;
-        text = replaced(&text, "127.0.0.1:8090", &free)?.replace("0.0.0.0:8080", "127.0.0.1:0");
+        text = replaced(&text, "127.0.0.1:8090", "127.0.0.1:0")?.replace("0.0.0.0:8080", "127.0.0.1:0");
         text = text.replace("/etc/precision/keys", &folder.join("keys").to_string_lossy());
         for zone in ["hospital", "ehealth", "hd"] {
             text = text.replace(&format!("{zone}-broker:5672"), &self.broker);
@@ -409,7 +411,10 @@ impl Installation {
 
     /// What a running service counts.
     async fn metrics(&self, name: &str) -> Result<String> {
-        let mut stream = TcpStream::connect(fs::read_to_string(self.folder(name).join("health"))?).await?;
+        let log = fs::read_to_string(self.folder(name).join("log"))?;
+        let line = log.lines().rfind(|line| line.contains("says whether it is ready")).context("find where it says it")?;
+        let line: serde_json::Value = serde_json::from_str(line)?;
+        let mut stream = TcpStream::connect(line["fields"]["address"].as_str().context("find the address")?).await?;
         stream.write_all(b"GET /metrics HTTP/1.1\r\nHost: localhost\r\n\r\n").await?;
         let mut answer = String::new();
         stream.read_to_string(&mut answer).await?;

@@ -42,18 +42,19 @@ async fn submitted(store: &dyn Hd4dpStore, versions: Vec<NewVersion>, unchanged:
     upload
 }
 
-async fn the_oldest_that_waits_is_known(store: &dyn Hd4dpStore) {
-    assert_eq!(store.oldest_waiting().await.unwrap(), None);
-    for (number, seconds) in [(1, 20), (2, 10), (3, 30)] {
-        let upload = store.begin_upload("rows.csv", "Made_Up", at(0)).await.unwrap();
-        let intake = Intake { versions: vec![version(number, 1)], attempted: 1, ..Intake::default() };
-        store.submit(upload, &intake, at(seconds)).await.unwrap();
-    }
-    assert_eq!(store.oldest_waiting().await.unwrap(), Some(at(10)));
+async fn the_backlog_is_known_in_detail(store: &dyn Hd4dpStore) {
+    assert_eq!(store.backlog().await.unwrap(), Backlog::default());
+    submitted(store, (1..=5).map(|number| version(number, 1)).collect(), vec![]).await;
+    assert_eq!(store.backlog().await.unwrap(), Backlog { unsent: 5, ..Backlog::default() });
+    let sent = |number: u128, next_send_at| Sent { registration_id: Uuid::from_u128(number), version: 1, next_send_at };
+    store.sent(&[sent(1, Some(at(500)))], at(30), &[]).await.unwrap();
+    store.sent(&[sent(2, Some(at(500)))], at(20), &[]).await.unwrap();
+    // The last of its ten days is over.
+    store.sent(&[sent(3, None)], at(10), &[]).await.unwrap();
+    let backlog = |sent, oldest| Backlog { unsent: 2, sent, given_up: 1, oldest_sent_at: Some(at(oldest)) };
+    assert_eq!(store.backlog().await.unwrap(), backlog(2, 20));
     store.confirm(&[(Uuid::from_u128(2), 1)], at(40), &[]).await.unwrap();
-    assert_eq!(store.oldest_waiting().await.unwrap(), Some(at(20)));
-    store.confirm(&[(Uuid::from_u128(1), 1), (Uuid::from_u128(3), 1)], at(41), &[]).await.unwrap();
-    assert_eq!(store.oldest_waiting().await.unwrap(), None);
+    assert_eq!(store.backlog().await.unwrap(), backlog(1, 30));
 }
 
 async fn a_version_is_sent_confirmed_and_counted(store: &dyn Hd4dpStore) {
@@ -216,7 +217,7 @@ macro_rules! contract {
 
 contract!(
     a_version_is_sent_confirmed_and_counted,
-    the_oldest_that_waits_is_known,
+    the_backlog_is_known_in_detail,
     a_new_version_overtakes_the_one_before,
     versions_of_one_batch_leave_the_latest,
     a_later_answer_settles_earlier_versions,

@@ -15,7 +15,7 @@ use store::{Itinerary, MemoryItinerary, Passage, StoreError};
 use uuid::Uuid;
 
 use self::{life::Life, uploads::Upload};
-use super::{Expected, Hd4dpStore, Intake, Known, NewVersion, Outgoing, Sending, Sent, Tally, UploadId, UploadedItem};
+use super::{Backlog, Expected, Hd4dpStore, Intake, Known, NewVersion, Outgoing, Sending, Sent, Tally, UploadId, UploadedItem};
 use crate::options::UploadOptions;
 
 /// HD4DP's store in memory.
@@ -236,10 +236,20 @@ impl Hd4dpStore for MemoryStore {
         Ok(self.lock().outbox.len() as u64)
     }
 
-    async fn oldest_waiting(&self) -> Result<Option<Timestamp>, StoreError> {
+    async fn backlog(&self) -> Result<Backlog, StoreError> {
         let state = self.lock();
-        let submitted = |(id, waiting): (&Uuid, &Waiting)| Some(state.versions.get(&(*id, waiting.version))?.submitted_at);
-        Ok(state.outbox.iter().filter_map(submitted).min())
+        let mut backlog = Backlog::default();
+        for waiting in state.outbox.values().filter(|waiting| !waiting.stopped) {
+            match (waiting.first_sent_at, waiting.next_send_at) {
+                (None, _) => backlog.unsent += 1,
+                (Some(_), None) => backlog.given_up += 1,
+                (Some(first), Some(_)) => {
+                    backlog.sent += 1;
+                    backlog.oldest_sent_at = Some(backlog.oldest_sent_at.map_or(first, |oldest| oldest.min(first)));
+                }
+            }
+        }
+        Ok(backlog)
     }
 
     async fn sending(&self, registration_id: Uuid, now: Timestamp) -> Result<Option<Sending>, StoreError> {

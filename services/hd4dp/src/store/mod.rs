@@ -207,6 +207,19 @@ pub struct UploadedItem {
     pub item_id: Uuid,
 }
 
+/// Versions that were submitted and have no answer.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Backlog {
+    /// Not taken over by the messaging client yet.
+    pub unsent: u64,
+    /// Sent, and sent again as long as no answer comes.
+    pub sent: u64,
+    /// Sent for ten days without an answer, and given up.
+    pub given_up: u64,
+    /// When the oldest of those that are still sent again was sent first.
+    pub oldest_sent_at: Option<Timestamp>,
+}
+
 /// HD4DP's store. Every method is one transaction.
 #[async_trait]
 pub trait Hd4dpStore: Itinerary + LifeStore + UploadStore + IndexStore {
@@ -245,8 +258,8 @@ pub trait Hd4dpStore: Itinerary + LifeStore + UploadStore + IndexStore {
     /// How many versions wait for an answer.
     async fn waiting(&self) -> Result<u64, StoreError>;
 
-    /// When the oldest of them was submitted; none when nothing waits.
-    async fn oldest_waiting(&self) -> Result<Option<Timestamp>, StoreError>;
+    /// The same in detail, without those that were reopened meanwhile.
+    async fn backlog(&self) -> Result<Backlog, StoreError>;
 
     /// Where the latest version of a registration stands at `now`.
     async fn sending(&self, registration_id: Uuid, now: Timestamp) -> Result<Option<Sending>, StoreError>;

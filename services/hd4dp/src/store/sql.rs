@@ -22,7 +22,7 @@ use self::{
     drafts::keep,
     versions::{insert_versions, more_waiting, settle},
 };
-use super::{Expected, Hd4dpStore, Intake, Known, Outgoing, Sending, Sent, Tally, UploadId, UploadedItem};
+use super::{Backlog, Expected, Hd4dpStore, Intake, Known, Outgoing, Sending, Sent, Tally, UploadId, UploadedItem};
 use crate::status::Status;
 
 const SCHEMA: Schema = Schema {
@@ -308,11 +308,15 @@ impl Hd4dpStore for SqlStore {
         Ok(u64::try_from(waiting).unwrap_or(0))
     }
 
-    async fn oldest_waiting(&self) -> Result<Option<Timestamp>, StoreError> {
-        const OLDEST: &str = "SELECT min(v.submitted_at) FROM outbox o
-            JOIN version v ON v.registration_id = o.registration_id AND v.version = o.version";
-        let oldest: Option<i64> = self.database.query(OLDEST).scalar().await?;
-        Ok(oldest.map(Timestamp::from_micros))
+    async fn backlog(&self) -> Result<Backlog, StoreError> {
+        const SELECT: &str = "SELECT count(CASE WHEN first_sent_at IS NULL THEN 1 END) AS unsent,
+            count(CASE WHEN first_sent_at IS NOT NULL AND next_send_at IS NOT NULL THEN 1 END) AS sent,
+            count(CASE WHEN first_sent_at IS NOT NULL AND next_send_at IS NULL THEN 1 END) AS given_up,
+            min(CASE WHEN next_send_at IS NOT NULL THEN first_sent_at END) AS oldest_sent_at FROM outbox WHERE stopped = 0";
+        let row = self.database.query(SELECT).fetch_one().await?;
+        let count = |column: &str| Ok::<_, StoreError>(u64::try_from(row.try_get::<i64>(column)?).unwrap_or(0));
+        let (unsent, sent, given_up) = (count("unsent")?, count("sent")?, count("given_up")?);
+        Ok(Backlog { unsent, sent, given_up, oldest_sent_at: moment(&row, "oldest_sent_at")? })
     }
 
     async fn sending(&self, registration_id: Uuid, now: Timestamp) -> Result<Option<Sending>, StoreError> {

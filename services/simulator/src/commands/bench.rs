@@ -115,9 +115,10 @@ pub async fn bench(args: BenchArgs, definitions: Definitions) -> anyhow::Result<
         tuning: Tuning::default(),
         left_out: LeftOut::default(),
     };
-    let many = match args.own_patients {
-        true => patients::file(folder.path(), &definition, args.count)?,
-        false => generated(folder.path(), "many.csv", &definition, args.count, SEED)?,
+    let many = if args.own_patients {
+        patients::file(folder.path(), &definition, args.count)?
+    } else {
+        generated(folder.path(), "many.csv", &definition, args.count, SEED)?
     };
     let single = generated(folder.path(), "single.csv", &definition, SINGLE, SEED + 1)?;
     let prepared = Prepared::open(&wanted()).await?;

@@ -3,7 +3,7 @@
 //! A queue puts what comes back in front, in the order in which it comes back. So letters are taken in chunks, each by a consumer of its own that has given out all it may
 //! before anything is decided about them: nothing is sent ahead that would come back out of turn. And a chunk goes back as a whole, when those before it have arrived.
 
-use std::{mem, sync::Arc, time::Duration};
+use std::{collections::VecDeque, sync::Arc, time::Duration};
 
 use broker::{Broker, BrokerError, Delivery};
 use clock::Clock;
@@ -26,14 +26,14 @@ pub(super) struct Reading {
     /// Letters that are still to be taken.
     left: u64,
     /// What goes back, by chunk, in the order in which it was taken.
-    held: Vec<Vec<Delivery>>,
+    held: VecDeque<Vec<Delivery>>,
 }
 
 impl Reading {
     /// Begins at the front of a queue.
     pub(super) async fn open(broker: &Arc<dyn Broker>, clock: &Arc<dyn Clock>, queue: QueueName) -> Result<Self, BrokerError> {
         let left = broker.depth(&queue).await?.ready;
-        Ok(Self { broker: Arc::clone(broker), clock: Arc::clone(clock), queue, left, held: Vec::new() })
+        Ok(Self { broker: Arc::clone(broker), clock: Arc::clone(clock), queue, left, held: VecDeque::new() })
     }
 
     /// Letters that stood there and were not taken.
@@ -51,10 +51,11 @@ impl Reading {
         let mut consumer = self.broker.consume(&self.queue, u16::try_from(wanted).unwrap_or(u16::MAX)).await?;
         while (chunk.len() as u64) < wanted {
             let Ok(delivery) = clock::timeout(&*self.clock, PATIENCE, consumer.next()).await else { break };
-            chunk.push(delivery?);
+            // However this ends, for whoever it was read: it goes back in its place.
+            chunk.push(delivery?.leaving());
         }
         self.left -= chunk.len() as u64;
-        self.held.push(Vec::new());
+        self.held.push_back(Vec::new());
         Ok(chunk)
     }
 
@@ -62,40 +63,29 @@ impl Reading {
     pub(super) fn hold(&mut self, mut delivery: Delivery) {
         // The broker has the document; what is needed is the right to give it back.
         delivery.payload = broker::Payload::new();
-        match self.held.last_mut() {
+        match self.held.back_mut() {
             Some(chunk) => chunk.push(delivery),
-            None => self.held.push(vec![delivery]),
+            None => self.held.push_back(vec![delivery]),
         }
     }
 
     /// Gives everything back that was held, in its order. What a lost connection took has gone back already.
     pub(super) async fn give_back(mut self) {
         let mut expected = self.left;
-        for chunk in mem::take(&mut self.held).into_iter().filter(|chunk| !chunk.is_empty()) {
-            let Ok(before) = self.broker.depth(&self.queue).await else { return };
-            expected = before.ready.max(expected) + chunk.len() as u64;
-            leave(chunk);
+        while let Some(chunk) = self.held.pop_front() {
+            if chunk.is_empty() {
+                continue;
+            }
+            let before = self.broker.depth(&self.queue).await.map_or(0, |depth| depth.ready);
+            expected = expected.max(before) + chunk.len() as u64;
+            drop(chunk);
             let arrived = async {
-                while self.broker.depth(&self.queue).await.is_ok_and(|depth| depth.ready < expected) {
+                while !self.broker.depth(&self.queue).await.is_ok_and(|depth| depth.ready >= expected) {
                     clock::sleep(&*self.clock, LOOK_EVERY).await;
                 }
             };
             // Where others take from the queue meanwhile, the number is never reached.
             let _ = clock::timeout(&*self.clock, PATIENCE, arrived).await;
         }
-    }
-}
-
-impl Drop for Reading {
-    /// Whoever is interrupted gives back too.
-    fn drop(&mut self) {
-        mem::take(&mut self.held).into_iter().for_each(leave);
-    }
-}
-
-fn leave(chunk: Vec<Delivery>) {
-    for delivery in chunk {
-        // A lost connection has given it back already.
-        let _ = delivery.leave();
     }
 }

@@ -46,8 +46,7 @@ impl RabbitConsumer {
             .await
             .map_err(|_| BrokerError::Unavailable)?
             .map_err(|error| fault::of_queue(&error, &self.queue))?;
-        let desk = desk::open(channel, Arc::clone(&self.clock), self.prefetch);
-        desk::register(&self.desks, &desk);
+        let desk = desk::open(channel, Arc::clone(&self.clock), self.prefetch, Arc::clone(&self.unacked), &self.desks);
         self.live = Some(Live { stream, desk });
         Ok(())
     }

@@ -11,6 +11,7 @@ use futures_util::stream::StreamExt;
 use lapin::Channel;
 use lapin::options::{BasicAckOptions, BasicCancelOptions, BasicRejectOptions};
 use tokio::sync::{mpsc, oneshot};
+use tokio::task::JoinHandle;
 
 use super::ANSWER_DEADLINE;
 use crate::BrokerError;
@@ -19,20 +20,20 @@ use crate::delivery::Verdict;
 /// An acknowledgement waits this long at most for others to share a frame with.
 const BUNDLE_WAIT: Duration = Duration::from_millis(5);
 
-/// A channel stays open so long after acknowledgements with gaps between them. RabbitMQ takes 32 verdicts of a channel at a time to the queue and gathers the others; what is
-/// gathered when the channel closes is forgotten, and those publications come back (3.10, `rabbit_fifo_client`). Nothing in the protocol says when all have reached the queue.
+/// A channel stays open so long after its last acknowledgement or rejection. RabbitMQ takes 32 verdicts of a channel at a time to a queue and gathers the others; what is gathered when the channel
+/// closes is forgotten, and those publications come back (3.10, `rabbit_fifo_client`). Nothing in the protocol says when all have reached the queue.
 const SETTLE_WAIT: Duration = Duration::from_secs(1);
 
 pub(super) type Desk = mpsc::UnboundedSender<Command>;
 
-/// The desks of a broker that may still hold acknowledgements.
-pub(super) type Desks = Arc<Mutex<Vec<mpsc::WeakUnboundedSender<Command>>>>;
+/// The desks of a broker that may still hold acknowledgements, each with its clerk.
+pub(super) type Desks = Arc<Mutex<Vec<(mpsc::WeakUnboundedSender<Command>, JoinHandle<()>)>>>;
 
 pub(super) enum Command {
     Settle(u64, Verdict),
     /// The consumer is gone: stop the queue from sending and return what it has sent ahead.
     Leave(Box<lapin::Consumer>),
-    /// Send what waits and say when it is done.
+    /// Send what waits and say when the queue has heard of it.
     Flush(oneshot::Sender<()>),
 }
 
@@ -49,30 +50,36 @@ impl Ticket {
     }
 
     pub(crate) fn settle(self, verdict: Verdict) -> Result<(), BrokerError> {
-        self.unacked.fetch_sub(1, Ordering::Relaxed);
-        self.desk.send(Command::Settle(self.tag, verdict)).map_err(|_| BrokerError::ConnectionLost)
+        let sent = self.desk.send(Command::Settle(self.tag, verdict));
+        // What is left is out until its channel closes.
+        if verdict != Verdict::Leave || sent.is_err() {
+            self.unacked.fetch_sub(1, Ordering::Relaxed);
+        }
+        sent.map_err(|_| BrokerError::ConnectionLost)
     }
 }
 
 /// Opens the desk of a channel. It closes, and the channel with it, when the consumer and all tickets are gone, or when the channel breaks.
-pub(super) fn open(channel: Channel, clock: Arc<dyn Clock>, prefetch: u16) -> Desk {
-    let (desk, commands) = mpsc::unbounded_channel();
+pub(super) fn open(channel: Channel, clock: Arc<dyn Clock>, prefetch: u16, unacked: Arc<AtomicU64>, desks: &Desks) -> Desk {
+    let (desk, mut commands) = mpsc::unbounded_channel();
     // Bundles of five to ten per cent of what may be out at a time: the broker never runs dry for want of an acknowledgement.
     let bundle = if prefetch == 0 { 50 } else { usize::from(prefetch / 10).clamp(1, 50) };
-    tokio::spawn(async move {
-        let mut clerk = Clerk { channel, clock, bundle, ledger: Ledger::default(), settled_by: None };
-        if let Err(error) = clerk.serve(commands).await {
+    let clerk = tokio::spawn(async move {
+        let mut clerk = Clerk { channel, clock, bundle, ledger: Ledger::default(), settled_by: None, left: 0 };
+        if let Err(error) = clerk.serve(&mut commands).await {
             tracing::debug!(%error, "verdicts could not be sent; the deliveries come back");
         }
+        // Whoever comes later is told.
+        commands.close();
+        while let Ok(command) = commands.try_recv() {
+            clerk.left += u64::from(matches!(command, Command::Settle(_, Verdict::Leave)));
+        }
+        unacked.fetch_sub(clerk.left, Ordering::Relaxed);
     });
-    desk
-}
-
-/// Remembers a desk, and forgets those that have closed.
-pub(super) fn register(desks: &Desks, desk: &Desk) {
     let mut desks = desks.lock().unwrap_or_else(PoisonError::into_inner);
-    desks.retain(|desk| desk.upgrade().is_some());
-    desks.push(desk.downgrade());
+    desks.retain(|(_, clerk)| !clerk.is_finished());
+    desks.push((desk.downgrade(), clerk));
+    desk
 }
 
 struct Clerk {
@@ -80,12 +87,14 @@ struct Clerk {
     clock: Arc<dyn Clock>,
     bundle: usize,
     ledger: Ledger,
-    /// When the queue has heard of all that was acknowledged beyond a gap.
+    /// When the queue has heard of every acknowledgement and rejection.
     settled_by: Option<Timestamp>,
+    /// Deliveries that go back when the channel closes.
+    left: u64,
 }
 
 impl Clerk {
-    async fn serve(&mut self, mut commands: mpsc::UnboundedReceiver<Command>) -> Result<(), lapin::Error> {
+    async fn serve(&mut self, commands: &mut mpsc::UnboundedReceiver<Command>) -> Result<(), lapin::Error> {
         let mut alarm: Option<BoxFuture<'static, ()>> = None;
         loop {
             tokio::select! {
@@ -102,10 +111,13 @@ impl Clerk {
                     }
                     // RabbitMQ sorts what a channel leaves behind when it closes. What is rejected one by one it gathers when it is busy, and gives back more than 32
                     // gathered ones in no order (rabbit_fifo, a map, in 3.10).
-                    Some(Command::Settle(_, Verdict::Leave)) => {}
+                    Some(Command::Settle(_, Verdict::Leave)) => self.left += 1,
                     Some(Command::Settle(tag, verdict)) => {
                         self.ledger.settle(tag);
                         // Not a nack: RabbitMQ counts that towards the delivery limit up to 4.2 only, a reject always.
+                        if verdict == Verdict::Reject {
+                            self.settled_by = Some(self.clock.now().plus(SETTLE_WAIT));
+                        }
                         let options = BasicRejectOptions { requeue: verdict == Verdict::Requeue };
                         self.channel.basic_reject(tag, options).await?;
                     }
@@ -113,13 +125,12 @@ impl Clerk {
                     Some(Command::Flush(done)) => {
                         self.flush().await?;
                         alarm = None;
+                        self.settle().await;
                         let _ = done.send(());
                     }
                     None => {
                         self.flush().await?;
-                        if let Some(moment) = self.settled_by {
-                            self.clock.sleep_until(moment).await;
-                        }
+                        self.settle().await;
                         let _ = timeout(self.clock.as_ref(), ANSWER_DEADLINE, self.channel.close(200, "OK".into())).await;
                         return Ok(());
                     }
@@ -134,12 +145,17 @@ impl Clerk {
 
     async fn flush(&mut self) -> Result<(), lapin::Error> {
         for Acknowledgement { tag, multiple } in self.ledger.flush() {
-            if !multiple {
-                self.settled_by = Some(self.clock.now().plus(SETTLE_WAIT));
-            }
+            self.settled_by = Some(self.clock.now().plus(SETTLE_WAIT));
             self.channel.basic_ack(tag, BasicAckOptions { multiple }).await?;
         }
         Ok(())
+    }
+
+    /// Waits until the queue has heard of every verdict.
+    async fn settle(&mut self) {
+        if let Some(moment) = self.settled_by.take() {
+            self.clock.sleep_until(moment).await;
+        }
     }
 
     async fn leave(&mut self, mut stream: lapin::Consumer) -> Result<(), lapin::Error> {

@@ -59,6 +59,17 @@ impl KeyDirectory {
         if public.is_dir() { Ok(Self { root: root.to_owned() }) } else { Err(KeyError::Missing { path: public }) }
     }
 
+    /// The same for a party that works by itself, and may see no other's private key.
+    ///
+    /// # Errors
+    ///
+    /// As [`Self::open`] and [`Self::refuse_foreign`].
+    pub fn open_for(root: &Path, own: Party) -> Result<Self, KeyError> {
+        let directory = Self::open(root)?;
+        directory.refuse_foreign(own)?;
+        Ok(directory)
+    }
+
     /// Opens the directory, makes it if there is none, and adds the hospitals that it lacks.
     ///
     /// # Errors

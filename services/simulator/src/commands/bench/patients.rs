@@ -26,7 +26,7 @@ pub(super) fn file(folder: &Path, definition: &Arc<Definition>, count: u64) -> a
         let mut cells = row.cells().to_vec();
         cells[number].clear();
         cells[generated] = "TRUE".to_owned();
-        cells[name] = letters(row.number());
+        cells[name] = name_of(row.number());
         writer.write_record(&cells)?;
     }
     writer.flush()?;
@@ -34,7 +34,7 @@ pub(super) fn file(folder: &Path, definition: &Arc<Definition>, count: u64) -> a
 }
 
 /// A name for every number: digits are no part of one.
-fn letters(mut number: u64) -> String {
+fn name_of(mut number: u64) -> String {
     let mut name = String::from("Fictief ");
     while number > 0 {
         name.push(char::from(b'a' + (number % 26) as u8));

@@ -6,9 +6,9 @@ use hd4dp::{
     options::UploadOptions,
     status::State,
     store::{
-        By, Change, Creation, Current, Draft, Entry, Expected, Facet, Filter, Hd4dpStore, IndexStore, Intake, Known, Latest,
-        LifeStore, Listed, NewUpload, NewVersion, Outgoing, Progress, Received, Report, ReportPart, Seen, Sending, Sent, Tally,
-        UploadId, UploadStore, UploadView, UploadedItem, View, Wish,
+        Backlog, By, Change, Creation, Current, Draft, Entry, Expected, Facet, Filter, Hd4dpStore, IndexStore, Intake, Known,
+        Latest, LifeStore, Listed, NewUpload, NewVersion, Outgoing, Progress, Received, Report, ReportPart, Seen, Sending, Sent,
+        Tally, UploadId, UploadStore, UploadView, UploadedItem, View, Wish,
     },
 };
 use store::{Passage, StoreError};
@@ -197,8 +197,8 @@ impl Hd4dpStore for OnDisk<dyn Hd4dpStore> {
         self.store.waiting().await
     }
 
-    async fn oldest_waiting(&self) -> Result<Option<Timestamp>, StoreError> {
-        self.store.oldest_waiting().await
+    async fn backlog(&self) -> Result<Backlog, StoreError> {
+        self.store.backlog().await
     }
 
     async fn sending(&self, registration_id: Uuid, now: Timestamp) -> Result<Option<Sending>, StoreError> {
