@@ -31,6 +31,8 @@ async fn rabbitmq_keeps_the_contract() -> Result<()> {
     a_silent_broker_fails_confirms_at_their_deadline(&rabbit).await?;
     println!("returned_publications_find_their_publishers_under_load");
     returned_publications_find_their_publishers_under_load(&rabbit).await?;
+    println!("who_leaves_the_broker_has_acknowledged");
+    who_leaves_the_broker_has_acknowledged(&rabbit).await?;
     println!("what_is_missing_is_named");
     what_is_missing_is_named(&rabbit).await
 }
@@ -124,6 +126,38 @@ async fn returned_publications_find_their_publishers_under_load(rabbit: &Rabbit)
     assert_eq!(broker.depth(&Arrow::ToDhw.queue(None)).await?.ready, stored);
     broker.delete(&topology).await?;
     broker.close().await;
+    Ok(())
+}
+
+/// RabbitMQ forgets acknowledgements that it has gathered when their channel closes; an orderly end must not outrun them.
+async fn who_leaves_the_broker_has_acknowledged(rabbit: &Rabbit) -> Result<()> {
+    const MANY: u16 = 600;
+    let (topology, queue) = (Topology::for_hospitals(&[]).within(&Vhost::Hd), Arrow::ToDhw.queue(None));
+    let naming = Naming::prefixed(testkit::unique_prefix());
+    let connect = async || RabbitBroker::connect(rabbit.url(), naming.clone(), Arc::new(SystemClock)).await;
+    let (leaving, staying) = (connect().await?, connect().await?);
+    staying.declare(&topology).await?;
+    for _ in 0..MANY {
+        staying.publish(&Arrow::ToDhw.route(None), Payload::from_static(b"x")).await?;
+    }
+    let mut consumer = leaving.consume(&queue, MANY).await?;
+    let mut taken = Vec::new();
+    while taken.len() < usize::from(MANY) {
+        taken.push(consumer.next().await?.leaving());
+    }
+    drop(consumer);
+    // One by one, since others lie between them.
+    for (number, delivery) in taken.into_iter().enumerate() {
+        if number % 2 == 0 {
+            delivery.ack()?;
+        }
+    }
+    leaving.close().await;
+    let is_back = async || Ok(staying.depth(&queue).await?.ready >= u64::from(MANY / 2));
+    testkit::until("what was left is back", Duration::from_secs(30), is_back).await?;
+    assert_eq!(staying.depth(&queue).await?.ready, u64::from(MANY / 2), "acknowledged publications came back");
+    staying.delete(&topology).await?;
+    staying.close().await;
     Ok(())
 }
 
