@@ -1,6 +1,6 @@
 //! The researcher's file: all that healthdata holds of one register, `researcher/<dcd>.csv`. A working file inside healthdata, never a release.
 //!
-//! RFC 4180, sorted by pseudonym: `pseudonym`, then every column that healthdata may have, in the definition's order and under healthdata's
+//! RFC 4180, sorted by the pseudonym under which a patient came first: `pseudonym`, then every column that healthdata may have, in the definition's order and under healthdata's
 //! names. A repeating list has as many items as the longest one in the store, at least one. A register with several versions in the store
 //! gets the columns of the newest, then those that only older ones have.
 
@@ -150,7 +150,7 @@ fn indexed(field: &Field, item: u16, digits: usize) -> Option<String> {
 fn record<'a>(version: &Version, row: &'a StoredRow, columns: usize) -> Result<Vec<&'a str>, ExportError> {
     let mut record = vec![""; columns + 1];
     if let Some(first) = record.first_mut() {
-        *first = &row.key.pseudonym;
+        *first = &row.pseudonym;
     }
     for cell in &row.cells {
         let at = version.places.get(&cell.place).ok_or(ExportError::Changed)?;

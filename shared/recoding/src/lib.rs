@@ -5,13 +5,15 @@
 //! pairs come: from epoch 1 to 3 at once, or by way of 2, or the later step first.
 //!
 //! - [`pairs`]: what follows from pairs, and which of them would make one patient of two. Pure.
-//! - [`memory`], [`sql`]: pairs and findings as they are kept; [`patients`]: where the pseudonyms of a store's rows stand.
+//! - [`memory`], [`sql`]: pairs and findings as they are kept; [`patients`]: where the pseudonyms of a store's rows stand; [`renaming`]: what pairs
+//!   do to these.
 //! - [`tell`]: the work that tells the next store; [`learn`]: the station that takes what it is told.
 
 pub mod learn;
 pub mod memory;
 pub mod pairs;
 pub mod patients;
+pub mod renaming;
 pub mod sql;
 pub mod tell;
 

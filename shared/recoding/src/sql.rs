@@ -1,20 +1,24 @@
 //! Pairs in SQL, inside the transactions of the store that keeps them.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 
 use async_trait::async_trait;
 use clock::Timestamp;
 use store::{Connection, Database, InDatabase, Passage, Row, StoreError, bulk, itinerary};
 use uuid::Uuid;
 
-use crate::{Decision, Finding, Pair, Pairs, Refusal, Telling, UntoldPair};
+use crate::{
+    Decision, Finding, Pair, Pairs, Refusal, Telling, UntoldPair,
+    patients::{self, Patients},
+    renaming::Renaming,
+};
 
-/// The tables, as a step of the schema of a store. `number` is the order in which pairs were learned; `by_ttp` is 0 as long as a pair
-/// follows from a patient's tag alone.
+/// The tables, as a step of the schema of a store. A pair is a past name of a patient, whose present one is in [`crate::patients::TABLES`]; `id` is the
+/// order in which pairs were learned; `by_ttp` is 0 as long as a pair follows from a patient's tag alone.
 pub const TABLES: &str = "
-CREATE TABLE recoded (id INTEGER PRIMARY KEY, old TEXT NOT NULL UNIQUE, new TEXT NOT NULL, by_ttp INTEGER NOT NULL);
-CREATE INDEX recoded_by_new ON recoded (new);
-CREATE INDEX recoded_to_ask ON recoded (old) WHERE by_ttp = 0;
+CREATE TABLE recoded (id INTEGER PRIMARY KEY, patient INTEGER NOT NULL, old TEXT NOT NULL, by_ttp INTEGER NOT NULL);
+CREATE INDEX recoded_by_patient ON recoded (patient);
+CREATE INDEX recoded_to_ask ON recoded (id) WHERE by_ttp = 0;
 CREATE TABLE recode_finding (
     old TEXT NOT NULL, new TEXT NOT NULL, code TEXT NOT NULL, at INTEGER NOT NULL, PRIMARY KEY (old, new, code)) WITHOUT ROWID;
 ";
@@ -26,11 +30,12 @@ const INCARNATION: &str = "pairs told on";
 /// The rows of a store that pseudonyms stand in.
 #[async_trait]
 pub trait Rows: Sync {
-    /// The latest pseudonyms under which, after these moves, there would be rows that cannot stand side by side.
-    async fn conflicting(&self, connection: &mut Connection, moves: &[Pair]) -> Result<BTreeSet<String>, StoreError>;
+    /// The latest pseudonyms under which, after this renaming, there would be rows that cannot stand side by side.
+    async fn conflicting(&self, connection: &mut Connection, renaming: &Renaming) -> Result<BTreeSet<String>, StoreError>;
 
-    /// Puts the latest pseudonym in the place of each earlier one.
-    async fn recode(&self, connection: &mut Connection, moves: &[Pair]) -> Result<(), StoreError>;
+    /// Puts the rows of patients who are one under one number, and the latest pseudonym in the place of each earlier one that stands in the rows
+    /// themselves.
+    async fn recode(&self, connection: &mut Connection, renaming: &Renaming) -> Result<(), StoreError>;
 }
 
 /// A store in a database that tells its pairs on.
@@ -92,64 +97,35 @@ pub async fn learn(
     said: Said,
     at: Timestamp,
 ) -> Result<Learned, StoreError> {
-    let mut decision = decide(connection, rows, wanted).await?;
+    let (mut decision, renaming) = decide(connection, rows, wanted).await?;
     if said == Said::ByTag {
         decision.findings.clear();
     }
     if !decision.moves.is_empty() {
-        rows.recode(connection, &decision.moves).await?;
-        let by_ttp = said == Said::ByTtp;
-        // In the order of the moves, behind all others: that is the order in which they are told.
-        let last: i64 = connection.query("SELECT coalesce(max(id), 0) FROM recoded").scalar().await?;
-        const LATEST: &str = ") UPDATE recoded SET new = moves.new FROM moves WHERE recoded.new = moves.old";
-        update_by(connection, LATEST, &decision.moves).await?;
-        let numbered: Vec<(i64, &Pair)> = (last + 1..).zip(&decision.moves).collect();
-        bulk::insert(connection, "INSERT INTO recoded (id, old, new, by_ttp)", 4, "", &numbered, |row, (number, pair)| {
-            row.bind(number).bind(&pair.old).bind(&pair.new).bind(i64::from(by_ttp))
-        })
-        .await?;
+        rows.recode(connection, &renaming).await?;
+        renaming.apply(connection, said == Said::ByTtp).await?;
     }
     let findings = note(connection, &decision.findings, at).await?;
     Ok(Learned { decision, findings })
 }
 
-async fn decide(connection: &mut Connection, rows: &dyn Rows, wanted: &[Pair]) -> Result<Decision, StoreError> {
-    let known = load(connection, wanted.iter().flat_map(|pair| [pair.old.as_str(), pair.new.as_str()])).await?;
+async fn decide(connection: &mut Connection, rows: &dyn Rows, wanted: &[Pair]) -> Result<(Decision, Renaming), StoreError> {
+    let names: Vec<&str> = wanted.iter().flat_map(|pair| [pair.old.as_str(), pair.new.as_str()]).collect();
+    let patients = Patients::of(connection, &names).await?;
+    let (known, last) = (patients.pairs(), patients::last_number(connection).await?);
     let mut conflicts = BTreeSet::new();
     loop {
         let decision = Decision::on(&known, wanted, &conflicts);
+        let renaming = Renaming::of(&patients, &decision.moves, last);
         if decision.moves.is_empty() {
-            return Ok(decision);
+            return Ok((decision, renaming));
         }
-        let found = decision.leading_to(wanted, &rows.conflicting(connection, &decision.moves).await?);
+        let found = decision.leading_to(wanted, &rows.conflicting(connection, &renaming).await?);
         if found.is_subset(&conflicts) {
-            return Ok(decision);
+            return Ok((decision, renaming));
         }
         conflicts.extend(found);
     }
-}
-
-/// Runs `WITH moves (old, new) AS (…` and `tail` for moves; the tail begins with the closing bracket.
-///
-/// # Errors
-///
-/// [`StoreError::Database`].
-pub async fn update_by(connection: &mut Connection, tail: &str, moves: &[Pair]) -> Result<(), StoreError> {
-    bulk::insert(connection, "WITH moves (old, new) AS (", 2, tail, moves, |row, pair| row.bind(&pair.old).bind(&pair.new))
-        .await?;
-    Ok(())
-}
-
-/// The pseudonyms of moves, each with its latest; and all of them as JSON, to bind to `json_each(?)`.
-///
-/// # Errors
-///
-/// None that texts could have.
-pub fn names(moves: &[Pair]) -> Result<(BTreeMap<&str, &str>, String), StoreError> {
-    let all: BTreeMap<&str, &str> =
-        moves.iter().flat_map(|pair| [(pair.old.as_str(), pair.new.as_str()), (pair.new.as_str(), pair.new.as_str())]).collect();
-    let json = json(all.keys())?;
-    Ok((all, json))
 }
 
 /// The latest pseudonyms under which something stands more than once.
@@ -158,45 +134,30 @@ pub fn standing_twice<K: Ord>(rows: impl IntoIterator<Item = (String, K)>) -> BT
     rows.into_iter().filter_map(|(latest, key)| (!seen.insert((latest.clone(), key))).then_some(latest)).collect()
 }
 
-/// Texts as JSON.
-fn json<'a>(texts: impl IntoIterator<Item = &'a &'a str>) -> Result<String, StoreError> {
-    let texts: Vec<&str> = texts.into_iter().copied().collect();
-    serde_json::to_string(&texts).map_err(|_| StoreError::Damaged { what: "pseudonym" })
-}
-
 /// The pairs that these pseudonyms are in, and those that follow from them.
 ///
 /// # Errors
 ///
-/// [`StoreError::Database`].
-pub async fn load<'a>(connection: &mut Connection, pseudonyms: impl IntoIterator<Item = &'a str>) -> Result<Pairs, StoreError> {
+/// [`StoreError`].
+pub async fn load(connection: &mut Connection, pseudonyms: &[&str]) -> Result<Pairs, StoreError> {
     // Most stores have never seen a rotation.
     if connection.query("SELECT id FROM recoded LIMIT 1").fetch_optional().await?.is_none() {
         return Ok(Pairs::default());
     }
-    let asked: BTreeSet<&str> = pseudonyms.into_iter().collect();
-    const LATEST: &str = "SELECT r.old, r.new FROM json_each(?) k CROSS JOIN recoded r WHERE r.old = k.value";
-    const EARLIER: &str = "SELECT r.old, r.new FROM json_each(?) k CROSS JOIN recoded r WHERE r.new = k.value";
-    let mut pairs: BTreeMap<String, String> = BTreeMap::new();
-    for row in connection.query(LATEST).bind(json(&asked)?).fetch_all().await? {
-        pairs.insert(row.try_get("old")?, row.try_get("new")?);
-    }
-    let latest: BTreeSet<&str> = asked.iter().copied().chain(pairs.values().map(String::as_str)).collect();
-    let latest = json(&latest)?;
-    for row in connection.query(EARLIER).bind(latest).fetch_all().await? {
-        pairs.insert(row.try_get("old")?, row.try_get("new")?);
-    }
-    Ok(Pairs::of(pairs.into_iter().map(|(old, new)| Pair { old, new })))
+    Ok(Patients::of(connection, pseudonyms).await?.pairs())
 }
 
 /// The TTP has answered about these, so they need not be asked for again.
 ///
 /// # Errors
 ///
-/// [`StoreError::Database`].
+/// [`StoreError`].
 pub async fn confirm(connection: &mut Connection, olds: &BTreeSet<&str>) -> Result<(), StoreError> {
+    if connection.query("SELECT id FROM recoded WHERE by_ttp = 0 LIMIT 1").fetch_optional().await?.is_none() {
+        return Ok(());
+    }
     const CONFIRM: &str = "UPDATE recoded SET by_ttp = 1 WHERE by_ttp = 0 AND old IN (SELECT value FROM json_each(?))";
-    connection.query(CONFIRM).bind(json(olds)?).execute().await?;
+    connection.query(CONFIRM).bind(&bulk::list(olds)?).execute().await?;
     Ok(())
 }
 
@@ -268,7 +229,8 @@ async fn tell_on(database: &Database, incarnation: Uuid) -> Result<(), StoreErro
 ///
 /// [`StoreError`].
 async fn untold(database: &Database, limit: u32) -> Result<Vec<UntoldPair>, StoreError> {
-    const SELECT: &str = "SELECT id, old, new FROM recoded WHERE id > ? ORDER BY id LIMIT ?";
+    const SELECT: &str = "SELECT r.id, r.old, p.pseudonym AS new FROM recoded r JOIN patient p ON p.id = r.patient
+        WHERE r.id > ? ORDER BY r.id LIMIT ?";
     let rows = database.query(SELECT).bind(position(database, TOLD).await?).bind(limit).fetch_all().await?;
     let untold = |row: &Row| {
         Ok(UntoldPair { number: row.try_get("id")?, pair: Pair { old: row.try_get("old")?, new: row.try_get("new")? } })
@@ -317,3 +279,6 @@ async fn has_arrived(database: &Database) -> Result<bool, StoreError> {
     let last: i64 = database.query("SELECT coalesce(max(id), 0) FROM recoded").scalar().await?;
     Ok(arrived >= last)
 }
+
+#[cfg(test)]
+mod tests;

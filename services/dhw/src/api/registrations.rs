@@ -78,11 +78,11 @@ pub(super) async fn list(
     };
     let parameters = (number, &wanted.column, &wanted.value);
     let asked = call.asked::<(String, String, String)>(&parameters, wanted.cursor.as_deref(), wanted.limit)?;
-    let after = asked.after.map(|(pseudonym, unique_id, sender)| RowKey { pseudonym, unique_id, sender });
+    let after = asked.after.map(|(first_pseudonym, unique_id, sender)| RowKey { first_pseudonym, unique_id, sender });
     let rows = dhw.store().look().standing(number, only, after.as_ref(), asked.limit + 1).await?;
     let key = |row: &StandingRow| {
-        let RowKey { pseudonym, unique_id, sender } = row.row.key.clone();
-        (pseudonym, unique_id, sender)
+        let RowKey { first_pseudonym, unique_id, sender } = row.row.key.clone();
+        (first_pseudonym, unique_id, sender)
     };
     let page = call.page(&parameters, asked.limit, rows, key, |row| shown(definition, row))?;
     let ids = page.items.iter().map(|row| row.registration_id.clone()).collect();
@@ -106,7 +106,7 @@ fn shown(definition: &Definition, standing: StandingRow) -> Registration {
     Registration {
         registration_id: registration_id.to_string(),
         version,
-        pseudonym: row.key.pseudonym,
+        pseudonym: row.pseudonym,
         unique_id: row.key.unique_id,
         sender: row.key.sender,
         values: row.cells.into_iter().filter_map(|cell| value(definition, cell)).collect(),

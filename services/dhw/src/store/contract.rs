@@ -30,7 +30,7 @@ macro_rules! contract {
 
 mod look;
 
-use std::sync::Arc;
+use std::{collections::BTreeSet, sync::Arc};
 
 use store::Outcome;
 
@@ -77,7 +77,8 @@ async fn a_registration_comes_back_as_it_was(store: &dyn DhwStore, registers: &R
     assert_eq!(stored.len(), 2);
     assert!(stored[0].cells == full.content().cells());
     assert!(stored[1].cells == small.content().cells());
-    assert_eq!(stored[0].key, RowKey { pseudonym: pseudonym(1), unique_id: "A-1".to_owned(), sender: sender(1) });
+    assert_eq!(stored[0].key, RowKey { first_pseudonym: pseudonym(1), unique_id: "A-1".to_owned(), sender: sender(1) });
+    assert_eq!(stored[0].pseudonym, pseudonym(1));
     assert_eq!(store.list_widths(register).await.unwrap(), [3]);
     assert_eq!(answers.len(), 2);
 }
@@ -271,6 +272,36 @@ async fn rows_come_sorted_and_page_by_page(store: &dyn DhwStore, registers: &Reg
     assert!(paged == all);
 }
 
+/// Whoever goes through the rows meets each of them once, whatever a rotation does meanwhile.
+async fn a_rotation_leaves_rows_where_they_stand(store: &dyn DhwStore, registers: &Registers) {
+    let drafts: Vec<Draft> =
+        (0..12_u8).map(|patient| advice(patient.into(), &format!("A-{patient}")).of_patient(patient)).collect();
+    settle(store, registers, &drafts).await;
+    let register = registers.number("Advice", 1).unwrap();
+    let before = store.rows(register, None, 100).await.unwrap();
+    let (mut paged, mut after, mut recoded) = (Vec::new(), None, [3, 0, 9, 4].into_iter());
+    while let Some(page) = Some(store.rows(register, after.as_ref(), 3).await.unwrap()).filter(|page| !page.is_empty()) {
+        after = page.last().map(|row| row.key.clone());
+        paged.extend(page);
+        if let Some(patient) = recoded.next() {
+            assert!(learn(store, &[pair(&pseudonym(patient), &later(patient))]).await.is_empty());
+        }
+    }
+    let unique_ids = |rows: &[StoredRow]| rows.iter().map(|row| row.key.unique_id.clone()).collect::<Vec<_>>();
+    assert_eq!(unique_ids(&paged), unique_ids(&before));
+    // One patient who was two stands where the first of both stood.
+    let other = advice(20, "A-20").of_patient(11).at_hospital(2);
+    settle_as(store, registers, &[(other, later(11), vec![])]).await;
+    assert_eq!(unique_ids(&store.rows(register, None, 100).await.unwrap()).last().unwrap(), "A-20");
+    learn(store, &[pair(&pseudonym(11), &later(11)), pair(&later(2), &pseudonym(2))]).await;
+    let all = store.rows(register, None, 100).await.unwrap();
+    assert_eq!(all.iter().map(|row| &row.key).collect::<BTreeSet<_>>().len(), 13);
+    assert!(all.is_sorted_by(|a, b| a.key < b.key));
+    let firsts: Vec<&str> = all.iter().map(|row| row.key.first_pseudonym.as_str()).collect();
+    assert_eq!((firsts[11], firsts[12]), (pseudonym(11).as_str(), pseudonym(11).as_str()));
+    assert!(all[11].pseudonym == later(11) && all[12].pseudonym == later(11));
+}
+
 async fn passages_tell_what_happened(store: &dyn DhwStore, registers: &Registers) {
     let (one, two) = (advice(1, "A-1"), advice(2, "A-2"));
     let publication =
@@ -326,7 +357,7 @@ async fn standing(store: &dyn DhwStore, registers: &Registers) -> Vec<(String, S
     let mut standing = Vec::new();
     for register in 0..registers.list().len() {
         let rows = store.rows(register, None, 100).await.unwrap();
-        standing.extend(rows.into_iter().map(|row| (row.key.pseudonym, row.key.unique_id)));
+        standing.extend(rows.into_iter().map(|row| (row.pseudonym, row.key.unique_id)));
     }
     standing
 }
@@ -400,6 +431,7 @@ contract!(
     a_deletion_leaves_a_tombstone,
     findings_across_registrations_follow_what_stands,
     rows_come_sorted_and_page_by_page,
+    a_rotation_leaves_rows_where_they_stand,
     passages_tell_what_happened,
     rows_unique_ids_and_findings_are_recoded,
     patients_who_meet_are_judged_anew,

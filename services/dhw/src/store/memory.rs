@@ -38,6 +38,8 @@ struct State {
     live: BTreeMap<i64, (Live, Vec<Cell>)>,
     findings: BTreeMap<FindingKey, StoredFinding>,
     pairs: MemoryPairs,
+    /// The first pseudonym of each patient of whom a registration was written.
+    first: BTreeMap<String, String>,
 }
 
 impl MemoryStore {
@@ -67,12 +69,13 @@ impl MemoryStore {
     }
 }
 
-fn stored_row(live: &Live, cells: &[Cell]) -> StoredRow {
-    let Member { pseudonym, unique_id, sender, .. } = live.member.clone();
-    StoredRow { key: RowKey { pseudonym, unique_id, sender }, cells: cells.to_vec() }
-}
-
 impl State {
+    fn stored_row(&self, live: &Live, cells: &[Cell]) -> StoredRow {
+        let Member { pseudonym, unique_id, sender, .. } = live.member.clone();
+        let first_pseudonym = self.first.get(&pseudonym).unwrap_or(&pseudonym).clone();
+        StoredRow { key: RowKey { first_pseudonym, unique_id, sender }, pseudonym, cells: cells.to_vec() }
+    }
+
     /// What stands under the ids of a batch.
     fn before(&self, batch: &Batch) -> Before {
         let mut before = Before::default();
@@ -145,6 +148,8 @@ impl DhwStore for MemoryStore {
                 Fate::Written => {
                     row += 1;
                     let live = Live { row, registration_id: head.registration_id, version, member: registration.member.clone() };
+                    let pseudonym = &registration.member.pseudonym;
+                    state.first.entry(pseudonym.clone()).or_insert_with(|| pseudonym.clone());
                     state.live.insert(row, (live, registration.content.cells().to_vec()));
                 }
                 Fate::Deleted => {
@@ -180,7 +185,7 @@ impl DhwStore for MemoryStore {
         let state = self.lock();
         let of_register = state.live.values().filter(|(live, _)| live.member.register == register);
         let mut rows: Vec<StoredRow> = of_register
-            .map(|(live, cells)| stored_row(live, cells))
+            .map(|(live, cells)| state.stored_row(live, cells))
             .filter(|row| after.is_none_or(|after| row.key > *after))
             .collect();
         rows.sort_by(|a, b| a.key.cmp(&b.key));

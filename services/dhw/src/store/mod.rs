@@ -49,11 +49,12 @@ pub struct Arrived {
     pub dead: Vec<(Uuid, &'static str)>,
 }
 
-/// Where a registration stands in the researcher's file.
+/// Where a registration stands in the researcher's file. A rotation of the TTP's key, which gives every patient another pseudonym, leaves them where
+/// they stand: whoever is at a page in the middle goes on.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct RowKey {
-    /// The patient.
-    pub pseudonym: String,
+    /// The pseudonym under which the warehouse saw the patient first; the least of them when it turned out to have seen one patient under two.
+    pub first_pseudonym: String,
     /// Healthdata's form of the unique id.
     pub unique_id: String,
     /// The hospital's code.
@@ -71,6 +72,8 @@ impl std::fmt::Debug for RowKey {
 pub struct StoredRow {
     /// Where it stands.
     pub key: RowKey,
+    /// The patient's pseudonym.
+    pub pseudonym: String,
     /// Its filled fields, in the order of their places.
     pub cells: Vec<Cell>,
 }

@@ -11,6 +11,7 @@ use std::{
 use async_trait::async_trait;
 use clock::Timestamp;
 use dcd::Severity;
+use recoding::patients::Patients;
 use registration::{Cell, Place};
 use serde::de::DeserializeOwned;
 use store::{AssertSqlSafe, Connection, Database, InDatabase, List, Location, Row, Schema, StoreError, bulk, itinerary};
@@ -46,12 +47,19 @@ CREATE TABLE finding (
     en TEXT NOT NULL, nl TEXT NOT NULL, fr TEXT NOT NULL,
     PRIMARY KEY (pseudonym, dcd, unique_id, sender, across, number)) WITHOUT ROWID;
 ",
-        recoding::patients::TABLE,
+        recoding::patients::TABLES,
         web::journal::SCHEMA_STEP,
         recoding::sql::TABLES,
         BY_REGISTER,
+        ORDER,
     ],
 };
+
+/// In which order patients' rows are looked through; see [`RowKey`].
+const ORDER: &str = "
+CREATE TABLE patient_order (patient INTEGER PRIMARY KEY, first_pseudonym TEXT NOT NULL);
+CREATE INDEX patient_order_by_first ON patient_order (first_pseudonym);
+";
 
 /// The findings of one register in the order of all findings.
 const BY_REGISTER: &str = "
@@ -100,7 +108,7 @@ impl SqlStore {
         self.selected_members(connection, register, sql, keys).await
     }
 
-    /// Members of the patients of a JSON array.
+    /// Members of the patients of a JSON array of numbers.
     async fn members_of(&self, connection: &mut Connection, register: usize, patients: &List) -> Result<Vec<Live>, StoreError> {
         let sql = self.table(register)?.members_of_patients.clone();
         self.selected_members(connection, register, sql, patients).await
@@ -157,11 +165,14 @@ impl SqlStore {
         connection: &mut Connection,
         touched: &Touched<'a>,
         batch: &'a [Registration],
+        patients: &Patients,
     ) -> Result<BTreeSet<&'a str>, StoreError> {
         if touched.patients.is_empty() {
             return Ok(BTreeSet::new());
         }
-        let patients = bulk::list(&touched.patients.iter().copied().collect::<BTreeSet<_>>())?;
+        let names: BTreeSet<&str> = touched.patients.iter().copied().collect();
+        let numbered: BTreeMap<i64, &str> = names.iter().filter_map(|name| Some((patients.number(name)?, *name))).collect();
+        let numbers = bulk::list(&numbered.keys().collect::<Vec<_>>())?;
         let mut values: HashMap<(&str, FactNo), BTreeSet<String>> = HashMap::new();
         let (facts, place_of) = (self.registers.patient_facts(), |patient: &str| touched.patients.get(patient).copied());
         for registration in batch {
@@ -172,9 +183,9 @@ impl SqlStore {
         }
         for table in &self.tables {
             let Some(spans) = &table.spans else { continue };
-            let selected: String = connection.query(AssertSqlSafe(spans.as_str())).bind(&patients).scalar().await?;
-            for (patient, ends) in read::<Vec<SelectedSpans>>(&selected)? {
-                let Some(patient) = place_of(&patient) else { continue };
+            let selected: String = connection.query(AssertSqlSafe(spans.as_str())).bind(&numbers).scalar().await?;
+            for (number, ends) in read::<Vec<SelectedSpans>>(&selected)? {
+                let Some(patient) = numbered.get(&number).copied() else { continue };
                 for (end, value) in ends.into_iter().enumerate().filter_map(|(end, value)| Some((end, value?))) {
                     let Some(fact) = facts.get(end / 2) else { continue };
                     let value = if table.number_facts.contains(fact) { canonical(value)? } else { value };
@@ -186,7 +197,7 @@ impl SqlStore {
         let mut contested: BTreeSet<&str> = varying.collect();
         const FOUND: &str = "SELECT DISTINCT k.value FROM json_each(?) k CROSS JOIN finding f
             WHERE f.pseudonym = k.value AND f.across = 1";
-        let found: Vec<String> = connection.query(FOUND).bind(&patients).scalars().await?;
+        let found: Vec<String> = connection.query(FOUND).bind(&bulk::list(&names)?).scalars().await?;
         contested.extend(found.iter().filter_map(|patient| place_of(patient)));
         Ok(contested)
     }
@@ -197,15 +208,16 @@ impl SqlStore {
         connection: &mut Connection,
         touched: &Touched<'_>,
         contested: &BTreeSet<&str>,
+        patients: &Patients,
         gone: &[&Live],
     ) -> Result<Vec<Live>, StoreError> {
         let mut seen: HashSet<(usize, i64)> = gone.iter().map(|live| (live.member.register, live.row)).collect();
         let mut standing = Vec::new();
-        let patients = bulk::list(contested)?;
+        let contested = bulk::list(&contested.iter().filter_map(|patient| patients.number(patient)).collect::<BTreeSet<_>>())?;
         for (number, table) in self.tables.iter().enumerate() {
             let mut live = Vec::new();
-            if !contested.is_empty() && table.spans.is_some() {
-                live = self.members_of(connection, number, &patients).await?;
+            if table.spans.is_some() {
+                live = self.members_of(connection, number, &contested).await?;
             }
             for (link, column) in self.registers.links().iter().zip(&table.links) {
                 let Some(column) = column else { continue };
@@ -235,8 +247,12 @@ impl SqlStore {
     async fn write_rows(
         &self,
         connection: &mut Connection,
-        written: impl Iterator<Item = &Registration>,
+        written: &[&Registration],
+        patients: &mut Patients,
     ) -> Result<(), StoreError> {
+        let pseudonyms: Vec<&str> = written.iter().map(|registration| registration.member.pseudonym.as_str()).collect();
+        patients.add(connection, &pseudonyms).await?;
+        write::order(connection, patients, &pseudonyms.into_iter().collect()).await?;
         let mut of_register: BTreeMap<usize, Vec<&Registration>> = BTreeMap::new();
         for registration in written {
             of_register.entry(registration.member.register).or_default().push(registration);
@@ -246,7 +262,7 @@ impl SqlStore {
             let sql = format!("SELECT coalesce(max(id), 0) FROM {}", table.name);
             let last: i64 = connection.query(AssertSqlSafe(sql)).scalar().await?;
             let rows = (last + 1..).zip(registrations).map(|(row, registration)| NewRow { row, registration });
-            write::rows(connection, table, &rows.collect::<Vec<_>>()).await?;
+            write::rows(connection, table, &rows.collect::<Vec<_>>(), patients).await?;
         }
         Ok(())
     }
@@ -271,8 +287,8 @@ impl SqlStore {
         after: Option<&RowKey>,
         limit: u32,
     ) -> Result<Vec<(i64, StoredRow)>, StoreError> {
-        let (pseudonym, unique_id, sender) =
-            after.map_or(("", "", ""), |key| (key.pseudonym.as_str(), key.unique_id.as_str(), key.sender.as_str()));
+        let (first, unique_id, sender) =
+            after.map_or(("", "", ""), |key| (key.first_pseudonym.as_str(), key.unique_id.as_str(), key.sender.as_str()));
         let text = match only {
             None => table.rows(""),
             Some(only) => {
@@ -281,13 +297,13 @@ impl SqlStore {
             }
         };
         let query = self.database.query(AssertSqlSafe(text));
-        let query = query.bind(pseudonym).bind(unique_id).bind(sender).bind(limit);
+        let query = query.bind(first).bind(unique_id).bind(sender).bind(limit);
         let query = if let Some(only) = only { query.bind(only.value) } else { query };
         let selected: String = query.scalar().await?;
         let (mut rows, mut places) = (Vec::new(), BTreeMap::new());
-        for (row, pseudonym, unique_id, sender, values) in read::<Vec<SelectedRow>>(&selected)? {
+        for (row, first_pseudonym, unique_id, sender, pseudonym, values) in read::<Vec<SelectedRow>>(&selected)? {
             places.insert(row, rows.len());
-            let mut stored = StoredRow { key: RowKey { pseudonym, unique_id, sender }, cells: Vec::new() };
+            let mut stored = StoredRow { key: RowKey { first_pseudonym, unique_id, sender }, pseudonym, cells: Vec::new() };
             add_cells(&mut stored.cells, values, &table.columns, None)?;
             rows.push((row, stored));
         }
@@ -323,15 +339,18 @@ impl DhwStore for SqlStore {
         let decision = decide(&self.registers, registrations, &before);
         let gone: Vec<&Live> = decision.removed.iter().filter_map(|at| before.live.get(*at)).collect();
         let touched = touched(&self.registers, registrations, &decision, gone.iter().map(|live| &live.member));
-        let contested = self.contested(&mut transaction, &touched, registrations).await?;
-        let standing = self.standing(&mut transaction, &touched, &contested, &gone).await?;
+        let names = registrations.iter().map(|registration| registration.member.pseudonym.as_str());
+        let names: Vec<&str> = names.chain(touched.patients.iter().copied()).collect();
+        let mut patients = Patients::of(&mut transaction, &names).await?;
+        let contested = self.contested(&mut transaction, &touched, registrations, &patients).await?;
+        let standing = self.standing(&mut transaction, &touched, &contested, &patients, &gone).await?;
         let kept = self.kept(&mut transaction, &standing).await?;
         let members: Vec<&Member> = standing.iter().map(|live| &live.member).collect();
         let conclusion = conclude(&self.registers, registrations, &decision, &touched, &members, &kept);
 
         let with = |fate| decision.with(fate).filter_map(|at| registrations.get(at));
         self.remove(&mut transaction, &gone).await?;
-        self.write_rows(&mut transaction, with(&Fate::Written)).await?;
+        self.write_rows(&mut transaction, &with(&Fate::Written).collect::<Vec<_>>(), &mut patients).await?;
         write::findings(&mut transaction, &conclusion.added, &conclusion.cleared).await?;
         write::tombstones(&mut transaction, &with(&Fate::Deleted).collect::<Vec<_>>()).await?;
         write::verdicts(&mut transaction, &verdicts(batch, &decision, &conclusion.answers).collect::<Vec<_>>()).await?;
@@ -402,9 +421,9 @@ type Values = Vec<Vec<Option<String>>>;
 /// As [`Table::members`] selects it.
 type SelectedMember = (i64, String, u32, String, String, String, Vec<Option<String>>);
 /// As [`Table::spans`] selects it.
-type SelectedSpans = (String, Vec<Option<String>>);
+type SelectedSpans = (i64, Vec<Option<String>>);
 /// As [`Table::rows`] has it.
-type SelectedRow = (i64, String, String, String, Values);
+type SelectedRow = (i64, String, String, String, String, Values);
 /// As the items of a list are selected.
 type SelectedItem = (i64, u16, Values);
 

@@ -16,7 +16,7 @@ use crate::{
 /// What a registration's row has besides the columns of its register.
 pub(super) const OWN: [&str; 7] = ["id", "sender", "registration_id", "version", "item_id", "patient", "unique_id"];
 /// What stands beside a row where it is selected.
-const BESIDE: [&str; 1] = ["pseudonym"];
+const BESIDE: [&str; 2] = ["first_pseudonym", "pseudonym"];
 
 /// The table of a register, with the statements that use it. What they select comes as one JSON array of one row each, since
 /// taking rows and columns out of a database one by one costs more than finding them.
@@ -31,13 +31,13 @@ pub(super) struct Table {
     /// Selects members, up to the condition that a key `k.value` of a JSON array is held against: row, registration id in
     /// hexadecimal digits, version, sender, pseudonym, unique id, facts.
     pub members: String,
-    /// The same of the patients of a JSON array of pseudonyms.
+    /// The same of the patients of a JSON array of numbers.
     pub members_of_patients: String,
     /// Whether unique ids contain the patient's pseudonym.
     pub names_patient: bool,
     /// The facts that are numbers here, and come out of [`Table::members`] as the database writes them.
     pub number_facts: Vec<FactNo>,
-    /// Selects, for each patient of a JSON array, the patient and for each of [`Registers::patient_facts`] the least and the greatest
+    /// Selects, for each patient of a JSON array of numbers, the number and for each of [`Registers::patient_facts`] the least and the greatest
     /// value, from an index alone; none when the register has no such fact.
     pub spans: Option<String>,
     /// For each of [`Registers::links`] the column that is looked in; none when the register lacks it.
@@ -147,7 +147,7 @@ impl Table {
             insert: format!("INSERT OR FAIL INTO {name} ({}{names})", OWN.join(", ")),
             members: format!("{member} CROSS JOIN {name} t CROSS JOIN patient p WHERE p.id = t.patient AND "),
             members_of_patients: format!(
-                "{member} CROSS JOIN patient p CROSS JOIN {name} t WHERE p.pseudonym = k.value AND t.patient = p.id"
+                "{member} CROSS JOIN {name} t CROSS JOIN patient p WHERE t.patient = CAST(k.value AS BIGINT) AND p.id = t.patient"
             ),
             names_patient: definition.unique_id().contains(&definition.patient().id),
             spans: of_patient.iter().any(Option::is_some).then(|| spans(&name, &of_patient)),
@@ -161,15 +161,16 @@ impl Table {
         }
     }
 
-    /// Selects rows behind a key of pseudonym, unique id and sender (`?1` to `?3`), up to a limit (`?4`), with a further `condition`: row, pseudonym,
-    /// unique id, sender, values.
+    /// Selects rows behind a key of first pseudonym, unique id and sender (`?1` to `?3`), up to a limit (`?4`), with a further `condition`: row, key,
+    /// pseudonym, values.
     pub(super) fn rows(&self, condition: &str) -> String {
         let Self { name, arrays, .. } = self;
         format!(
-            "SELECT coalesce(json_group_array(json_array(id, pseudonym, unique_id, sender, {arrays})), '[]') FROM (
-            SELECT p.pseudonym, t.* FROM patient p CROSS JOIN {name} t WHERE t.patient = p.id
-            AND p.pseudonym >= ?1 AND (p.pseudonym, t.unique_id, t.sender) > (?1, ?2, ?3) {condition}
-            ORDER BY p.pseudonym, t.unique_id, t.sender LIMIT ?4) AS page"
+            "SELECT coalesce(json_group_array(json_array(id, first_pseudonym, unique_id, sender, pseudonym, {arrays})), '[]') FROM (
+            SELECT o.first_pseudonym, p.pseudonym, t.* FROM patient_order o CROSS JOIN {name} t CROSS JOIN patient p
+            WHERE t.patient = o.patient AND p.id = o.patient
+            AND o.first_pseudonym >= ?1 AND (o.first_pseudonym, t.unique_id, t.sender) > (?1, ?2, ?3) {condition}
+            ORDER BY o.first_pseudonym, t.unique_id, t.sender LIMIT ?4) AS page"
         )
     }
 
@@ -218,8 +219,8 @@ fn spans(table: &str, facts: &[Option<String>]) -> String {
     };
     let ends: Vec<String> = facts.iter().flat_map(|fact| [end("min", fact), end("max", fact)]).collect();
     format!(
-        "SELECT coalesce(json_group_array(json_array(k.value, (SELECT json_array({}) FROM {table} t
-        WHERE t.patient = (SELECT p.id FROM patient p WHERE p.pseudonym = k.value)))), '[]') FROM json_each(?) k",
+        "SELECT coalesce(json_group_array(json_array(CAST(k.value AS BIGINT), (SELECT json_array({}) FROM {table} t
+        WHERE t.patient = CAST(k.value AS BIGINT)))), '[]') FROM json_each(?) k",
         ends.join(", ")
     )
 }

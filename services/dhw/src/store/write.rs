@@ -1,8 +1,8 @@
 //! Writes a settled batch into the tables.
 
-use std::sync::Arc;
+use std::{collections::BTreeSet, sync::Arc};
 
-use recoding::patients;
+use recoding::patients::Patients;
 use registration::{Cell, Content};
 use store::{AssertSqlSafe, Connection, Numeral, Statement, StoreError, bulk};
 
@@ -40,10 +40,29 @@ pub(super) struct NewRow<'a> {
     pub registration: &'a Registration,
 }
 
+/// Gives those of these patients who have none a place in the order of rows. A rotation leaves it as it is.
+pub(super) async fn order(
+    connection: &mut Connection,
+    patients: &Patients,
+    pseudonyms: &BTreeSet<&str>,
+) -> Result<(), StoreError> {
+    let places: Vec<(i64, &str)> =
+        pseudonyms.iter().filter_map(|pseudonym| Some((patients.number(pseudonym)?, *pseudonym))).collect();
+    const INSERT: &str = "INSERT INTO patient_order (patient, first_pseudonym)";
+    bulk::insert(connection, INSERT, 2, "ON CONFLICT (patient) DO NOTHING", &places, |row, (patient, pseudonym)| {
+        row.bind(patient).bind(*pseudonym)
+    })
+    .await?;
+    Ok(())
+}
+
 /// Writes registrations of one register, with the items of their lists.
-pub(super) async fn rows(connection: &mut Connection, table: &Table, rows: &[NewRow<'_>]) -> Result<(), StoreError> {
-    let pseudonyms = rows.iter().map(|new| new.registration.member.pseudonym.as_str());
-    let patients = patients::numbers(connection, pseudonyms).await?;
+pub(super) async fn rows(
+    connection: &mut Connection,
+    table: &Table,
+    rows: &[NewRow<'_>],
+    patients: &Patients,
+) -> Result<(), StoreError> {
     insert(connection, &table.insert, OWN.len() + table.columns.len(), rows, |statement, new| {
         let Registration { item, member, content, .. } = new.registration;
         let statement = statement
@@ -52,7 +71,7 @@ pub(super) async fn rows(connection: &mut Connection, table: &Table, rows: &[New
             .bind(&content.head().registration_id.as_bytes()[..])
             .bind(content.head().version)
             .bind(&item.as_bytes()[..])
-            .bind(patients.get(member.pseudonym.as_str()).copied())
+            .bind(patients.number(&member.pseudonym))
             .bind(&member.unique_id);
         let mut cells = content.cells().iter().peekable();
         table.columns.iter().fold(statement, |statement, column| {

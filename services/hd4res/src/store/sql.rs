@@ -49,7 +49,7 @@ CREATE TABLE history (
     version INTEGER NOT NULL, status TEXT NOT NULL);
 CREATE INDEX history_by_record ON history (record);
 ",
-        recoding::patients::TABLE,
+        recoding::patients::TABLES,
         EFFECT,
         web::journal::SCHEMA_STEP,
         recoding::sql::TABLES,

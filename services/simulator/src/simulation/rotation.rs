@@ -108,7 +108,7 @@ impl Evidence {
         let mut found = BTreeMap::new();
         for (_, _, number) in self.tables()? {
             for row in at_once(self.stores.dhw.rows(number, None, PAGE))? {
-                *found.entry(row.key.pseudonym).or_default() += 1;
+                *found.entry(row.pseudonym).or_default() += 1;
             }
         }
         Ok(found)
@@ -149,7 +149,7 @@ impl Evidence {
             for row in at_once(self.stores.dhw.rows(number, None, PAGE))? {
                 let Some((name, _)) = self.laboratory.named_by((register, version), &row.cells) else { continue };
                 let identity = self.laboratory.identity(name)?.reveal().to_owned();
-                let pseudonym: Pseudonym = row.key.pseudonym.parse().map_err(broken("read a pseudonym"))?;
+                let pseudonym: Pseudonym = row.pseudonym.parse().map_err(broken("read a pseudonym"))?;
                 *epochs.entry(pseudonym.epoch()).or_insert(0) += 1;
                 let is_other = row.key.unique_id.contains("healthdata.") && !row.key.unique_id.contains(pseudonym.as_str());
                 hold("P-33", !is_other, || format!("the unique id of row {name} has another pseudonym than the row"))?;

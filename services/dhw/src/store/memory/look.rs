@@ -8,7 +8,7 @@ use registration::Place;
 use store::StoreError;
 use uuid::Uuid;
 
-use super::{MemoryStore, stored_row};
+use super::MemoryStore;
 use crate::{
     decide::Answer,
     findings::FindingKey,
@@ -33,7 +33,7 @@ impl LookStore for MemoryStore {
         let rows = wanted.map(|(live, cells)| StandingRow {
             registration_id: live.registration_id,
             version: live.version,
-            row: stored_row(live, cells),
+            row: state.stored_row(live, cells),
         });
         let mut rows: Vec<StandingRow> = rows.filter(|row| after.is_none_or(|after| row.row.key > *after)).collect();
         rows.sort_by(|a, b| a.row.key.cmp(&b.row.key));

@@ -39,6 +39,12 @@ impl State {
             live.member.pseudonym.clone_from(&now);
             under.entry(now).or_default().insert(old);
         }
+        for Pair { old, new } in &decision.moves {
+            if let Some(first) = self.first.remove(old) {
+                let kept = self.first.entry(new.clone()).or_insert_with(|| first.clone());
+                *kept = first.min(kept.clone());
+            }
+        }
         for (key, finding) in std::mem::take(&mut self.findings) {
             let now = by_old.get(key.pseudonym.as_str()).copied().unwrap_or(&key.pseudonym).to_owned();
             let unique_id = key.unique_id.replace(&key.pseudonym, &now);

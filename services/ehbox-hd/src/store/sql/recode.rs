@@ -6,9 +6,10 @@ use async_trait::async_trait;
 use clock::Timestamp;
 use recoding::{
     Finding, Pair, Refusal,
+    renaming::{Merge, Renaming},
     sql::{self as pairs, Rows, Said, Tells},
 };
-use store::{Connection, Passage, Row, StoreError, itinerary};
+use store::{Connection, Passage, Row, StoreError, bulk, itinerary};
 
 use super::SqlStore;
 use crate::store::recode::{Aim, Answer, RecodeJob, RecodeStore};
@@ -19,6 +20,11 @@ CREATE TABLE recode_job (
     recoded INTEGER NOT NULL, findings INTEGER NOT NULL);
 ";
 
+/// What is to be re-coded comes in the order of the patients, in which all that a rotation does lies side by side.
+pub(super) const BY_EPOCH: &str = "
+CREATE INDEX patient_by_epoch ON patient (epoch, id);
+";
+
 /// The setting with the latest epoch that was seen.
 const AIM: &str = "epoch";
 
@@ -27,45 +33,50 @@ pub(super) struct Tags;
 
 #[async_trait]
 impl Rows for Tags {
-    async fn conflicting(&self, connection: &mut Connection, moves: &[Pair]) -> Result<BTreeSet<String>, StoreError> {
-        const SELECT: &str =
-            "SELECT p.pseudonym, p.sender FROM json_each(?) k CROSS JOIN patient_tag p WHERE p.pseudonym = k.value";
-        let (latest, names) = pairs::names(moves)?;
-        let mut standing = Vec::new();
-        for row in connection.query(SELECT).bind(names).fetch_all().await? {
-            let pseudonym: &str = row.try_get("pseudonym")?;
-            let now = latest.get(pseudonym).copied().unwrap_or(pseudonym);
-            standing.push((now.to_owned(), row.try_get::<i64>("sender")?));
+    async fn conflicting(&self, connection: &mut Connection, renaming: &Renaming) -> Result<BTreeSet<String>, StoreError> {
+        // A hospital has one tag for a patient; so only two patients who are one can have two.
+        if renaming.merged.is_empty() {
+            return Ok(BTreeSet::new());
         }
-        // A hospital has one tag for a patient.
+        const SELECT: &str =
+            "SELECT t.patient, t.sender FROM json_each(?) k CROSS JOIN patient_tag t WHERE t.patient = CAST(k.value AS BIGINT)";
+        let concerned = renaming.concerned();
+        let numbers = bulk::list(&concerned.keys().collect::<Vec<_>>())?;
+        let mut standing = Vec::new();
+        for row in connection.query(SELECT).bind(&numbers).fetch_all().await? {
+            let latest = concerned.get(&row.try_get::<i64>("patient")?).map(|(_, latest)| (*latest).to_owned());
+            standing.push((latest.unwrap_or_default(), row.try_get::<i64>("sender")?));
+        }
         Ok(pairs::standing_twice(standing))
     }
 
-    async fn recode(&self, connection: &mut Connection, moves: &[Pair]) -> Result<(), StoreError> {
-        const UPDATE: &str = ") UPDATE patient_tag SET pseudonym = moves.new FROM moves WHERE patient_tag.pseudonym = moves.old";
-        pairs::update_by(connection, UPDATE, moves).await
+    async fn recode(&self, connection: &mut Connection, renaming: &Renaming) -> Result<(), StoreError> {
+        for Merge { from, into, .. } in &renaming.merged {
+            const MERGE: &str = "UPDATE patient_tag SET patient = ? WHERE patient = ?";
+            connection.query(MERGE).bind(*into).bind(*from).execute().await?;
+        }
+        Ok(())
     }
 }
 
 /// Raises the aim when one of these is of a later epoch. Returns the aim.
-pub(super) async fn raise<'a>(
+pub(super) async fn raise(
     connection: &mut Connection,
     before: Option<&Aim>,
-    pseudonyms: impl IntoIterator<Item = &'a str>,
+    pseudonyms: &[&str],
 ) -> Result<Option<Aim>, StoreError> {
-    let raised = |mut aim: Option<Aim>, names: &[&'a str]| {
-        for pseudonym in names {
+    let raised = |mut aim: Option<Aim>| {
+        for pseudonym in pseudonyms {
             aim = Aim::raised(aim.as_ref(), pseudonym).or(aim);
         }
         aim
     };
-    let names: Vec<&str> = pseudonyms.into_iter().collect();
-    if raised(before.cloned(), &names).as_ref() == before {
+    if raised(before.cloned()).as_ref() == before {
         return Ok(before.cloned());
     }
     // Another process may have raised it meanwhile.
     let kept: Option<String> = connection.query("SELECT value FROM setting WHERE name = ?").bind(AIM).scalar_optional().await?;
-    let aim = raised(kept.as_deref().and_then(Aim::of_text), &names);
+    let aim = raised(kept.as_deref().and_then(Aim::of_text));
     if let Some(aim) = &aim {
         pairs::set(connection, AIM, &aim.to_text()).await?;
     }
@@ -117,7 +128,7 @@ impl RecodeStore for SqlStore {
     async fn aim_at(&self, domain: &str, epoch: u32) -> Result<(), StoreError> {
         let mut transaction = self.database.write().await?;
         let aimed = Aim { domain: domain.to_owned(), epoch };
-        let aim = raise(&mut transaction, self.aim().as_ref(), [format!("{}.", aimed.to_text()).as_str()]).await?;
+        let aim = raise(&mut transaction, self.aim().as_ref(), &[&format!("{}.", aimed.to_text())]).await?;
         transaction.commit().await?;
         self.set_aim(aim);
         Ok(())
@@ -126,16 +137,16 @@ impl RecodeStore for SqlStore {
     async fn to_recode(&self, limit: u32) -> Result<Vec<String>, StoreError> {
         let Some(aim) = self.aim() else { return Ok(Vec::new()) };
         let mut found = Vec::new();
-        const BEHIND: &str = "SELECT DISTINCT pseudonym FROM patient_tag p WHERE pseudonym > ? AND pseudonym < ?
-            AND NOT EXISTS (SELECT 1 FROM recode_finding f WHERE f.old = p.pseudonym) ORDER BY pseudonym LIMIT ?";
+        const BEHIND: &str = "SELECT pseudonym FROM patient p WHERE epoch = ? AND pseudonym > ? AND pseudonym < ?
+            AND NOT EXISTS (SELECT 1 FROM recode_finding f WHERE f.old = p.pseudonym) ORDER BY id LIMIT ?";
         for epoch in 1..aim.epoch {
             // A dot ends the epoch, and a slash comes behind it.
             let (from, to) = (format!("{}.{epoch}.", aim.domain), format!("{}.{epoch}/", aim.domain));
             let left = (i64::from(limit) - signed(found.len())).max(0);
-            found.extend(self.database.query(BEHIND).bind(from).bind(to).bind(left).scalars::<String>().await?);
+            found.extend(self.database.query(BEHIND).bind(epoch).bind(from).bind(to).bind(left).scalars::<String>().await?);
         }
         const UNCONFIRMED: &str = "SELECT old FROM recoded r WHERE by_ttp = 0
-            AND NOT EXISTS (SELECT 1 FROM recode_finding f WHERE f.old = r.old) ORDER BY old LIMIT ?";
+            AND NOT EXISTS (SELECT 1 FROM recode_finding f WHERE f.old = r.old) ORDER BY id LIMIT ?";
         let left = (i64::from(limit) - signed(found.len())).max(0);
         found.extend(self.database.query(UNCONFIRMED).bind(left).scalars::<String>().await?);
         Ok(found)
@@ -152,7 +163,8 @@ impl RecodeStore for SqlStore {
         const COUNT: &str = "UPDATE recode_job SET recoded = recoded + ?, findings = findings + ? WHERE ended_at IS NULL";
         let (recoded, found) = (signed(learned.decision.moves.len()), signed(findings.len()));
         transaction.query(COUNT).bind(recoded).bind(found).execute().await?;
-        let aim = raise(&mut transaction, self.aim().as_ref(), wanted.iter().map(|pair| pair.new.as_str())).await?;
+        let news: Vec<&str> = wanted.iter().map(|pair| pair.new.as_str()).collect();
+        let aim = raise(&mut transaction, self.aim().as_ref(), &news).await?;
         itinerary::insert(&mut transaction, passages).await?;
         transaction.commit().await?;
         self.set_aim(aim);

@@ -120,8 +120,8 @@ pub(super) async fn write(connection: &mut Connection, changes: &[Change<'_>], a
 async fn write_records(connection: &mut Connection, changes: &[Change<'_>], at: Timestamp) -> Result<(), StoreError> {
     let current = || changes.iter().filter_map(|change| change.current.map(|current| (change, current)));
     let rows = records(current());
-    let pseudonyms = rows.iter().map(|row| row.last.arrived.pseudonym.as_str());
-    let patients = patients::numbers(connection, pseudonyms).await?;
+    let pseudonyms: Vec<&str> = rows.iter().map(|row| row.last.arrived.pseudonym.as_str()).collect();
+    let patients = patients::numbers(connection, &pseudonyms).await?;
     const RECORD: &str =
         "INSERT INTO record (id, dcd, unique_id, sender, patient, names_patient, registration_id, version, item_id, status, validated_version,
         feedback_number, arrived_at, first_version, dcd_version, automatic, deleted)";
@@ -137,7 +137,7 @@ async fn write_records(connection: &mut Connection, changes: &[Change<'_>], at: 
             .bind(&first.arrived.dcd)
             .bind((first.deleted() == 0).then_some(&first.arrived.unique_id))
             .bind(&first.arrived.sender)
-            .bind(patients.get(arrived.pseudonym.as_str()).copied())
+            .bind(patients.number(&arrived.pseudonym))
             .bind(i64::from(names_patient))
             .bind(&arrived.registration_id.as_bytes()[..])
             .bind(arrived.version)

@@ -6,10 +6,10 @@ use async_trait::async_trait;
 use clock::Timestamp;
 use recoding::{
     Finding, Learning, Pair,
-    patients::{Merge, Renaming},
+    renaming::{Merge, Renaming},
     sql::{self as pairs, Rows, Said, Tells},
 };
-use store::{Connection, Passage, StoreError, itinerary};
+use store::{Connection, Passage, StoreError, bulk, itinerary};
 
 use super::SqlStore;
 use crate::store::{
@@ -26,34 +26,34 @@ const INDEX: &str = "CREATE INDEX IF NOT EXISTS record_by_patient ON record (pat
 
 #[async_trait]
 impl Rows for Records {
-    async fn conflicting(&self, connection: &mut Connection, moves: &[Pair]) -> Result<BTreeSet<String>, StoreError> {
-        const SELECT: &str = "SELECT p.pseudonym, r.dcd, r.sender, r.unique_id FROM json_each(?) k CROSS JOIN patient p
-            CROSS JOIN record r WHERE p.pseudonym = k.value AND r.patient = p.id AND r.names_patient = 1 AND r.deleted = 0";
-        let (latest, names) = pairs::names(moves)?;
+    async fn conflicting(&self, connection: &mut Connection, renaming: &Renaming) -> Result<BTreeSet<String>, StoreError> {
+        const SELECT: &str = "SELECT r.patient, r.dcd, r.sender, r.unique_id FROM json_each(?) k CROSS JOIN record r
+            WHERE r.patient = CAST(k.value AS BIGINT) AND r.names_patient = 1 AND r.deleted = 0";
+        let concerned = renaming.concerned();
+        let numbers = bulk::list(&concerned.keys().collect::<Vec<_>>())?;
         let mut standing = Vec::new();
-        for row in connection.query(SELECT).bind(names).fetch_all().await? {
-            let (pseudonym, unique_id): (&str, &str) = (row.try_get("pseudonym")?, row.try_get("unique_id")?);
-            let now = latest.get(pseudonym).copied().unwrap_or(pseudonym);
-            let key = (row.try_get::<String>("dcd")?, row.try_get::<String>("sender")?, renamed(unique_id, pseudonym, now));
-            standing.push((now.to_owned(), key));
+        for row in connection.query(SELECT).bind(&numbers).fetch_all().await? {
+            let Some((present, latest)) = concerned.get(&row.try_get("patient")?) else { continue };
+            let unique_id = renamed(row.try_get("unique_id")?, present, latest);
+            let key = (row.try_get::<String>("dcd")?, row.try_get::<String>("sender")?, unique_id);
+            standing.push(((*latest).to_owned(), key));
         }
         // One record lives under a unique id; those that do not name a patient do so already.
         Ok(pairs::standing_twice(standing))
     }
 
-    async fn recode(&self, connection: &mut Connection, moves: &[Pair]) -> Result<(), StoreError> {
+    async fn recode(&self, connection: &mut Connection, renaming: &Renaming) -> Result<(), StoreError> {
         const UNIQUE_IDS: &str = "UPDATE record SET unique_id = replace(record.unique_id, moves.old, moves.new) FROM moves
             WHERE record.patient = moves.patient AND record.names_patient = 1";
-        let renaming = Renaming::of(connection, moves).await?;
         renaming.update(connection, UNIQUE_IDS).await?;
         if !renaming.merged.is_empty() {
             connection.query(INDEX).execute().await?;
         }
-        for Merge { from, into } in &renaming.merged {
+        for Merge { from, into, .. } in &renaming.merged {
             const MERGE: &str = "UPDATE record SET patient = ? WHERE patient = ?";
             connection.query(MERGE).bind(*into).bind(*from).execute().await?;
         }
-        renaming.apply(connection).await
+        Ok(())
     }
 }
 
@@ -67,7 +67,8 @@ pub(super) async fn translate(
     if !wanted.is_empty() {
         pairs::learn(connection, &Records, &wanted, Said::ByTtp, at).await?;
     }
-    let known = pairs::load(connection, arrivals.iter().map(|arrived| arrived.pseudonym.as_str())).await?;
+    let names: Vec<&str> = arrivals.iter().map(|arrived| arrived.pseudonym.as_str()).collect();
+    let known = pairs::load(connection, &names).await?;
     Ok((!known.is_empty()).then(|| translated(arrivals, &known)))
 }
 
