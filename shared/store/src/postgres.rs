@@ -28,8 +28,10 @@ impl Schema {
     /// Opens the schema, and makes it when it does not exist and the role may.
     pub(crate) async fn open(options: &PgConnectOptions, name: &str) -> Result<Self, StoreError> {
         let schema = schema_name(name);
-        let options =
-            options.clone().application_name(name).options([("search_path", schema.as_str())]).statement_cache_capacity(400);
+        // PostgreSQL keeps the plan of a statement that it was given five times, until the table is analysed: one made while the table was empty reads
+        // the whole of it, again and again, as the table grows.
+        let settings = [("search_path", schema.as_str()), ("plan_cache_mode", "force_custom_plan")];
+        let options = options.clone().application_name(name).options(settings).statement_cache_capacity(400);
         let begin = format!("BEGIN; SELECT pg_advisory_xact_lock(hashtextextended('writer of {schema}', 0))");
         let pool = |connections| PgPoolOptions::new().max_connections(connections).acquire_timeout(Duration::from_secs(30));
         let writer = pool(1).connect_with(options.clone()).await?;
@@ -95,4 +97,35 @@ impl Schema {
 #[must_use]
 pub fn schema_name(store: &str) -> String {
     store.chars().map(|sign| if sign.is_ascii_alphanumeric() { sign.to_ascii_lowercase() } else { '_' }).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::{Database, Schema, bulk};
+
+    /// A store is filled faster than PostgreSQL looks at its tables, which it may not do at all.
+    #[tokio::test]
+    async fn a_plan_from_an_empty_table_does_not_stay() {
+        const SCHEMA: Schema = Schema { steps: &["CREATE TABLE thing (id INTEGER PRIMARY KEY, number INTEGER NOT NULL)"] };
+        let store = Database::open(crate::test_server::database().await.unwrap(), "plans", SCHEMA).await.unwrap();
+        let mut transaction = store.write().await.unwrap();
+        transaction.query("ALTER TABLE thing SET (autovacuum_enabled = off)").execute().await.unwrap();
+        let update = async |connection: &mut crate::Connection, from: i64| {
+            let ids: Vec<i64> = (from..from + 100).collect();
+            const TAIL: &str = ") UPDATE thing SET number = number + 1 FROM touched WHERE thing.id = touched.id";
+            bulk::insert(connection, "WITH touched (id) AS (", 1, TAIL, &ids, |row, id| row.bind(id)).await.unwrap();
+        };
+        for _ in 0..10 {
+            update(&mut transaction, 0).await;
+        }
+        const FILL: &str = "INSERT INTO thing (id, number) SELECT id, 0 FROM generate_series(1, 200000) AS id";
+        transaction.query(FILL).execute().await.unwrap();
+        const READ: &str = "SELECT coalesce(seq_tup_read, 0) FROM pg_stat_xact_user_tables WHERE relname = 'thing'";
+        let before: i64 = transaction.query(READ).scalar().await.unwrap();
+        update(&mut transaction, 500).await;
+        let read = transaction.query(READ).scalar::<i64>().await.unwrap() - before;
+        assert_eq!(read, 0, "rows were read one after the other");
+        const CHANGED: &str = "SELECT count(*) FROM thing WHERE number = 1";
+        assert_eq!(transaction.query(CHANGED).scalar::<i64>().await.unwrap(), 100);
+    }
 }
