@@ -35,6 +35,17 @@ pub enum BrokerError {
     /// The address of the broker cannot be read. It is not repeated, since it may hold a password.
     #[error("the address of the broker is not a valid amqp:// or amqps:// URL")]
     InvalidAddress,
+    /// A file that TLS needs cannot be used.
+    #[error("use {file} for TLS to the broker: {reason}")]
+    Certificate {
+        /// The file.
+        file: String,
+        /// Why not.
+        reason: String,
+    },
+    /// The broker has no certificate that can be believed.
+    #[error("the broker's certificate is not to be trusted: {0}")]
+    Untrusted(String),
     /// The topology could not be declared; the broker's own words.
     #[error("the topology could not be declared: {0}")]
     Declare(String),

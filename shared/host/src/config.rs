@@ -6,7 +6,7 @@ use std::{
 };
 
 use serde::{Deserialize, de::DeserializeOwned};
-use store::{Location, Server};
+use store::{Location, Server, StoreError};
 
 use crate::{
     environment::{EnvironmentError, Variables},
@@ -18,7 +18,7 @@ use crate::{
 #[serde(deny_unknown_fields)]
 pub struct Common {
     /// Folder of the service's store file, made when missing; or the address of a PostgreSQL database without a password,
-    /// `postgres://role@host:5432/database`, where the store is the role's schema.
+    /// `postgres://role@host:5432/database`, where the store is the role's schema. For TLS see [`Server::at`].
     pub store: String,
     /// File whose first line is the role's password. Without it PostgreSQL's own password file counts (`PGPASSFILE`).
     #[serde(default)]
@@ -41,7 +41,8 @@ pub struct Common {
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct BrokerSettings {
-    /// Address without a password: `amqp://user@host:5672/vhost`.
+    /// Address without a password: `amqp://user@host:5672/vhost`, or `amqps://` for TLS, with `cacertfile`, `certfile` and `keyfile` behind a question mark
+    /// where the broker has an authority of its own, or wants to see a certificate.
     pub url: String,
     /// File whose first line is the password.
     #[serde(default)]
@@ -74,13 +75,16 @@ pub enum ConfigError {
     #[error(transparent)]
     Environment(#[from] EnvironmentError),
     /// The address of a broker is no AMQP address.
-    #[error("understand the broker address: it must look like amqp://user@host:5672/vhost, without a password")]
+    #[error("understand the broker address: it must look like amqp://user@host:5672/vhost or amqps://…, without a password")]
     Address,
     /// The address of the store is no PostgreSQL address, or holds a password; or a folder has one.
     #[error(
         "understand the store's address: it must be a folder, or look like postgres://role@host:5432/database, without a password, which comes from common.store_password_file"
     )]
     StoreAddress,
+    /// The address of the store asks for a TLS that cannot be had.
+    #[error(transparent)]
+    Store(StoreError),
 }
 
 /// Reads a configuration file.
@@ -130,7 +134,10 @@ impl Common {
         if login.is_empty() || login.contains([':', '/']) || rest.contains("password=") {
             return Err(ConfigError::StoreAddress);
         }
-        let server = Server::at(&self.store).map_err(|_| ConfigError::StoreAddress)?;
+        let server = Server::at(&self.store).map_err(|error| match error {
+            StoreError::Address => ConfigError::StoreAddress,
+            error => ConfigError::Store(error),
+        })?;
         let Some(path) = &self.store_password_file else { return Ok(Location::Server(server)) };
         let text = read(path)?;
         Ok(Location::Server(server.with_password(text.lines().next().unwrap_or_default())))

@@ -368,15 +368,18 @@ impl StandAlone {
     /// Waits before the next attempt, if there is any sense in one.
     async fn wait_out(&self, error: BrokerError, backoff: &mut Backoff, vhost: Vhost) -> Result<(), BrokerError> {
         match error {
-            BrokerError::Unavailable | BrokerError::ConnectionLost => {
+            // A certificate may be renewed on the broker's side; a file on this side is somebody's mistake here.
+            BrokerError::Unavailable | BrokerError::ConnectionLost | BrokerError::Untrusted(_) => {
                 let wait = backoff.after_failure();
                 tracing::warn!(%vhost, %error, wait_ms = wait.as_millis(), "waiting for the broker");
                 clock::sleep(&*self.context.clock, wait).await;
                 Ok(())
             }
-            BrokerError::UnknownQueue(_) | BrokerError::AccessRefused | BrokerError::InvalidAddress | BrokerError::Declare(_) => {
-                Err(error)
-            }
+            BrokerError::UnknownQueue(_)
+            | BrokerError::AccessRefused
+            | BrokerError::InvalidAddress
+            | BrokerError::Certificate { .. }
+            | BrokerError::Declare(_) => Err(error),
         }
     }
 

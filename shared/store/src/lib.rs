@@ -94,6 +94,19 @@ pub enum StoreError {
     /// The address of a database is none. It is not repeated, since it may hold a password.
     #[error("understand the store's address: it must look like postgres://role@host:5432/database")]
     Address,
+    /// The address of a database names certificates, and would do without them.
+    #[error(
+        "use the certificates that the store's address names: beside sslrootcert, sslcert or sslkey it needs sslmode=verify-full, or verify-ca"
+    )]
+    Unverified,
+    /// A private key that the address of a database names is not to be used.
+    #[error("use the private key {path} for TLS to the database: {reason}")]
+    PrivateKey {
+        /// The key's file.
+        path: PathBuf,
+        /// Why not.
+        reason: String,
+    },
     /// A row does not hold what this program once wrote.
     #[error("read a stored {what}: it is damaged")]
     Damaged {

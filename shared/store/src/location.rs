@@ -6,9 +6,13 @@ use std::{
     str::FromStr,
 };
 
-use sqlx::{ConnectOptions, postgres::PgConnectOptions};
+use sqlx::{
+    ConnectOptions,
+    postgres::{PgConnectOptions, PgSslMode},
+};
+use url::Url;
 
-use crate::StoreError;
+use crate::{StoreError, private};
 
 /// Where stores are kept.
 #[derive(Debug, Clone)]
@@ -26,11 +30,27 @@ pub struct Server(pub(crate) Box<PgConnectOptions>);
 impl Server {
     /// The database at an address like `postgres://role@host:5432/database`. A password may stand in it, in `PGPASSFILE` or in `~/.pgpass`.
     ///
+    /// For TLS it has the parameters of PostgreSQL's own client: `sslmode=verify-full`, and PEM files as `sslrootcert` (the authorities that the
+    /// server's certificate may come from), `sslcert` and `sslkey` (the certificate and the private key to show to it).
+    ///
     /// # Errors
     ///
-    /// [`StoreError::Address`]. The address is not repeated, since it may hold a password.
+    /// [`StoreError::Address`]. The address is not repeated, since it may hold a password. [`StoreError::Unverified`] where certificates would not count,
+    /// and [`StoreError::PrivateKey`] for a key that others may read.
     pub fn at(address: &str) -> Result<Self, StoreError> {
-        PgConnectOptions::from_str(address).map(|options| Self(Box::new(options))).map_err(|_| StoreError::Address)
+        let options = PgConnectOptions::from_str(address).map_err(|_| StoreError::Address)?;
+        let is_verified = matches!(options.get_ssl_mode(), PgSslMode::VerifyCa | PgSslMode::VerifyFull);
+        for (name, value) in Url::parse(address).map_err(|_| StoreError::Address)?.query_pairs() {
+            let is_key = matches!(&*name, "sslkey" | "ssl-key");
+            let is_certificate = matches!(&*name, "sslrootcert" | "ssl-root-cert" | "ssl-ca" | "sslcert" | "ssl-cert");
+            if (is_key || is_certificate) && !is_verified {
+                return Err(StoreError::Unverified);
+            }
+            if is_key {
+                private::key(Path::new(&*value))?;
+            }
+        }
+        Ok(Self(Box::new(options)))
     }
 
     /// The database with this password.
@@ -115,5 +135,31 @@ impl fmt::Display for Location {
 impl fmt::Debug for Server {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "postgres://{}:{}/{}", self.0.get_host(), self.0.get_port(), self.0.get_database().unwrap_or_default())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn certificates_count_or_are_refused() {
+        let folder = tempfile::tempdir().unwrap();
+        let key = folder.path().join("a key");
+        std::fs::write(&key, "").unwrap();
+        let at = |query: &str| Server::at(&format!("postgres://dhw@db/precision?{query}")).map(drop);
+        assert!(at("sslmode=verify-full&sslrootcert=/ca.pem").is_ok() && at("sslmode=require").is_ok());
+        for query in
+            ["sslrootcert=/ca.pem", "sslmode=require&sslrootcert=/ca.pem", "ssl-cert=/c.pem", "sslkey=/k.pem&sslmode=prefer"]
+        {
+            assert!(matches!(at(query), Err(StoreError::Unverified)), "{query}");
+        }
+        let with_key = format!("sslmode=verify-ca&sslkey={}", key.display().to_string().replace(' ', "%20"));
+        std::fs::set_permissions(&key, std::os::unix::fs::PermissionsExt::from_mode(0o640)).unwrap();
+        let refused = at(&with_key).unwrap_err().to_string();
+        assert!(refused.contains("a key") && refused.contains("chmod 600"), "{refused}");
+        std::fs::set_permissions(&key, std::os::unix::fs::PermissionsExt::from_mode(0o600)).unwrap();
+        assert!(at(&with_key).is_ok());
+        assert!(matches!(at("sslmode=verify-ca&sslkey=/nowhere"), Err(StoreError::PrivateKey { .. })));
     }
 }

@@ -36,6 +36,16 @@ pub(crate) fn file(path: &Path) -> Result<(), StoreError> {
     Ok(())
 }
 
+/// Looks whether a private key is its owner's alone.
+pub(crate) fn key(path: &Path) -> Result<(), StoreError> {
+    let failed = |reason: String| StoreError::PrivateKey { path: path.to_path_buf(), reason };
+    let metadata = fs::metadata(path).map_err(|source| failed(source.to_string()))?;
+    if metadata.permissions().mode() & OF_OTHERS == 0 {
+        return Ok(());
+    }
+    Err(failed("group or others may read it; chmod 600 it".to_owned()))
+}
+
 fn keep(path: &Path) -> Result<(), StoreError> {
     // What is not there, or ends at this moment, needs nothing.
     let Ok(metadata) = fs::metadata(path) else { return Ok(()) };

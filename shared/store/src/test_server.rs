@@ -28,9 +28,20 @@ set -eu
 folder=$(mktemp -d "${TMPDIR:-/tmp}/precision-postgres-XXXXXX")
 trap 'rm -rf "$folder"' EXIT
 end() { "$1/pg_ctl" -D "$folder/data" -m immediate stop >/dev/null 2>&1 || true; }
+listen="-c listen_addresses=''"
+# Over TCP with TLS alone, to those who show a certificate.
+speak_tls() {
+    umask 077
+    printf '%s\n' "$TLS_AUTHORITY" >"$folder/data/ca.pem"
+    printf '%s\n' "$TLS_CERTIFICATE" >"$folder/data/server.pem"
+    printf '%s\n' "$TLS_KEY" >"$folder/data/server.key"
+    printf '%s\n' 'local all all trust' 'hostssl all all 127.0.0.1/32 trust clientcert=verify-ca' >"$folder/data/pg_hba.conf"
+    listen="-c listen_addresses=127.0.0.1 -c port=$TLS_PORT -c ssl=on -c ssl_ca_file=ca.pem -c ssl_cert_file=server.pem -c ssl_key_file=server.key"
+}
 if ! { "$1/initdb" -D "$folder/data" -U postgres -A trust -E UTF8 --locale=C --locale-provider=icu --icu-locale=en -N &&
+    { [ -z "${TLS_PORT-}" ] || speak_tls; } &&
     "$1/pg_ctl" -D "$folder/data" -l "$folder/log" -t 120 -w \
-        -o "-c listen_addresses='' -k $folder -c max_connections=300 -c fsync=off -c full_page_writes=off" start; } >"$folder/output" 2>&1; then
+        -o "$listen -k $folder -c max_connections=300 -c fsync=off -c full_page_writes=off" start; } >"$folder/output" 2>&1; then
     tail -n 5 "$folder/output" "$folder/log" 2>/dev/null | tr '\n' ' ' >&2
     exit 1
 fi
@@ -47,6 +58,58 @@ pub struct NoServer(String);
 struct Running {
     options: PgConnectOptions,
     _script: Option<Child>,
+}
+
+/// A server of its own that speaks TLS alone over TCP, to those who show a certificate, on 127.0.0.1. Goes when it is dropped.
+pub struct TlsServer {
+    running: Running,
+    port: u16,
+}
+
+/// What such a server has: PEM texts.
+pub struct TlsFiles<'a> {
+    /// The authority that clients' certificates must come from.
+    pub authority: &'a str,
+    /// Its certificate.
+    pub certificate: &'a str,
+    /// The private key.
+    pub key: &'a str,
+}
+
+impl TlsServer {
+    /// Starts one at a free port.
+    ///
+    /// # Errors
+    ///
+    /// [`NoServer`] says what to install.
+    pub fn start(files: &TlsFiles<'_>) -> Result<Self, NoServer> {
+        let no_port = |source: std::io::Error| NoServer(format!("find a free port: {source}"));
+        let port = std::net::TcpListener::bind("127.0.0.1:0").and_then(|free| free.local_addr()).map_err(no_port)?.port();
+        let tls = [
+            ("TLS_PORT", port.to_string()),
+            ("TLS_AUTHORITY", files.authority.to_owned()),
+            ("TLS_CERTIFICATE", files.certificate.to_owned()),
+            ("TLS_KEY", files.key.to_owned()),
+        ];
+        Ok(Self { running: start(&tls)?, port })
+    }
+
+    /// Its port.
+    #[must_use]
+    pub const fn port(&self) -> u16 {
+        self.port
+    }
+
+    /// Runs SQL as its administrator, through its socket.
+    ///
+    /// # Errors
+    ///
+    /// [`NoServer`] with what it said.
+    pub async fn administer(&self, sql: &str) -> Result<(), NoServer> {
+        let failed = |source: sqlx::Error| NoServer(source.to_string());
+        let mut connection = self.running.options.clone().port(self.port).connect().await.map_err(failed)?;
+        connection.execute(AssertSqlSafe(sql.to_owned())).await.map(drop).map_err(failed)
+    }
 }
 
 /// An empty database of the test's own.
@@ -93,12 +156,16 @@ fn running() -> Result<Running, NoServer> {
         let options = address.parse().map_err(|_| NoServer(format!("{VARIABLE} is no postgres:// address")))?;
         return Ok(Running { options, _script: None });
     }
+    start(&[])
+}
+
+fn start(tls: &[(&str, String)]) -> Result<Running, NoServer> {
     let programs = programs().ok_or_else(|| {
         NoServer(format!("it is not installed (Debian: apt-get install postgresql), and {VARIABLE} does not name one"))
     })?;
     let failed = |source: std::io::Error| NoServer(format!("run its programs: {source}"));
     let mut script = ordinary_user();
-    script.args(["sh", "-c", SCRIPT, "sh"]).arg(programs).current_dir("/").env_remove("PGOPTIONS");
+    script.args(["sh", "-c", SCRIPT, "sh"]).arg(programs).current_dir("/").env_remove("PGOPTIONS").envs(tls.iter().cloned());
     // What ends the tests from the keyboard must not reach the script, which cleans up behind them.
     std::os::unix::process::CommandExt::process_group(&mut script, 0);
     script.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());

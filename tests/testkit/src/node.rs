@@ -24,6 +24,7 @@ pub struct Node {
     group: u32,
     _port_mapper: Option<Child>,
     port: u16,
+    tls_port: Option<u16>,
     programs: PathBuf,
     environment: Vec<(&'static str, OsString)>,
     home: TempDir,
@@ -36,11 +37,32 @@ impl Node {
     ///
     /// When RabbitMQ is not installed or does not come up; the text says which, with the node's own last words.
     pub async fn start() -> Result<Self> {
+        Self::start_with(None).await
+    }
+
+    /// The same, which speaks TLS besides, to those who show a certificate: with `ca.pem`, `server.pem` and `server.key` of a folder.
+    ///
+    /// # Errors
+    ///
+    /// As [`Node::start`].
+    pub async fn start_with_tls(certificates: &Path) -> Result<Self> {
+        Self::start_with(Some(certificates)).await
+    }
+
+    async fn start_with(certificates: Option<&Path>) -> Result<Self> {
         let programs = programs().context("rabbitmq-server is not installed")?;
         let home = tempfile::Builder::new().prefix("precision-rabbitmq-").tempdir()?;
-        let [port, distribution, mapper] = free_ports()?;
+        let [port, distribution, mapper, tls_port] = free_ports()?;
         let config = home.path().join("rabbitmq.conf");
-        std::fs::write(&config, format!("listeners.tcp.default = 127.0.0.1:{port}\n"))?;
+        let mut settings = format!("listeners.tcp.default = 127.0.0.1:{port}\n");
+        if let Some(folder) = certificates {
+            let folder = folder.display();
+            settings.push_str(&format!(
+                "listeners.ssl.default = 127.0.0.1:{tls_port}\nssl_options.cacertfile = {folder}/ca.pem\nssl_options.certfile = {folder}/server.pem\n\
+                 ssl_options.keyfile = {folder}/server.key\nssl_options.verify = verify_peer\nssl_options.fail_if_no_peer_cert = true\n"
+            ));
+        }
+        std::fs::write(&config, settings)?;
         std::fs::write(home.path().join("enabled_plugins"), "[].\n")?;
         std::fs::write(home.path().join("env.conf"), "")?;
         let path = |name: &str| home.path().join(name).into_os_string();
@@ -71,7 +93,8 @@ impl Node {
             .spawn()
             .context("rabbitmq-server cannot be run")?;
         let group = server.id().context("rabbitmq-server ended at once")?;
-        let mut node = Self { server, group, _port_mapper: port_mapper, port, programs, environment, home };
+        let tls_port = certificates.map(|_| tls_port);
+        let mut node = Self { server, group, _port_mapper: port_mapper, port, tls_port, programs, environment, home };
         node.wait_until_up().await?;
         Ok(node)
     }
@@ -80,6 +103,16 @@ impl Node {
     #[must_use]
     pub fn url(&self, user: &str, password: &str, vhost: &str) -> String {
         format!("amqp://{user}:{password}@127.0.0.1:{}/{}", self.port, vhost.replace('/', "%2f"))
+    }
+
+    /// The same through TLS: for a host name, up to the parameters.
+    ///
+    /// # Errors
+    ///
+    /// When it does not speak TLS.
+    pub fn tls_url(&self, user: &str, password: &str, host: &str, vhost: &str) -> Result<String> {
+        let port = self.tls_port.context("this node does not speak TLS")?;
+        Ok(format!("amqps://{user}:{password}@{host}:{port}/{}", vhost.replace('/', "%2f")))
     }
 
     /// Runs `rabbitmqctl` against this node.
@@ -161,11 +194,12 @@ fn quiet(command: &mut Command) -> &mut Command {
 }
 
 /// Ports that were free a moment ago, all held at once so that they differ.
-fn free_ports() -> Result<[u16; 3]> {
-    let listeners = [TcpListener::bind("127.0.0.1:0")?, TcpListener::bind("127.0.0.1:0")?, TcpListener::bind("127.0.0.1:0")?];
-    let mut ports = [0; 3];
-    for (port, listener) in ports.iter_mut().zip(&listeners) {
+fn free_ports<const COUNT: usize>() -> Result<[u16; COUNT]> {
+    let (mut ports, mut listeners) = ([0; COUNT], Vec::new());
+    for port in &mut ports {
+        let listener = TcpListener::bind("127.0.0.1:0")?;
         *port = listener.local_addr()?.port();
+        listeners.push(listener);
     }
     Ok(ports)
 }

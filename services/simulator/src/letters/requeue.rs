@@ -45,7 +45,12 @@ impl Trouble {
             Self::Publish(PublishError::Rejected | PublishError::ConfirmLost | PublishError::Unavailable) => true,
             Self::Broker(BrokerError::Unavailable | BrokerError::ConnectionLost) => true,
             Self::Broker(
-                BrokerError::UnknownQueue(_) | BrokerError::AccessRefused | BrokerError::InvalidAddress | BrokerError::Declare(_),
+                BrokerError::UnknownQueue(_)
+                | BrokerError::AccessRefused
+                | BrokerError::InvalidAddress
+                | BrokerError::Certificate { .. }
+                | BrokerError::Untrusted(_)
+                | BrokerError::Declare(_),
             ) => false,
         }
     }

@@ -12,10 +12,16 @@ const NOT_ALLOWED: u16 = 530;
 
 /// Why a connection was not made.
 pub(super) fn of_connecting(error: &Error) -> BrokerError {
-    match reply_code(error) {
-        Some(ACCESS_REFUSED | NOT_ALLOWED) => BrokerError::AccessRefused,
+    match (reply_code(error), of_tls(error)) {
+        (Some(ACCESS_REFUSED | NOT_ALLOWED), _) => BrokerError::AccessRefused,
+        (_, Some(rustls::Error::InvalidCertificate(reason))) => BrokerError::Untrusted(reason.to_string()),
         _ => BrokerError::Unavailable,
     }
+}
+
+fn of_tls(error: &Error) -> Option<&rustls::Error> {
+    let ErrorKind::IOError(error) = error.kind() else { return None };
+    error.get_ref()?.downcast_ref()
 }
 
 /// Why a request about a queue failed.

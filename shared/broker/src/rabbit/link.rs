@@ -3,11 +3,11 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use clock::{Clock, timeout};
-use lapin::uri::AMQPUri;
 use lapin::{Channel, Connection, ConnectionProperties};
 use tokio::sync::Mutex;
 
-use super::{ANSWER_DEADLINE, fault};
+use super::ANSWER_DEADLINE;
+use super::address::Address;
 use crate::BrokerError;
 
 /// For a TCP connection, TLS and the AMQP handshake together.
@@ -18,7 +18,7 @@ const HEARTBEAT_S: u16 = 10;
 
 /// One connection, made when somebody needs it and made anew when it broke. It never retries by itself: callers do, with their own backoff.
 pub(super) struct Link {
-    uri: AMQPUri,
+    address: Address,
     purpose: &'static str,
     clock: Arc<dyn Clock>,
     connection: Mutex<Option<Arc<Connection>>>,
@@ -26,9 +26,14 @@ pub(super) struct Link {
 }
 
 impl Link {
-    pub(super) fn new(mut uri: AMQPUri, purpose: &'static str, clock: Arc<dyn Clock>) -> Self {
-        uri.query.heartbeat.get_or_insert(HEARTBEAT_S);
-        Self { uri, purpose, clock, connection: Mutex::new(None), attempts: AtomicU64::new(0) }
+    pub(super) fn new(address: Address, purpose: &'static str, clock: Arc<dyn Clock>) -> Self {
+        Self {
+            address: address.with_heartbeat(HEARTBEAT_S),
+            purpose,
+            clock,
+            connection: Mutex::new(None),
+            attempts: AtomicU64::new(0),
+        }
     }
 
     /// The connection, if need be after one attempt to make it. Callers that arrive during an attempt share its outcome, so that a crowd before an
@@ -45,14 +50,14 @@ impl Link {
         }
         let name = format!("precision {}", self.purpose);
         let properties = ConnectionProperties::default().with_connection_name(name.into());
-        let connecting = Connection::connect_uri(self.uri.clone(), properties);
+        let connecting = self.address.connect(properties);
         let outcome = timeout(self.clock.as_ref(), CONNECT_DEADLINE, connecting).await;
         self.attempts.fetch_add(1, Ordering::Release);
         let connection = match outcome {
             Ok(Ok(connection)) => Arc::new(connection),
             Ok(Err(error)) => {
                 tracing::warn!(purpose = self.purpose, %error, "could not connect to the broker");
-                return Err(fault::of_connecting(&error));
+                return Err(error);
             }
             Err(_) => {
                 tracing::warn!(purpose = self.purpose, "the broker did not answer in time");

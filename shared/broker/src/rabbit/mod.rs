@@ -4,6 +4,7 @@
 //! up. Instead every wait here has a deadline, a broken connection fails what was in flight, and the next call connects anew. Publishing
 //! and consuming have a connection each, so that a broker that throttles publishers still takes acknowledgements.
 
+mod address;
 mod consumer;
 mod declare;
 mod desk;
@@ -22,7 +23,6 @@ use async_trait::async_trait;
 use clock::{Clock, timeout};
 use lapin::options::QueueDeclareOptions;
 use lapin::types::{AMQPValue, FieldTable, LongString};
-use lapin::uri::AMQPUri;
 use tokio::sync::{Semaphore, mpsc, oneshot};
 use topology::{Naming, QueueName, Route};
 use uuid::Uuid;
@@ -31,6 +31,7 @@ pub use self::tap::{Tap, Tapped};
 
 pub(crate) use self::desk::Ticket;
 
+use self::address::Address;
 use self::consumer::RabbitConsumer;
 use self::desk::{Command, Desks};
 use self::lane::Job;
@@ -74,7 +75,7 @@ impl RabbitBroker {
     /// # Errors
     ///
     /// Within seconds: [`BrokerError::Unavailable`] when nobody answers, [`BrokerError::AccessRefused`] when user, password or virtual host
-    /// are not known, [`BrokerError::InvalidAddress`].
+    /// are not known, [`BrokerError::InvalidAddress`]; [`BrokerError::Certificate`] and [`BrokerError::Untrusted`] when TLS cannot be had.
     pub async fn connect(url: &str, naming: Naming, clock: Arc<dyn Clock>) -> Result<Self, BrokerError> {
         let broker = Self::unconnected(url, naming, clock)?;
         broker.publishing.connection().await?;
@@ -88,10 +89,10 @@ impl RabbitBroker {
     ///
     /// [`BrokerError::InvalidAddress`].
     pub fn unconnected(url: &str, naming: Naming, clock: Arc<dyn Clock>) -> Result<Self, BrokerError> {
-        let uri: AMQPUri = url.parse().map_err(|_| BrokerError::InvalidAddress)?;
+        let address = Address::parse(url)?;
         Ok(Self {
-            publishing: Arc::new(Link::new(uri.clone(), "publish", Arc::clone(&clock))),
-            consuming: Arc::new(Link::new(uri, "consume", Arc::clone(&clock))),
+            publishing: Arc::new(Link::new(address.clone(), "publish", Arc::clone(&clock))),
+            consuming: Arc::new(Link::new(address, "consume", Arc::clone(&clock))),
             clock,
             naming,
             lanes: Mutex::default(),

@@ -35,9 +35,9 @@ async fn an_absent_broker_is_unavailable_at_once() {
 #[tokio::test]
 async fn a_silent_broker_costs_a_crowd_one_deadline() {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-    let uri: AMQPUri = format!("amqp://{}", listener.local_addr().unwrap()).parse().unwrap();
+    let address = Address::parse(&format!("amqp://{}", listener.local_addr().unwrap())).unwrap();
     let clock = OffsetClock::default();
-    let link = Link::new(uri, "test", Arc::new(clock.clone()));
+    let link = Link::new(address, "test", Arc::new(clock.clone()));
     let crowd = join_all((0..50).map(|_| link.connection()));
     // The crowd is polled first, so all of it waits when the clock jumps.
     let (outcomes, ()) = tokio::join!(crowd, async { clock.jump(Duration::from_secs(6)) });
