@@ -55,6 +55,9 @@ command -v cargo >/dev/null 2>&1 || give_up "cargo is missing: install Rust 1.95
 if ! command -v cc >/dev/null 2>&1; then
     may_install && bring gcc libc6-dev || give_up "a C compiler is missing, for SQLite (Debian: apt-get install gcc libc6-dev)."
 fi
+if ! command -v openssl >/dev/null 2>&1; then
+    may_install && bring openssl || give_up "openssl is missing, which makes the tests' certificates (Debian: apt-get install openssl)."
+fi
 if ! has_rabbitmq && ! { may_install && bring rabbitmq-server; }; then
     # A Docker that can fetch the image will do; the live tests say so when it cannot.
     docker info >/dev/null 2>&1 ||
