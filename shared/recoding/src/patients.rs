@@ -12,7 +12,7 @@ use crate::{Pair, Pairs, epoch_of, sql::set};
 
 /// The tables, as a part of the schema of a store.
 ///
-/// `patient` has the present name, and `patient_name` every name, past or present, by [`hash`]: the names themselves are compared. Names go to
+/// `patient` has the present name, and `patient_name` every name, past or present, by the beginning of its code: the names themselves are compared. Names go to
 /// `patient_name_fresh` first, so that what a batch writes does not grow with the store.
 pub const TABLES: &str = "
 CREATE TABLE patient (id INTEGER PRIMARY KEY, pseudonym TEXT NOT NULL, epoch INTEGER NOT NULL);
