@@ -1,5 +1,7 @@
 //! Settings of the data warehouse when it runs by itself.
 
+use std::path::Path;
+
 use host::{
     Settings,
     config::{BrokerSettings, Common},
@@ -30,6 +32,7 @@ pub struct Brokers {
 
 impl Settings for Config {
     const ACTOR: Actor = Actor::Dhw;
+    const SAMPLE: &'static str = include_str!("../../../deploy/config/dhw.toml");
     const HAS_KEYS: bool = false;
     const KNOWS_REGISTERS: bool = true;
     const HAS_API: bool = true;
@@ -40,5 +43,13 @@ impl Settings for Config {
 
     fn common(&self) -> &Common {
         &self.common
+    }
+
+    fn brokers(&self) -> Vec<(&'static str, &BrokerSettings)> {
+        vec![("hd", &self.broker.hd)]
+    }
+
+    fn tokens(&self) -> Option<&Path> {
+        self.api.as_ref().map(|api| api.tokens.as_path())
     }
 }

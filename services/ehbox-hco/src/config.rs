@@ -31,11 +31,16 @@ pub struct Brokers {
 
 impl Settings for Config {
     const ACTOR: Actor = Actor::EhboxHco;
+    const SAMPLE: &'static str = include_str!("../../../deploy/config/ehbox-hco-00000196.toml");
     const HAS_KEYS: bool = true;
     const KNOWS_REGISTERS: bool = false;
 
     fn common(&self) -> &Common {
         &self.common
+    }
+
+    fn brokers(&self) -> Vec<(&'static str, &BrokerSettings)> {
+        vec![("hospital", &self.broker.hospital), ("ehealth", &self.broker.ehealth)]
     }
 
     fn nihdi(&self) -> Option<&Nihdi> {

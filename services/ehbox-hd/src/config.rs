@@ -29,10 +29,15 @@ pub struct Brokers {
 
 impl Settings for Config {
     const ACTOR: Actor = Actor::EhboxHd;
+    const SAMPLE: &'static str = include_str!("../../../deploy/config/ehbox-hd.toml");
     const HAS_KEYS: bool = true;
     const KNOWS_REGISTERS: bool = true;
 
     fn common(&self) -> &Common {
         &self.common
+    }
+
+    fn brokers(&self) -> Vec<(&'static str, &BrokerSettings)> {
+        vec![("ehealth", &self.broker.ehealth), ("hd", &self.broker.hd)]
     }
 }

@@ -47,11 +47,16 @@ impl Default for Quota {
 
 impl Settings for Config {
     const ACTOR: Actor = Actor::EhealthTtp;
+    const SAMPLE: &'static str = include_str!("../../../deploy/config/ehealth-ttp.toml");
     const COMPANY: Company = Company::Alike;
     const HAS_KEYS: bool = true;
     const KNOWS_REGISTERS: bool = false;
 
     fn common(&self) -> &Common {
         &self.common
+    }
+
+    fn brokers(&self) -> Vec<(&'static str, &BrokerSettings)> {
+        vec![("ehealth", &self.broker.ehealth)]
     }
 }

@@ -1,6 +1,10 @@
 //! Settings of a hospital's HD4DP when it runs by itself.
 
-use std::{path::PathBuf, sync::Arc, time::Duration};
+use std::{
+    path::{Path, PathBuf},
+    sync::Arc,
+    time::Duration,
+};
 
 use dcd::Language;
 use host::{
@@ -102,6 +106,7 @@ impl Default for Sending {
 
 impl Settings for Config {
     const ACTOR: Actor = Actor::Hd4dp;
+    const SAMPLE: &'static str = include_str!("../../../deploy/config/hd4dp-00000196.toml");
     const HAS_KEYS: bool = true;
     const KNOWS_REGISTERS: bool = true;
     const HAS_API: bool = true;
@@ -112,6 +117,14 @@ impl Settings for Config {
 
     fn common(&self) -> &Common {
         &self.common
+    }
+
+    fn brokers(&self) -> Vec<(&'static str, &BrokerSettings)> {
+        vec![("hospital", &self.broker.hospital)]
+    }
+
+    fn tokens(&self) -> Option<&Path> {
+        self.api.as_ref().map(|api| api.tokens.as_path())
     }
 
     fn nihdi(&self) -> Option<&Nihdi> {

@@ -1,5 +1,7 @@
 //! Settings of HD4RES when it runs by itself.
 
+use std::path::Path;
+
 use host::{
     Settings,
     config::{BrokerSettings, Common},
@@ -31,6 +33,7 @@ pub struct Brokers {
 
 impl Settings for Config {
     const ACTOR: Actor = Actor::Hd4res;
+    const SAMPLE: &'static str = include_str!("../../../deploy/config/hd4res.toml");
     const COMPANY: Company = Company::Alike;
     const HAS_KEYS: bool = false;
     const KNOWS_REGISTERS: bool = true;
@@ -42,5 +45,13 @@ impl Settings for Config {
 
     fn common(&self) -> &Common {
         &self.common
+    }
+
+    fn brokers(&self) -> Vec<(&'static str, &BrokerSettings)> {
+        vec![("hd", &self.broker.hd)]
+    }
+
+    fn tokens(&self) -> Option<&Path> {
+        self.api.as_ref().map(|api| api.tokens.as_path())
     }
 }

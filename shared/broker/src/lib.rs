@@ -23,7 +23,7 @@ pub use cable::Cable;
 pub use delivery::Delivery;
 pub use embedded::{EmbeddedBroker, EmbeddedOptions, Fate, Faults};
 pub use error::{BrokerError, PublishError};
-pub use rabbit::{LOG_TARGETS_WITH_PAYLOADS, RabbitBroker, Tap, Tapped};
+pub use rabbit::{LOG_TARGETS_WITH_PAYLOADS, RabbitBroker, Tap, Tapped, check_address};
 
 /// The bytes of a publication. Cloning shares them.
 pub type Payload = bytes::Bytes;

@@ -8,10 +8,7 @@ use std::{
 use serde::{Deserialize, de::DeserializeOwned};
 use store::{Location, Server, StoreError};
 
-use crate::{
-    environment::{EnvironmentError, Variables},
-    logging::LogForm,
-};
+use crate::{environment::Variables, flaw::Flaw, logging::LogForm, station::reasons};
 
 /// What the configuration of every service has.
 #[derive(Debug, Clone, Deserialize)]
@@ -71,9 +68,6 @@ pub enum ConfigError {
         /// Where and what.
         source: Box<toml::de::Error>,
     },
-    /// The environment does not say what it may, or says it with the file of the other settings.
-    #[error(transparent)]
-    Environment(#[from] EnvironmentError),
     /// The address of a broker is no AMQP address.
     #[error("understand the broker address: it must look like amqp://user@host:5672/vhost or amqps://…, without a password")]
     Address,
@@ -98,16 +92,22 @@ pub fn load<T: DeserializeOwned>(path: &Path) -> Result<T, ConfigError> {
 
 /// Reads a service's configuration: a file, and what its environment variables say over it. Without a file they say all.
 ///
+/// Gives the text of the file, the settings, and all that is wrong with them ([`Variables::over`]).
+///
 /// # Errors
 ///
-/// [`ConfigError`] with the file, and the line and field that is wrong; or with the variable, or the field that is missing or wrong.
-pub fn load_over<T: DeserializeOwned>(path: Option<&Path>, service: &str, variables: Variables) -> Result<T, ConfigError> {
-    match path {
-        // Told about with its lines.
-        Some(path) if variables.is_empty() => load(path),
-        Some(path) => Ok(variables.over(service, load(path)?)?),
-        None => Ok(variables.over(service, toml::Table::new())?),
-    }
+/// [`ConfigError`] when the file cannot be read, or is no TOML.
+pub(crate) fn load_over<T: DeserializeOwned>(
+    path: Option<&Path>,
+    service: &str,
+    variables: Variables,
+    sample: &str,
+) -> Result<(String, Option<T>, Vec<Flaw>), ConfigError> {
+    let text = path.map_or_else(|| Ok(String::new()), read)?;
+    let wrong = |source| ConfigError::Wrong { path: path.unwrap_or(Path::new("")).to_path_buf(), source: Box::new(source) };
+    let (settings, flaws) =
+        variables.over(service, toml::from_str(&text).map_err(wrong)?, toml::from_str(sample).unwrap_or_default());
+    Ok((text, settings, flaws))
 }
 
 fn read(path: &Path) -> Result<String, ConfigError> {
@@ -144,7 +144,40 @@ impl Common {
     }
 }
 
+impl Common {
+    /// What is wrong with these settings beyond their form.
+    pub(crate) fn flaws(&self) -> Vec<Flaw> {
+        let mut flaws = Vec::new();
+        if let Err(error) = self.location() {
+            let place = match &error {
+                ConfigError::Unreadable { .. } => "common.store_password_file",
+                _ => "common.store",
+            };
+            flaws.push(Flaw::of(place, reasons(&error)));
+        }
+        for (place, folder) in [("common.keys", &self.keys), ("common.definitions", &self.definitions)] {
+            let Some(folder) = folder else { continue };
+            if let Err(error) = std::fs::read_dir(folder) {
+                flaws.push(Flaw::of(place, format_args!("read the folder {}: {error}", folder.display())));
+            }
+        }
+        flaws
+    }
+}
+
 impl BrokerSettings {
+    /// What is wrong with these settings of a zone beyond their form.
+    pub(crate) fn flaws(&self, zone: &str) -> Vec<Flaw> {
+        match self.address().map(|address| broker::check_address(&address)) {
+            Ok(Ok(())) => Vec::new(),
+            Ok(Err(error)) => vec![Flaw::of(format!("broker.{zone}.url"), error)],
+            Err(error @ ConfigError::Unreadable { .. }) => {
+                vec![Flaw::of(format!("broker.{zone}.password_file"), reasons(&error))]
+            }
+            Err(error) => vec![Flaw::of(format!("broker.{zone}.url"), error)],
+        }
+    }
+
     /// The address with the password in it, to hand to the client and to nobody else.
     ///
     /// # Errors

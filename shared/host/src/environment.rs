@@ -13,6 +13,8 @@ use serde::{
     forward_to_deserialize_any,
 };
 
+use crate::flaw::{self, Flaw};
+
 /// Between the service and the place, and between the tables of a place.
 const BETWEEN: &str = "__";
 
@@ -33,19 +35,13 @@ fn capitals(name: &str) -> String {
     name.replace('-', "_").to_ascii_uppercase()
 }
 
-/// Why the environment's settings cannot be used.
+/// A variable of the service is no text.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub enum EnvironmentError {
-    /// A variable is no text.
-    #[error("understand the environment: {0} is no UTF-8 text")]
-    NoText(String),
-    /// A variable of the service is none of a setting, or two of them contradict each other.
-    #[error("understand the environment: {0} is none of this service's settings")]
-    Unknown(String),
-    /// A setting is missing or has the wrong form.
-    #[error("understand the configuration: {0}")]
-    Wrong(String),
-}
+#[error("understand the environment: {0} is no UTF-8 text")]
+pub struct NoText(pub String);
+
+/// Flaws that are told at once; a file that is no configuration at all has no end of them.
+const FLAWS_MAX: usize = 30;
 
 /// The variables of one service.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -56,12 +52,12 @@ impl Variables {
     ///
     /// # Errors
     ///
-    /// [`EnvironmentError::NoText`].
-    pub fn of(service: &str, all: impl IntoIterator<Item = (OsString, OsString)>) -> Result<Self, EnvironmentError> {
+    /// [`NoText`].
+    pub fn of(service: &str, all: impl IntoIterator<Item = (OsString, OsString)>) -> Result<Self, NoText> {
         let namespace = namespace(service);
         let own = all.into_iter().filter_map(|(name, text)| {
             let name = name.into_string().ok().filter(|name| name.starts_with(&namespace))?;
-            Some(text.into_string().map_err(|_| EnvironmentError::NoText(name.clone())).map(|text| (name, text)))
+            Some(text.into_string().map_err(|_| NoText(name.clone())).map(|text| (name, text)))
         });
         Ok(Self(own.collect::<Result<_, _>>()?))
     }
@@ -72,34 +68,37 @@ impl Variables {
         self.0.is_empty()
     }
 
-    /// The settings that file and environment give together.
-    ///
-    /// # Errors
-    ///
-    /// [`EnvironmentError`] with the variable, or the place in the file.
-    pub fn over<T: DeserializeOwned>(self, service: &str, file: toml::Table) -> Result<T, EnvironmentError> {
-        let mut tree = Node::of_file(toml::Value::Table(file));
+    /// The settings that file and environment give together, with all that is wrong with them. In the place of a setting that is wrong stands that of
+    /// `sample`, so that the others can be looked at; there are no settings when not even that helps.
+    pub fn over<T: DeserializeOwned>(self, service: &str, file: toml::Table, sample: toml::Table) -> (Option<T>, Vec<Flaw>) {
+        let (mut tree, mut flaws) = (Node::of_file(toml::Value::Table(file)), Vec::new());
         let begin = format!("{}{}", namespace(service), &BETWEEN[1..]);
         for (name, text) in self.0 {
-            let unknown = || EnvironmentError::Unknown(name.clone());
-            let place = name.strip_prefix(&begin).ok_or_else(unknown)?.to_ascii_lowercase();
+            let place = name.strip_prefix(&begin).unwrap_or_default().to_ascii_lowercase();
             let steps: Vec<&str> = place.split(BETWEEN).collect();
             let is_place = steps.iter().all(|step| !step.is_empty() && !step.starts_with('_') && !step.ends_with('_'));
             if !is_place || !tree.put(&steps, Node::Variable { name: name.clone(), text }) {
-                return Err(unknown());
+                flaws.push(Flaw::of("", format_args!("{name} is none of this service's settings")));
             }
         }
-        T::deserialize(tree).map_err(|Wrong { place, reason }| {
-            EnvironmentError::Wrong(match place.as_slice() {
-                [] => reason,
-                _ => format!("{}: {reason}", place.iter().rev().cloned().collect::<Vec<_>>().join(".")),
-            })
-        })
+        let sample = Node::of_file(toml::Value::Table(sample));
+        loop {
+            match T::deserialize(tree.clone()) {
+                Ok(settings) => return (Some(settings), flaws),
+                Err(wrong) => {
+                    let is_mended = tree.mend(&wrong, &sample);
+                    flaw::add(&mut flaws, vec![wrong.into()]);
+                    if !is_mended || flaws.len() >= FLAWS_MAX {
+                        return (None, flaws);
+                    }
+                }
+            }
+        }
     }
 }
 
 /// A setting, or a table of them.
-#[derive(Debug)]
+#[derive(Debug, Clone, PartialEq)]
 enum Node {
     Table(BTreeMap<String, Self>),
     File(toml::Value),
@@ -129,10 +128,56 @@ impl Node {
         if !rest.is_empty() {
             return table.entry((*first).to_owned()).or_insert_with(|| Self::Table(BTreeMap::new())).put(rest, variable);
         }
-        match table.insert((*first).to_owned(), variable) {
-            None | Some(Self::File(_)) => true,
-            Some(Self::Table(_) | Self::Variable { .. }) => false,
+        let fits = matches!(table.get(*first), None | Some(Self::File(_)));
+        if fits {
+            table.insert((*first).to_owned(), variable);
         }
+        fits
+    }
+}
+
+impl Node {
+    /// Puts what the sample has into the place of what is wrong, or takes out what nobody knows. Whether that changed anything.
+    fn mend(&mut self, wrong: &Wrong, sample: &Self) -> bool {
+        let mut steps: Vec<&str> = wrong.place.iter().rev().map(String::as_str).collect();
+        let field = match &wrong.what {
+            What::Value => steps.pop(),
+            What::Missing(field) | What::Unknown(field) => Some(field.as_str()),
+        };
+        let (Some(field), Some(Self::Table(table))) = (field, self.at_mut(&steps)) else { return false };
+        let of_sample = match sample.at(&steps) {
+            Some(Self::Table(table)) if !matches!(wrong.what, What::Unknown(_)) => table.get(field).cloned(),
+            _ => None,
+        };
+        match of_sample {
+            Some(node) if table.get(field) != Some(&node) => {
+                table.insert(field.to_owned(), node);
+                true
+            }
+            _ if table.remove(field).is_some() => true,
+            // A table that lacks what nobody can give it may be one that can be left out.
+            _ => match steps.split_last() {
+                Some((table, around)) => match self.at_mut(around) {
+                    Some(Self::Table(around)) => around.remove(*table).is_some(),
+                    _ => false,
+                },
+                None => false,
+            },
+        }
+    }
+
+    fn at(&self, steps: &[&str]) -> Option<&Self> {
+        steps.iter().try_fold(self, |node, step| match node {
+            Self::Table(table) => table.get(*step),
+            Self::File(_) | Self::Variable { .. } => None,
+        })
+    }
+
+    fn at_mut(&mut self, steps: &[&str]) -> Option<&mut Self> {
+        steps.iter().try_fold(self, |node, step| match node {
+            Self::Table(table) => table.get_mut(*step),
+            Self::File(_) | Self::Variable { .. } => None,
+        })
     }
 }
 
@@ -140,7 +185,30 @@ impl Node {
 #[derive(Debug)]
 struct Wrong {
     place: Vec<String>,
+    what: What,
     reason: String,
+}
+
+/// What is wrong at a place.
+#[derive(Debug)]
+enum What {
+    /// The setting there.
+    Value,
+    /// A setting of the table there is missing.
+    Missing(String),
+    /// A setting of the table there is none.
+    Unknown(String),
+}
+
+impl From<Wrong> for Flaw {
+    fn from(Wrong { place, what, reason }: Wrong) -> Self {
+        let field = match what {
+            What::Value => None,
+            What::Missing(field) | What::Unknown(field) => Some(field),
+        };
+        let steps: Vec<String> = place.into_iter().rev().chain(field).collect();
+        Self::of(steps.join("."), reason)
+    }
 }
 
 impl fmt::Display for Wrong {
@@ -153,7 +221,16 @@ impl std::error::Error for Wrong {}
 
 impl de::Error for Wrong {
     fn custom<T: fmt::Display>(reason: T) -> Self {
-        Self { place: Vec::new(), reason: reason.to_string() }
+        Self { place: Vec::new(), what: What::Value, reason: reason.to_string() }
+    }
+
+    fn missing_field(field: &'static str) -> Self {
+        Self { place: Vec::new(), what: What::Missing(field.to_owned()), reason: "it is missing".to_owned() }
+    }
+
+    fn unknown_field(field: &str, expected: &'static [&'static str]) -> Self {
+        let reason = format!("there is no such setting; there are {}", expected.join(", "));
+        Self { place: Vec::new(), what: What::Unknown(field.to_owned()), reason }
     }
 }
 
@@ -242,7 +319,7 @@ impl<'de> MapAccess<'de> for Entries {
         let Some((key, node)) = &self.next else { return Ok(None) };
         let key_of = StringDeserializer::<Wrong>::new(key.clone());
         seed.deserialize(key_of).map(Some).map_err(|error| match node.variable() {
-            Some(name) => de::Error::custom(format_args!("{name} is none of this service's settings")),
+            Some(name) => Wrong { reason: format!("{name} is none of this service's settings"), ..error },
             None => error,
         })
     }
@@ -297,9 +374,12 @@ mod tests {
     const FILE: &str = "nihdi = \"00000196\"\n[common]\nstore = \"/file\"\n";
     const SERVICE: &str = "ehbox-hco";
 
-    fn read(file: &str, variables: &[(&str, &str)]) -> Result<Settings, EnvironmentError> {
+    fn read(file: &str, variables: &[(&str, &str)]) -> Result<Settings, Vec<String>> {
         let all = variables.iter().map(|(name, text)| (OsString::from(name), OsString::from(text)));
-        Variables::of(SERVICE, all)?.over(SERVICE, toml::from_str(file).unwrap())
+        let variables = Variables::of(SERVICE, all).unwrap();
+        let (settings, flaws) = variables.over(SERVICE, toml::from_str(file).unwrap(), toml::from_str(FILE).unwrap());
+        let flaws: Vec<String> = flaws.iter().map(ToString::to_string).collect();
+        settings.filter(|_| flaws.is_empty()).ok_or(flaws)
     }
 
     #[test]
@@ -345,22 +425,46 @@ mod tests {
             "PRECISION_EHBOX_HCO__COMMON__LOG",
             "PRECISION_EHBOX_HCO__COMMON__IS_LOUD",
         ] {
-            let error = read(FILE, &[("PRECISION_EHBOX_HCO__API__ADDRESS", "127.0.0.1:80"), (name, "s€cret")]).unwrap_err();
-            let said = format!("{error} {error:?}");
-            assert!(said.contains(name) && !said.contains("s€cret"), "{name}: {said}");
+            let flaws = read(FILE, &[("PRECISION_EHBOX_HCO__API__ADDRESS", "127.0.0.1:80"), (name, "s€cret")]).unwrap_err();
+            assert!(flaws.len() == 1 && flaws[0].contains(name) && !flaws[0].contains("s€cret"), "{name}: {flaws:?}");
         }
     }
 
     #[test]
     fn what_is_wrong_in_the_file_is_named_with_its_place() {
-        let told = |file: &str| read(file, &[("PRECISION_EHBOX_HCO__NIHDI", "1")]).unwrap_err().to_string();
+        let told = |file: &str| read(file, &[("PRECISION_EHBOX_HCO__NIHDI", "1")]).unwrap_err();
+        assert_eq!(told("[common]\nstore = 1\n"), ["common.store: invalid type: integer `1`, expected path string"]);
+        assert_eq!(told("[common]\nlog = \"text\"\n"), ["common.store: it is missing"]);
+        assert!(told("[common]\nstore = \"a\"\nlog = \"loud\"\n")[0].starts_with("common.log: unknown variant `loud`"));
         assert_eq!(
-            told("[common]\nstore = 1\n"),
-            "understand the configuration: common.store: invalid type: integer `1`, expected path string"
+            told("[common]\nstore = \"a\"\nshiny = 1\n"),
+            ["common.shiny: there is no such setting; there are store, log, is_loud"]
         );
-        assert!(told("[common]\nlog = \"text\"\n").ends_with("common: missing field `store`"));
-        assert!(told("[common]\nstore = \"a\"\nlog = \"loud\"\n").contains("common.log: unknown variant `loud`"));
-        assert!(told("[common]\nstore = \"a\"\nshiny = 1\n").contains("common: unknown field `shiny`"));
+    }
+
+    #[test]
+    fn all_that_is_wrong_is_told_at_once() {
+        let file = "shiny = 1\n[common]\nlog = \"loud\"\nis_loud = 7\nstare = \"a\"\n[api]\nlimit = -1\n";
+        let flaws = read(file, &[("PRECISION_EHBOX_HCO__SHINY__LIGHT", "1"), ("PRECISION_EHBOX_HCO__API__ADDRESS", "nowhere")])
+            .unwrap_err();
+        let begin = |flaw: &String| flaw.split([':', ' ']).next().unwrap_or_default().to_owned();
+        let mut places: Vec<String> = flaws.iter().map(begin).collect();
+        places.sort();
+        let expected = [
+            "PRECISION_EHBOX_HCO__SHINY__LIGHT",
+            "api.address",
+            "api.limit",
+            "common.is_loud",
+            "common.log",
+            "common.stare",
+            "common.store",
+            "nihdi",
+            "shiny",
+        ];
+        assert_eq!(places, expected, "{flaws:#?}");
+        // A whole table of the wrong kind, and none at all.
+        assert_eq!(read("nihdi = \"1\"\ncommon = 3\n", &[]).unwrap_err().len(), 1);
+        assert_eq!(read("nihdi = \"1\"\n", &[]).unwrap_err(), ["common: it is missing"]);
     }
 
     #[test]
@@ -369,7 +473,6 @@ mod tests {
         assert_eq!(variable("hd4res", "broker.hd.password_file"), "PRECISION_HD4RES__BROKER__HD__PASSWORD_FILE");
         assert!(variable("hd4res", "common.store").starts_with(&namespace("hd4res")));
         let broken = [(OsString::from("PRECISION_EHBOX_HCO__NIHDI"), OsString::from_vec(vec![0xff]))];
-        let error = Variables::of(SERVICE, broken).unwrap_err();
-        assert_eq!(error, EnvironmentError::NoText("PRECISION_EHBOX_HCO__NIHDI".to_owned()));
+        assert_eq!(Variables::of(SERVICE, broken), Err(NoText("PRECISION_EHBOX_HCO__NIHDI".to_owned())));
     }
 }

@@ -11,7 +11,7 @@
 //! - [`chance`]: randomness for ids and shuffling, seeded in simulations.
 //! - [`stand_alone`]: a service as a process of its own.
 //! - [`watch`]: looks from time to time whether keys were renewed.
-//! - [`environment`]: settings by environment variables.
+//! - [`environment`]: settings by environment variables; [`flaw`]: what is wrong with settings.
 //! - [`health`]: whether a service that stands alone is ready.
 //! - [`metrics`]: what it counts, for Prometheus.
 //! - [`backoff`], [`config`], [`logging`], [`process`]: what their names say.
@@ -22,6 +22,7 @@ pub mod config;
 pub mod dead;
 pub mod disposition;
 pub mod environment;
+pub mod flaw;
 pub mod health;
 pub mod logging;
 pub mod metrics;

@@ -31,6 +31,7 @@ use crate::{
     Backoff, Chance, Context, Metrics, Work,
     config::{self, BrokerSettings, Common},
     environment::{self, Variables},
+    flaw::{self, Flaw, Flaws},
     health::{self, Health},
     logging::{self, LogForm},
     process, supervise,
@@ -73,8 +74,19 @@ pub trait Settings: DeserializeOwned {
         None
     }
 
+    /// The sample of its configuration that `deploy/config` has. Where a setting is wrong, the sample's is looked at in its place, to see what else is.
+    const SAMPLE: &'static str;
+
     /// Store, keys, definitions and log.
     fn common(&self) -> &Common;
+
+    /// The brokers that it connects to, each with its name among the settings: `hd` for `broker.hd`.
+    fn brokers(&self) -> Vec<(&'static str, &BrokerSettings)>;
+
+    /// The file with the tokens of its API; none when it is to serve none.
+    fn tokens(&self) -> Option<&Path> {
+        None
+    }
 
     /// The hospital, of a service that every hospital has for itself.
     fn nihdi(&self) -> Option<&Nihdi> {
@@ -86,7 +98,7 @@ pub trait Settings: DeserializeOwned {
 ///
 /// # Errors
 ///
-/// The file, with the line and the field that is wrong.
+/// The file, with all that is wrong.
 pub fn load<S: Settings>(path: &Path) -> anyhow::Result<S> {
     load_over(Some(path), Variables::default())
 }
@@ -95,23 +107,46 @@ pub fn load<S: Settings>(path: &Path) -> anyhow::Result<S> {
 ///
 /// # Errors
 ///
-/// The file, with the line and the field that is wrong; or the variable.
+/// The file, or the variables, with all that is wrong: settings that are missing or none, of the wrong form, or of no use to this service.
 pub fn load_over<S: Settings>(path: Option<&Path>, variables: Variables) -> anyhow::Result<S> {
-    let service = S::ACTOR;
-    let settings: S = config::load_over(path, service.as_str(), variables)?;
-    let Common { keys, definitions, .. } = settings.common();
-    let wrong = || match path {
-        Some(path) => format!("understand the configuration {}", path.display()),
-        None => "understand the configuration".to_owned(),
-    };
-    ensure!(
-        keys.is_some() == S::HAS_KEYS,
-        "{}: {service} {}",
-        wrong(),
-        if S::HAS_KEYS { "needs common.keys" } else { "has no keys" }
-    );
-    ensure!(S::KNOWS_REGISTERS || definitions.is_none(), "{}: {service} has no use for definitions", wrong());
-    Ok(settings)
+    read(path, variables, |settings: &S| misplaced::<S>(settings.common()))
+}
+
+/// Reads a configuration, and looks at what it says with `flaws`.
+fn read<S: Settings>(path: Option<&Path>, variables: Variables, look: impl FnOnce(&S) -> Vec<Flaw>) -> anyhow::Result<S> {
+    let (text, settings, mut flaws) = config::load_over::<S>(path, S::ACTOR.as_str(), variables, S::SAMPLE)?;
+    if let Some(settings) = &settings {
+        flaw::add(&mut flaws, look(settings));
+    }
+    settings.filter(|_| flaws.is_empty()).ok_or_else(|| Flaws::of(path, &text, &flaws).into())
+}
+
+/// Settings that this service lacks or has no use for.
+fn misplaced<S: Settings>(common: &Common) -> Vec<Flaw> {
+    let (service, mut flaws) = (S::ACTOR, Vec::new());
+    match (S::HAS_KEYS, &common.keys) {
+        (true, None) => flaws.push(Flaw::of("common.keys", format_args!("{service} needs it"))),
+        (false, Some(_)) => flaws.push(Flaw::of("common.keys", format_args!("{service} has no keys"))),
+        (true, Some(_)) | (false, None) => {}
+    }
+    if !S::KNOWS_REGISTERS && common.definitions.is_some() {
+        flaws.push(Flaw::of("common.definitions", format_args!("{service} has no use for definitions")));
+    }
+    flaws
+}
+
+/// Settings that lead nowhere on this machine.
+fn astray<S: Settings>(settings: &S) -> Vec<Flaw> {
+    let mut flaws = settings.common().flaws();
+    for (zone, broker) in settings.brokers() {
+        flaws.extend(broker.flaws(zone));
+    }
+    if let Some(tokens) = settings.tokens()
+        && let Err(error) = std::fs::File::open(tokens)
+    {
+        flaws.push(Flaw::of("api.tokens", format_args!("read {}: {error}", tokens.display())));
+    }
+    flaws
 }
 
 /// The configuration of this process.
@@ -123,7 +158,7 @@ fn of_process<S: Settings>(path: Option<&Path>) -> anyhow::Result<S> {
         path.is_some() || !variables.is_empty(),
         "find the configuration: --config names a file, or variables such as {example} say all"
     );
-    load_over(path, variables)
+    read(path, variables, |settings: &S| [misplaced::<S>(settings.common()), astray(settings)].concat())
 }
 
 /// The whole program of a service that takes nothing but its configuration, and `--base-path` where it has an API: `start` puts it together and says
@@ -415,88 +450,4 @@ impl StandAlone {
 }
 
 #[cfg(test)]
-mod tests {
-    use serde::Deserialize;
-
-    use super::*;
-
-    /// As the data warehouse's: without keys, with registers.
-    #[derive(Debug, Deserialize)]
-    struct Keyless {
-        common: Common,
-        api: Option<Api>,
-    }
-
-    #[derive(Debug, Deserialize)]
-    struct Api {
-        base_path: Option<String>,
-    }
-
-    impl Settings for Keyless {
-        const ACTOR: Actor = Actor::Dhw;
-        const HAS_KEYS: bool = false;
-        const KNOWS_REGISTERS: bool = true;
-        const HAS_API: bool = true;
-
-        fn base_path(&mut self) -> Option<&mut Option<String>> {
-            self.api.as_mut().map(|api| &mut api.base_path)
-        }
-
-        fn common(&self) -> &Common {
-            &self.common
-        }
-    }
-
-    /// As the TTP's: with keys, without registers.
-    #[derive(Debug, Deserialize)]
-    struct Keyed {
-        common: Common,
-    }
-
-    impl Settings for Keyed {
-        const ACTOR: Actor = Actor::EhealthTtp;
-        const HAS_KEYS: bool = true;
-        const KNOWS_REGISTERS: bool = false;
-
-        fn common(&self) -> &Common {
-            &self.common
-        }
-    }
-
-    const STORE: &str = "[common]\nstore = \"/nowhere\"\n";
-    const KEYS: &str = "keys = \"/nowhere/keys\"\n";
-    const DEFINITIONS: &str = "definitions = \"/nowhere/dcd\"\n";
-
-    fn loaded<S: Settings>(lines: &[&str]) -> anyhow::Result<S> {
-        let file = tempfile::NamedTempFile::new()?;
-        std::fs::write(file.path(), lines.concat())?;
-        load(file.path())
-    }
-
-    #[test]
-    fn a_service_takes_keys_and_definitions_only_where_it_has_a_use_for_them() {
-        loaded::<Keyless>(&[STORE, DEFINITIONS]).unwrap();
-        loaded::<Keyed>(&[STORE, KEYS]).unwrap();
-        let reason = |refused: anyhow::Error| refused.to_string();
-        assert!(reason(loaded::<Keyless>(&[STORE, KEYS]).unwrap_err()).ends_with("dhw has no keys"));
-        assert!(reason(loaded::<Keyed>(&[STORE]).unwrap_err()).ends_with("ehealth-ttp needs common.keys"));
-        assert!(reason(loaded::<Keyed>(&[STORE, KEYS, DEFINITIONS]).unwrap_err()).ends_with("has no use for definitions"));
-    }
-
-    #[test]
-    fn the_command_line_says_where_an_api_stands_if_there_is_one() {
-        let path = "/elsewhere".to_owned();
-        let configured = || loaded::<Keyless>(&[STORE, "[api]\nbase_path = \"/dhw\"\n"]).unwrap();
-        let below = |settings: Keyless| settings.api.and_then(|api| api.base_path);
-        assert_eq!(below(below_path(configured(), None).unwrap()).as_deref(), Some("/dhw"));
-        assert_eq!(below(below_path(configured(), Some(&path)).unwrap()).as_deref(), Some("/elsewhere"));
-        let without = loaded::<Keyless>(&[STORE]).unwrap();
-        assert!(below_path(without, Some(&path)).unwrap_err().to_string().ends_with("no section [api]"));
-    }
-
-    #[test]
-    fn who_cannot_start_says_so_by_its_exit_status() {
-        let code = run(load::<Keyed>(Path::new("/nowhere/at/all.toml")), async |_, _| Ok(Vec::new()));
-        assert_eq!(format!("{code:?}"), format!("{:?}", ExitCode::from(2)));
-    }
-}
+mod tests;

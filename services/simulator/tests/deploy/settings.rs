@@ -93,10 +93,10 @@ fn understood(user: &User, file: Option<&Path>, variables: &BTreeMap<String, Str
     })
 }
 
-/// The names in a parser's `expected one of`, which are the fields of the type that it was reading.
+/// The names behind `there are`, which are the fields of the type that was read.
 fn expected(error: &str) -> BTreeSet<String> {
-    let names = error.rsplit_once("expected ").map_or("", |(_, names)| names);
-    names.split('`').skip(1).step_by(2).map(str::to_owned).collect()
+    let names = error.rsplit_once("there are ").map_or("", |(_, names)| names);
+    names.split(", ").filter(|name| !name.is_empty()).map(str::to_owned).collect()
 }
 
 /// The fields are those of the types themselves: a parser that meets an unknown one lists them. What a sample does not show, its service refuses.
@@ -184,6 +184,7 @@ fn page() -> Result<String> {
          This page is written from the samples in `deploy/config`; change it there.\n\n\
          A service reads a file (`--config FILE`, TOML) and its environment. A variable counts more than the file, and variables alone will do. Its name is\n\
          `PRECISION_`, the service, `__`, and the setting's place with `__` between tables. A variable of the service that fits no setting is an error.\n\
+         A service that cannot use its settings says all that is wrong with them, each with the line of the file, and ends with status 2.\n\
          Passwords, keys and tokens are files; the settings say where. `PRECISION_LOG` filters the log (`warn`, `hd4dp=debug`).\n",
     );
     let mut seen = BTreeSet::new();

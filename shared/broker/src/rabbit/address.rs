@@ -128,6 +128,15 @@ impl Address {
     }
 }
 
+/// Looks whether an address can be used, without a connection.
+///
+/// # Errors
+///
+/// [`BrokerError::InvalidAddress`]; [`BrokerError::Certificate`] when a file of TLS cannot be used.
+pub fn check_address(address: &str) -> Result<(), BrokerError> {
+    Address::parse(address)?.files.map_or(Ok(()), |files| files.connector().map(drop))
+}
+
 impl Files {
     fn connector(&self) -> Result<RustlsConnector, BrokerError> {
         let config = match &self.authorities {

@@ -27,6 +27,7 @@ use tokio::sync::{Semaphore, mpsc, oneshot};
 use topology::{Naming, QueueName, Route};
 use uuid::Uuid;
 
+pub use self::address::check_address;
 pub use self::tap::{Tap, Tapped};
 
 pub(crate) use self::desk::Ticket;
