@@ -10,6 +10,7 @@ use std::{
 
 use envelope::Capacity;
 use hco_messages::SubmissionItem;
+use host::Stopping;
 use store::Outcome;
 use tokio::sync::{Mutex as AsyncMutex, mpsc};
 
@@ -73,12 +74,17 @@ impl Drop for Taken<'_> {
 
 impl Hd4dp {
     /// Hands receipts over, as long as the service lives.
-    pub(crate) async fn answer_feedback(&self) {
+    pub(crate) async fn answer_feedback(&self, stopping: &Stopping) {
         let mut to_send = self.receipts.to_send.lock().await;
         let limit = self.publication_size().max(1);
         loop {
             let mut taken = Taken { receipts: &self.receipts, items: Vec::new(), count: 0 };
-            if to_send.recv_many(&mut taken.items, limit).await == 0 {
+            let received = tokio::select! {
+                biased;
+                () = stopping.told() => return,
+                received = to_send.recv_many(&mut taken.items, limit) => received,
+            };
+            if received == 0 {
                 return;
             }
             taken.count = taken.items.len() as u64;
@@ -93,7 +99,10 @@ impl Hd4dp {
                 }
             }
             drop(taken);
-            clock::sleep(&*self.context().clock, GATHERING).await;
+            tokio::select! {
+                () = stopping.told() => return,
+                () = clock::sleep(&*self.context().clock, GATHERING) => {}
+            }
         }
     }
 }

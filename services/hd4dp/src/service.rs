@@ -11,7 +11,7 @@ use clock::Timestamp;
 use dcd::{Definition, Definitions};
 use envelope::{Capacity, IdBatch, ItemId, Publication, Source};
 use hco_messages::{Submission, SubmissionItem};
-use host::{Backoff, Context, Measure, Station, Work, resend, station::reasons};
+use host::{Backoff, Context, Measure, Station, Stopping, Work, resend, station::reasons};
 use identifying::Identity;
 use registration::{Attachment, Cell, ContentKind, Policy};
 use store::{Outcome, Passage, StoreError};
@@ -131,17 +131,17 @@ impl Hd4dp {
         let queue = Arrow::ToHd4dp.queue(Some(&self.parts.nihdi));
         let station = Station::new(SERVICE, queue, Arc::clone(&self.parts.broker), self.parts.context.clone());
         vec![
-            Work::new("hd4dp handing over", move || {
+            Work::until_told("hd4dp handing over", move |stopping| {
                 let service = Arc::clone(&dispatcher);
-                Box::pin(async move { service.hand_over().await })
+                Box::pin(async move { service.hand_over(&stopping).await })
             }),
-            Work::new("hd4dp sending again", move || {
+            Work::until_told("hd4dp sending again", move |stopping| {
                 let service = Arc::clone(&resender);
-                Box::pin(async move { service.send_again().await })
+                Box::pin(async move { service.send_again(&stopping).await })
             }),
-            Work::new("hd4dp answering feedback", move || {
+            Work::until_told("hd4dp answering feedback", move |stopping| {
                 let service = Arc::clone(&answerer);
-                Box::pin(async move { service.answer_feedback().await })
+                Box::pin(async move { service.answer_feedback(&stopping).await })
             }),
             Work::new("hd4dp keeping its index", move || {
                 let service = Arc::clone(&indexer);
@@ -239,17 +239,23 @@ impl Hd4dp {
     }
 
     /// Hands over what an earlier process left behind, then whatever is submitted.
-    async fn hand_over(&self) {
-        self.recover().await;
+    async fn hand_over(&self, stopping: &Stopping) {
+        self.recover(stopping).await;
         loop {
-            let Some(batch) = self.dispatched.lock().await.recv().await else { return };
+            // What waits here is written down.
+            let batch = tokio::select! {
+                biased;
+                () = stopping.told() => return,
+                batch = async { self.dispatched.lock().await.recv().await } => batch,
+            };
+            let Some(batch) = batch else { return };
             self.send(batch, &Outcome::Sent).await;
         }
     }
 
     /// What was written down and never taken over; and, on another broker incarnation, everything without an answer, since what was
     /// on its way is gone.
-    async fn recover(&self) {
+    async fn recover(&self, stopping: &Stopping) {
         let store = &self.parts.store;
         let incarnation = self.parts.broker.incarnation();
         let all = self.keep_trying(|| store.is_new_incarnation(incarnation)).await;
@@ -259,6 +265,9 @@ impl Hd4dp {
             let Some(last) = page.last() else { break };
             after = last.registration_id;
             self.send_outgoing(page).await;
+            if stopping.is_told() {
+                return;
+            }
         }
         if all {
             // Only now: a crash on the way here must not leave the rest to the resends.
@@ -267,9 +276,9 @@ impl Hd4dp {
     }
 
     /// Sends again what has had no answer for 48 hours, every 24 hours until day 10.
-    async fn send_again(&self) {
+    async fn send_again(&self, stopping: &Stopping) {
         let (store, clock) = (&self.parts.store, &self.parts.context.clock);
-        loop {
+        while !stopping.is_told() {
             let now = clock.now();
             let due = self.keep_trying(|| store.due(now, page_size(self.parts.publication_size))).await;
             if !due.is_empty() {
@@ -281,6 +290,7 @@ impl Hd4dp {
             let next = self.keep_trying(|| store.next_due()).await.map_or(horizon, |due| due.min(horizon));
             tokio::select! {
                 biased;
+                () = stopping.told() => {}
                 () = self.overdue.notified() => {}
                 () = clock.sleep_until(next) => {}
             }

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use envelope::{B64, ItemId, KeyIdHex};
 use hd_messages::{OutgoingFeedback, OutgoingItem};
-use host::{Point, resend};
+use host::{Point, Stopping, resend};
 use registration::Place;
 use store::{Outcome, Passage, StoreError};
 use topology::Arrow;
@@ -49,10 +49,10 @@ impl Hd4res {
     }
 
     /// Sends what is due, at the start, whenever there may be more, and again what has no receipt when its time comes.
-    pub(crate) async fn send_feedback(&self) {
+    pub(crate) async fn send_feedback(&self, stopping: &Stopping) {
         let clock = &*self.context.clock;
-        loop {
-            let has_sent = self.send_due().await;
+        while !stopping.is_told() {
+            let has_sent = self.send_due(stopping).await;
             let now = clock.now();
             // Whatever is sent from now on is not due again before 48 hours have passed.
             let horizon = now.plus(resend::NOK_AFTER);
@@ -60,22 +60,26 @@ impl Hd4res {
             // Woken or not: there may be something to send.
             tokio::select! {
                 biased;
+                () = stopping.told() => return,
                 () = self.feedback_waits.notified() => {}
                 () = clock.sleep_until(next) => {}
             }
             if has_sent {
-                clock.sleep_until(now.plus(GATHERING)).await;
+                tokio::select! {
+                    () = stopping.told() => return,
+                    () = clock.sleep_until(now.plus(GATHERING)) => {}
+                }
             }
         }
     }
 
     /// Whether there was anything.
-    async fn send_due(&self) -> bool {
+    async fn send_due(&self, stopping: &Stopping) -> bool {
         let mut has_sent = false;
         loop {
             let now = self.context.clock.now();
             let page = self.keep_trying(|| self.outbox().due(now, PAGE)).await;
-            if page.is_empty() {
+            if page.is_empty() || stopping.is_told() {
                 return has_sent;
             }
             has_sent = true;

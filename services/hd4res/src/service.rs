@@ -106,9 +106,9 @@ impl Hd4res {
                 let service = Arc::clone(&again);
                 Box::pin(async move { service.hand_over_again().await })
             }),
-            Work::new("hd4res sending feedback", move || {
+            Work::until_told("hd4res sending feedback", move |stopping| {
                 let service = Arc::clone(&sending);
-                Box::pin(async move { service.send_feedback().await })
+                Box::pin(async move { service.send_feedback(&stopping).await })
             }),
             self.learner().work(),
             self.teller().work::<RecodedRows>(),

@@ -32,6 +32,7 @@ pub mod relay;
 pub mod resend;
 pub mod stand_alone;
 pub mod station;
+pub mod stopping;
 pub mod watch;
 
 use std::{fmt, sync::Arc};
@@ -49,6 +50,7 @@ pub use process::supervise;
 pub use relay::{BadItem, Passed, Refusal, Relay, Transform};
 pub use stand_alone::{Settings, StandAlone};
 pub use station::{Handle, Station, Verdict};
+pub use stopping::{Stopper, Stopping};
 pub use watch::watch_keys;
 
 /// What every service is given: time, chance, and the points where a simulation may crash it.
@@ -72,19 +74,40 @@ impl fmt::Debug for Context {
 pub struct Work {
     /// Its name in logs: the service and the queue or timer.
     pub name: String,
-    start: Box<dyn Fn() -> BoxFuture<'static, ()> + Send + Sync>,
+    start: Box<dyn Fn(Stopping) -> BoxFuture<'static, ()> + Send + Sync>,
+    listens: bool,
 }
 
 impl Work {
-    /// Work that `start` begins.
+    /// Work that `start` begins. It is dropped where it stands when the service is told to stop.
     pub fn new(name: impl Into<String>, start: impl Fn() -> BoxFuture<'static, ()> + Send + Sync + 'static) -> Self {
-        Self { name: name.into(), start: Box::new(start) }
+        Self { name: name.into(), start: Box::new(move |_| start()), listens: false }
+    }
+
+    /// Work that `start` begins, and that ends by itself soon after it was told to stop.
+    pub fn until_told(
+        name: impl Into<String>,
+        start: impl Fn(Stopping) -> BoxFuture<'static, ()> + Send + Sync + 'static,
+    ) -> Self {
+        Self { name: name.into(), start: Box::new(start), listens: true }
     }
 
     /// Begins it; dropping the future stops it where it stands.
     #[must_use]
     pub fn start(&self) -> BoxFuture<'static, ()> {
-        (self.start)()
+        (self.start)(Stopping::never())
+    }
+
+    /// Begins it; it ends when `stopping` is told, after what it is at, if it is such work.
+    #[must_use]
+    pub fn start_until(&self, stopping: Stopping) -> BoxFuture<'static, ()> {
+        (self.start)(stopping)
+    }
+
+    /// Whether it ends by itself when it is told to stop.
+    #[must_use]
+    pub const fn listens(&self) -> bool {
+        self.listens
     }
 }
 

@@ -10,7 +10,7 @@ use broker::{Broker, Consumer, Delivery};
 use envelope::{Message, Publication};
 use topology::QueueName;
 
-use crate::{Backoff, Context, Point, Work};
+use crate::{Backoff, Context, Point, Stopping, Work};
 
 /// What a handler says of one delivery.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -65,22 +65,34 @@ impl Station {
         Self { service, queue, prefetch: Self::PREFETCH, batch_max: Self::BATCH_MAX, broker, context }
     }
 
-    /// The endless work of reading this queue with `handler`.
+    /// The endless work of reading this queue with `handler`. Told to stop, it finishes the batch that it is at.
     pub fn work<H: Handle>(self, handler: Arc<H>) -> Work {
-        Work::new(format!("{} {}", self.service, self.queue), move || {
+        Work::until_told(format!("{} {}", self.service, self.queue), move |stopping| {
             let (station, handler) = (self.clone(), Arc::clone(&handler));
-            Box::pin(async move { station.read(&*handler).await })
+            Box::pin(async move { station.read(&*handler, &stopping).await })
         })
     }
 
-    async fn read<H: Handle>(&self, handler: &H) {
+    async fn read<H: Handle>(&self, handler: &H, stopping: &Stopping) {
         let mut backoff = Backoff::default();
-        loop {
-            match self.broker.consume(&self.queue, self.prefetch).await {
+        while !stopping.is_told() {
+            let consuming = self.broker.consume(&self.queue, self.prefetch);
+            let consumer = tokio::select! {
+                consumer = consuming => consumer,
+                () = stopping.told() => return,
+            };
+            match consumer {
                 Ok(mut consumer) => {
-                    while let Ok(first) = consumer.next().await {
+                    loop {
+                        // What the consumer has ready goes back with it, untouched.
+                        let next = tokio::select! {
+                            biased;
+                            () = stopping.told() => return,
+                            next = consumer.next() => next,
+                        };
+                        let Ok(first) = next else { break };
                         backoff.reset();
-                        self.take(first, &mut *consumer, handler).await;
+                        self.take(first, &mut *consumer, handler, stopping).await;
                     }
                     tracing::warn!(service = self.service, queue = %self.queue, "the broker ended the consumer; connecting again");
                 }
@@ -89,12 +101,15 @@ impl Station {
                     tracing::warn!(service = self.service, queue = %self.queue, %error, "cannot read the queue; trying again");
                 }
             }
-            clock::sleep(&*self.context.clock, backoff.after_failure()).await;
+            tokio::select! {
+                () = clock::sleep(&*self.context.clock, backoff.after_failure()) => {}
+                () = stopping.told() => return,
+            }
         }
     }
 
     /// Handles `first` and what lies ready behind it.
-    async fn take<H: Handle>(&self, first: Delivery, consumer: &mut dyn Consumer, handler: &H) {
+    async fn take<H: Handle>(&self, first: Delivery, consumer: &mut dyn Consumer, handler: &H, stopping: &Stopping) {
         let mut bytes = first.payload.len();
         let mut batch = vec![first];
         while batch.len() < self.batch_max
@@ -108,13 +123,14 @@ impl Station {
         // At most the last one was delivered before; it is handled by itself.
         let suspect =
             if batch.len() > 1 && batch.last().is_some_and(|delivery| delivery.redelivered) { batch.pop() } else { None };
-        self.settle(batch, handler).await;
+        self.settle(batch, handler, stopping).await;
         if let Some(delivery) = suspect {
-            self.settle(vec![delivery], handler).await;
+            self.settle(vec![delivery], handler, stopping).await;
         }
     }
 
-    async fn settle<H: Handle>(&self, batch: Vec<Delivery>, handler: &H) {
+    /// Handles a batch, again and again until it could be, or until the service is to stop; then what was not handled goes back.
+    async fn settle<H: Handle>(&self, batch: Vec<Delivery>, handler: &H, stopping: &Stopping) {
         let mut backoff = Backoff::default();
         let verdicts = loop {
             match handler.handle(&batch).await {
@@ -124,7 +140,10 @@ impl Station {
                     let wait = backoff.after_failure();
                     let reason = reasons(&error);
                     tracing::warn!(service = self.service, queue = %self.queue, failures = backoff.failures(), wait_ms = wait.as_millis(), "failed to {reason}; trying again");
-                    clock::sleep(&*self.context.clock, wait).await;
+                    tokio::select! {
+                        () = clock::sleep(&*self.context.clock, wait) => {}
+                        () = stopping.told() => return,
+                    }
                 }
             }
         };

@@ -1,9 +1,16 @@
 //! The real RabbitMQ, and killed processes.
 
+mod hooks;
+pub mod installation;
+mod replay;
+
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, ensure};
 use tokio::process::Command;
+
+pub use hooks::Hooks;
+pub use replay::Trouble;
 
 /// What cargo tells a test of its own package. To build scripts of dependencies that look at it, it would be a change, and half of all would be built again.
 const OF_THIS_TEST: [&str; 3] = ["CARGO_MANIFEST_", "CARGO_PKG_", "CARGO_BIN_EXE_"];

@@ -1,0 +1,324 @@
+//! The sample installation of `deploy/` with every service as a process of its own: its configuration files, its keys and passwords made by its own
+//! script, its users with the least permissions, on a RabbitMQ node of a test's own.
+
+use std::fs::{self, File};
+use std::path::{Path, PathBuf};
+use std::process::{ExitStatus, Stdio};
+use std::sync::Arc;
+use std::time::Duration;
+
+use anyhow::{Context, Result, ensure};
+use clock::{SystemClock, timeout};
+use dcd::Definitions;
+use dhw::Registers;
+use store::{Database, Location, Schema, postgres::schema_name, test_server};
+use tempfile::TempDir;
+use testkit::Node;
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::net::TcpStream;
+use tokio::process::{Child, Command};
+
+use crate::repository;
+
+/// The hospitals of the sample.
+pub const HOSPITALS: [&str; 2] = ["00000196", "00000295"];
+/// The processes share their processors with whatever else runs.
+const DEADLINE: Duration = Duration::from_secs(180);
+
+/// A database with a role and a schema for each party.
+struct Shared {
+    /// Its address, as its administrator.
+    address: String,
+    /// The services that have their stores there; the others have files of their own.
+    services: Vec<&'static str>,
+}
+
+/// As [`testkit::until`], with a limit for all.
+///
+/// # Errors
+///
+/// Those of `reached`; or that it did not come about.
+pub async fn until(what: &str, reached: impl AsyncFnMut() -> Result<bool>) -> Result<()> {
+    testkit::until(what, DEADLINE, reached).await
+}
+
+/// A text in which something stands in the place of something that must be there.
+///
+/// # Errors
+///
+/// When it is not.
+pub fn replaced(text: &str, from: &str, to: &str) -> Result<String> {
+    ensure!(text.contains(from), "the sample configuration does not contain {from}");
+    Ok(text.replace(from, to))
+}
+
+/// The store of a sample configuration.
+fn sample_store(text: &str) -> Result<&str> {
+    let line = text.lines().find_map(|line| line.strip_prefix("store = ")).context("find the sample's store")?;
+    Ok(line.trim_matches('"'))
+}
+
+/// What follows the name of a service's second process.
+pub const TWIN: &str = "+";
+
+/// The service that a process is of.
+fn service_of(name: &str) -> &str {
+    name.strip_suffix(TWIN).unwrap_or(name)
+}
+
+/// What the operator of the sample installation makes.
+pub struct Installation {
+    folder: TempDir,
+    programs: PathBuf,
+    /// Host and port of the broker.
+    pub broker: String,
+    registers: Arc<Registers>,
+    database: Option<Shared>,
+    publication_size: u64,
+}
+
+impl Installation {
+    /// Makes keys and passwords, and the broker ready, for publications of so many registrations.
+    ///
+    /// # Errors
+    ///
+    /// As the other methods: what could not be made, run or read.
+    pub async fn prepare(programs: PathBuf, node: &Node, publication_size: u64) -> Result<Self> {
+        let url = node.url("user", "password", "vhost");
+        let broker = url.split(['@', '/']).nth(3).context("find the node's port")?.to_owned();
+        let registers = Arc::new(Registers::new(&Definitions::built_in()?));
+        let installation = Self { folder: tempfile::tempdir()?, programs, broker, registers, database: None, publication_size };
+        installation.make_secrets(&installation.secrets()).await?;
+        installation.declare(node).await?;
+        Ok(installation)
+    }
+
+    /// Gives these services their stores in a PostgreSQL of the test's own, as their parties' roles.
+    pub async fn use_database(&mut self, services: &[&'static str]) -> Result<()> {
+        let address = test_server::address().await?;
+        let administrator = Database::open(address.parse::<Location>()?, "administrator", Schema { steps: &[] }).await?;
+        let mut transaction = administrator.write().await?;
+        transaction.define(&fs::read_to_string(repository().join("deploy/postgres.sql"))?).await?;
+        transaction.commit().await?;
+        administrator.close().await;
+        self.database = Some(Shared { address, services: services.to_vec() });
+        Ok(())
+    }
+
+    /// Where everything is.
+    pub fn top(&self) -> &Path {
+        self.folder.path()
+    }
+
+    /// What `make-secrets.sh` made.
+    pub fn secrets(&self) -> PathBuf {
+        self.folder.path().join("secrets")
+    }
+
+    /// Loads what the broker loads when it starts: the topology, then the users' passwords.
+    pub async fn declare(&self, node: &Node) -> Result<()> {
+        node.import_definitions(&fs::read_to_string(repository().join("deploy/definitions.json"))?).await?;
+        node.import_definitions(&fs::read_to_string(self.secrets().join("broker/20-users.json"))?).await
+    }
+
+    /// Makes keys and passwords in a folder.
+    pub async fn make_secrets(&self, folder: &Path) -> Result<()> {
+        let path = std::env::join_paths(
+            std::iter::once(self.programs.clone()).chain(std::env::split_paths(&std::env::var_os("PATH").unwrap_or_default())),
+        )?;
+        let mut making = Command::new("sh");
+        making.arg(repository().join("deploy/make-secrets.sh")).arg(folder).args(HOSPITALS).env("PATH", path);
+        ensure!(making.stdout(Stdio::null()).status().await?.success(), "make-secrets.sh failed");
+        Ok(())
+    }
+
+    /// What a service finds as its own machine: its configuration, its keys, its store, its log.
+    pub fn folder(&self, name: &str) -> PathBuf {
+        self.folder.path().join(name)
+    }
+
+    /// The service's own keys and the public ones, and nothing else.
+    pub fn mount_keys(&self, name: &str, secrets: &Path) -> Result<()> {
+        let keys = self.folder(name).join("keys");
+        if keys.exists() {
+            fs::remove_dir_all(&keys)?;
+        }
+        fs::create_dir_all(&keys)?;
+        for mounted in ["public", service_of(name)] {
+            std::os::unix::fs::symlink(secrets.join("keys").join(mounted), keys.join(mounted))?;
+        }
+        Ok(())
+    }
+
+    /// The sample configuration, with the paths and addresses of this machine.
+    pub fn configuration(&self, name: &str) -> Result<String> {
+        let service = service_of(name);
+        let file = repository().join(format!("deploy/config/{service}.toml"));
+        let mut text = fs::read_to_string(&file).with_context(|| format!("read {}", file.display()))?;
+        let folder = self.folder(name);
+        let secrets = self.secrets().join("services").join(service);
+        let sample = sample_store(&text)?.to_owned();
+        // A folder has no password; the roles of the test's database have none.
+        text = text.lines().filter(|line| !line.starts_with("store_password_file")).map(|line| format!("{line}\n")).collect();
+        let store = match self.in_database(service) {
+            true => self.role(service)?,
+            false => folder.join("store").to_string_lossy().into_owned(),
+        };
+        text = replaced(&text, &sample, &store)?;
+        text = text.replace("/var/lib/precision", &folder.join("files").to_string_lossy());
+        text = replaced(&text, "/run/secrets", &secrets.to_string_lossy())?;
+        // Each process has ports of its own.
+        text = replaced(&text, "127.0.0.1:8090", "127.0.0.1:0")?.replace("0.0.0.0:8080", "127.0.0.1:0");
+        text = text.replace("/etc/precision/keys", &folder.join("keys").to_string_lossy());
+        for zone in ["hospital", "ehealth", "hd"] {
+            text = text.replace(&format!("{zone}-broker:5672"), &self.broker);
+        }
+        text = text.replace("publication_size = 500", &format!("publication_size = {}", self.publication_size));
+        Ok(text)
+    }
+
+    fn in_database(&self, service: &str) -> bool {
+        self.database.as_ref().is_some_and(|shared| shared.services.iter().any(|known| service.starts_with(known)))
+    }
+
+    fn store(&self, service: &str) -> Result<Location> {
+        if self.in_database(service) {
+            Ok(self.role(service)?.parse()?)
+        } else {
+            Ok(Location::Folder(self.folder(service).join("store")))
+        }
+    }
+
+    /// The address of the database, as the role of a service.
+    pub fn role(&self, service: &str) -> Result<String> {
+        let shared = self.database.as_ref().context("find the database")?;
+        let (_, place) = shared.address.split_once('@').context("find the user in the database's address")?;
+        Ok(format!("postgres://{}@{place}", schema_name(service)))
+    }
+
+    /// Starts a service and waits until it says that it has started.
+    pub async fn start(&self, name: &str, arguments: &[String]) -> Result<Service> {
+        if !self.folder(name).exists() {
+            self.mount_keys(name, &self.secrets())?;
+        }
+        let _ = fs::remove_file(self.folder(name).join("log"));
+        let service = self.spawn(name, &self.configuration(name)?, arguments)?;
+        until(&format!("{name} has started"), async || self.said(name, "started")).await?;
+        Ok(service)
+    }
+
+    /// Starts a service with this configuration.
+    pub fn spawn(&self, name: &str, configuration: &str, arguments: &[String]) -> Result<Service> {
+        let folder = self.folder(name);
+        let file = folder.join("service.toml");
+        fs::write(&file, configuration)?;
+        let log = File::options().create(true).append(true).open(folder.join("log"))?;
+        let program = HOSPITALS.iter().find_map(|nihdi| name.strip_suffix(&format!("-{nihdi}"))).unwrap_or(service_of(name));
+        let child = Command::new(self.programs.join(program))
+            .arg("--config")
+            .arg(&file)
+            .args(arguments)
+            .stdin(Stdio::null())
+            .stdout(Stdio::null())
+            .stderr(log)
+            .kill_on_drop(true)
+            .spawn()
+            .with_context(|| format!("run {program}"))?;
+        Ok(Service { name: name.to_owned(), child })
+    }
+
+    /// A hospital's HD4DP, with a file of so many generated registrations to take in.
+    pub async fn upload(&self, nihdi: &str, register: &str, rows: u64) -> Result<Service> {
+        let file = self.folder.path().join(format!("{nihdi}.csv"));
+        let rows = rows.to_string();
+        let mut generating = Command::new(self.programs.join("precision"));
+        generating.args(["generate", "--dcd", register, "--org", nihdi, "--count", &rows, "--seed", "7", "--output"]).arg(&file);
+        ensure!(generating.stderr(Stdio::null()).status().await?.success(), "precision generate failed");
+        let named = format!("{register}={}", file.display());
+        self.start(&format!("hd4dp-{nihdi}"), &["--upload".to_owned(), named]).await
+    }
+
+    /// What a running service counts.
+    pub async fn metrics(&self, name: &str) -> Result<String> {
+        let log = fs::read_to_string(self.folder(name).join("log"))?;
+        let line = log.lines().rfind(|line| line.contains("says whether it is ready")).context("find where it says it")?;
+        let line: serde_json::Value = serde_json::from_str(line)?;
+        let mut stream = TcpStream::connect(line["fields"]["address"].as_str().context("find the address")?).await?;
+        stream.write_all(b"GET /metrics HTTP/1.1\r\nHost: localhost\r\n\r\n").await?;
+        let mut answer = String::new();
+        stream.read_to_string(&mut answer).await?;
+        let (head, text) = answer.split_once("\r\n\r\n").context("read the head of an answer")?;
+        ensure!(head.contains(" 200 OK\r\n") && text.ends_with("# EOF\n"), "{name} answers {answer}");
+        Ok(text.to_owned())
+    }
+
+    /// Whether a service has logged this.
+    pub fn said(&self, name: &str, text: &str) -> Result<bool> {
+        let log = self.folder(name).join("log");
+        Ok(fs::read_to_string(&log).with_context(|| format!("read {}", log.display()))?.contains(text))
+    }
+
+    /// A service with this configuration ends, and says why.
+    pub async fn refuses_to_start(&self, name: &str, configuration: &str, reason: &str) -> Result<()> {
+        let _ = fs::remove_file(self.folder(name).join("log"));
+        let mut service = self.spawn(name, configuration, &[])?;
+        let status = service.ended().await?;
+        ensure!(status.code() == Some(2), "{name} ended with {status}, expected 2");
+        ensure!(self.said(name, reason)?, "{name} did not say `{reason}`");
+        Ok(())
+    }
+
+    /// A hospital's store.
+    pub async fn hospital(&self, nihdi: &str) -> Result<hd4dp::store::SqlStore> {
+        Ok(hd4dp::store::SqlStore::open(self.store(&format!("hd4dp-{nihdi}"))?, nihdi).await?)
+    }
+
+    /// The warehouse's store.
+    pub async fn warehouse(&self) -> Result<dhw::SqlStore> {
+        Ok(dhw::SqlStore::open(self.store("dhw")?, Arc::clone(&self.registers)).await?)
+    }
+
+    /// The last lines of every service's log.
+    pub fn last_words(&self) -> String {
+        let mut words = String::new();
+        for entry in fs::read_dir(self.folder.path()).into_iter().flatten().flatten() {
+            let Ok(log) = fs::read_to_string(entry.path().join("log")) else { continue };
+            let lines: Vec<_> = log.lines().collect();
+            words.push_str(&format!(
+                "\n{}:\n{}",
+                entry.file_name().to_string_lossy(),
+                lines[lines.len().saturating_sub(4)..].join("\n")
+            ));
+        }
+        words
+    }
+}
+
+/// A running service.
+pub struct Service {
+    /// Its name, or that of its twin.
+    pub name: String,
+    child: Child,
+}
+
+impl Service {
+    /// As the kernel does when memory runs out: no signal that could be heard.
+    pub async fn kill(mut self) -> Result<()> {
+        self.child.kill().await.with_context(|| format!("kill {}", self.name))
+    }
+
+    /// As a container's runtime does; the service must end well, and soon.
+    pub async fn stop(mut self) -> Result<()> {
+        let id = self.child.id().with_context(|| format!("{} ended by itself", self.name))?;
+        let telling = Command::new("kill").args(["-s", "TERM", &id.to_string()]).status().await?;
+        ensure!(telling.success(), "{} cannot be told to stop", self.name);
+        let status = self.ended().await?;
+        ensure!(status.success(), "{} ended with {status}", self.name);
+        Ok(())
+    }
+
+    async fn ended(&mut self) -> Result<ExitStatus> {
+        let ended = timeout(&SystemClock, DEADLINE, self.child.wait()).await;
+        Ok(ended.map_err(|_| anyhow::anyhow!("{} does not end", self.name))??)
+    }
+}

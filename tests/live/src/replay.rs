@@ -1,0 +1,70 @@
+//! A scenario during which the broker meets something that real ones meet.
+
+use std::process::Output;
+use std::time::Duration;
+
+use anyhow::{Context as _, Result, ensure};
+use clock::{SystemClock, timeout};
+use serde_json::Value;
+use tokio::process::Command;
+
+use crate::{Hooks, programs};
+
+/// For one scenario, on processors that do other things too.
+const DEADLINE: Duration = Duration::from_secs(300);
+
+/// The broker is in trouble while registrations are under way, for an hour, and more are submitted meanwhile.
+const SCENARIO: &str = r#"
+about = "The broker is in trouble for a while."
+steps = [
+    { submit = "all" }, { polls = 150 }, "broker-away", { submit = "north local 5" }, { pass = "1 hour" }, "broker-back", { pass = "1 minute" },
+    { expect = { rows = { "all" = { hospital = "Submitted, OK", warehouse = 1 }, "north local 5" = { hospital = "Submitted, OK" } } } },
+]
+[expect]
+verdict = { attempted = 25, acknowledged = 25, delivered = 25, recovered = 0, duplicated = 0, lost = 0 }
+dead-letters = []
+"#;
+
+/// What happens to a broker, and how it ends.
+pub struct Trouble<'a> {
+    /// Where the broker is.
+    pub address: &'a str,
+}
+
+impl Trouble<'_> {
+    /// Replays the scenario; `act` is called with `begin` and with `end`. Every registration must have arrived once, with its answer, without being sent again.
+    ///
+    /// # Errors
+    ///
+    /// What is not so, with the report.
+    pub async fn passes(&self, act: impl AsyncFnMut(&str) -> Result<()>) -> Result<()> {
+        let program = programs().await?.join("precision");
+        let (hooks, folder) = (Hooks::new()?, tempfile::tempdir()?);
+        let file = folder.path().join("trouble.toml");
+        std::fs::write(&file, SCENARIO)?;
+        let (begin, end) = (hooks.command("begin"), hooks.command("end"));
+        let mut replay = Command::new(program);
+        replay.arg("replay").arg(&file).args([
+            "--json",
+            "--broker",
+            self.address,
+            "--broker-stop",
+            &begin,
+            "--broker-start",
+            &end,
+        ]);
+        let replaying = timeout(&SystemClock, DEADLINE, replay.kill_on_drop(true).output());
+        let output = tokio::select! {
+            output = replaying => output.context("end within five minutes")??,
+            failed = hooks.serve(&["begin", "end"], act) => return failed,
+        };
+        judge(&output)
+    }
+}
+
+fn judge(output: &Output) -> Result<()> {
+    let complaints = String::from_utf8_lossy(&output.stderr);
+    let report: Value = serde_json::from_slice(&output.stdout).with_context(|| format!("no report: {complaints}"))?;
+    ensure!(output.status.success() && report["as_expected"] == 1, "{report:#}\n{complaints}");
+    Ok(())
+}
