@@ -30,6 +30,24 @@ pub struct Node {
     home: TempDir,
 }
 
+/// How a node differs from one that stands alone and speaks plainly.
+#[derive(Default)]
+pub(crate) struct Plan<'a> {
+    /// The folder of its certificates, when it speaks TLS besides.
+    pub(crate) certificates: Option<&'a Path>,
+    /// The cluster that it is to join.
+    pub(crate) family: Option<Family<'a>>,
+}
+
+/// What the nodes of a cluster share.
+#[derive(Clone, Copy)]
+pub(crate) struct Family<'a> {
+    /// The port of their port mapper.
+    pub(crate) mapper: u16,
+    /// Their common secret.
+    pub(crate) cookie: &'a str,
+}
+
 impl Node {
     /// Starts a node and waits until it takes connections.
     ///
@@ -37,7 +55,7 @@ impl Node {
     ///
     /// When RabbitMQ is not installed or does not come up; the text says which, with the node's own last words.
     pub async fn start() -> Result<Self> {
-        Self::start_with(None).await
+        Self::start_with(Plan::default()).await
     }
 
     /// The same, which speaks TLS besides, to those who show a certificate: with `ca.pem`, `server.pem` and `server.key` of a folder.
@@ -46,21 +64,29 @@ impl Node {
     ///
     /// As [`Node::start`].
     pub async fn start_with_tls(certificates: &Path) -> Result<Self> {
-        Self::start_with(Some(certificates)).await
+        Self::start_with(Plan { certificates: Some(certificates), family: None }).await
     }
 
-    async fn start_with(certificates: Option<&Path>) -> Result<Self> {
+    pub(crate) async fn start_with(plan: Plan<'_>) -> Result<Self> {
         let programs = programs().context("rabbitmq-server is not installed")?;
         let home = tempfile::Builder::new().prefix("precision-rabbitmq-").tempdir()?;
-        let [port, distribution, mapper, tls_port] = free_ports()?;
+        let [port, distribution, own_mapper, tls_port] = free_ports()?;
+        let mapper = plan.family.map_or(own_mapper, |family| family.mapper);
         let config = home.path().join("rabbitmq.conf");
         let mut settings = format!("listeners.tcp.default = 127.0.0.1:{port}\n");
-        if let Some(folder) = certificates {
+        if let Some(folder) = plan.certificates {
             let folder = folder.display();
             settings.push_str(&format!(
                 "listeners.ssl.default = 127.0.0.1:{tls_port}\nssl_options.cacertfile = {folder}/ca.pem\nssl_options.certfile = {folder}/server.pem\n\
                  ssl_options.keyfile = {folder}/server.key\nssl_options.verify = verify_peer\nssl_options.fail_if_no_peer_cert = true\n"
             ));
+        }
+        if let Some(family) = plan.family {
+            // Who cannot see most of the others stops to serve, and comes back by itself.
+            settings.push_str("cluster_partition_handling = pause_minority\n");
+            let cookie = home.path().join(".erlang.cookie");
+            std::fs::write(&cookie, family.cookie)?;
+            std::fs::set_permissions(&cookie, std::os::unix::fs::PermissionsExt::from_mode(0o400))?;
         }
         std::fs::write(&config, settings)?;
         std::fs::write(home.path().join("enabled_plugins"), "[].\n")?;
@@ -79,24 +105,60 @@ impl Node {
             ("RABBITMQ_CONFIG_FILE", config.into_os_string()),
             ("RABBITMQ_CONF_ENV_FILE", path("env.conf")),
             ("RABBITMQ_PID_FILE", path("pid")),
+            // Nodes of a cluster miss each other after five seconds instead of a minute.
+            ("RABBITMQ_SERVER_ADDITIONAL_ERL_ARGS", "-kernel net_ticktime 5".into()),
         ];
-        // Started here, so that it ends with the node; otherwise the node leaves one behind as a daemon.
-        let mut mapping = Command::new("epmd");
-        let port_mapper = quiet(&mut mapping).envs(environment.clone()).spawn().ok();
-        let output = std::fs::File::create(home.path().join("output"))?;
-        let mut serving = Command::new(programs.join("rabbitmq-server"));
-        let server = quiet(&mut serving)
-            .envs(environment.clone())
-            .stdout(output.try_clone()?)
-            .stderr(output)
-            .process_group(0)
-            .spawn()
-            .context("rabbitmq-server cannot be run")?;
-        let group = server.id().context("rabbitmq-server ended at once")?;
-        let tls_port = certificates.map(|_| tls_port);
+        let port_mapper = if plan.family.is_none() { port_mapper(mapper) } else { None };
+        let (server, group) = serve(&programs, &environment, home.path())?;
+        let tls_port = plan.certificates.map(|_| tls_port);
         let mut node = Self { server, group, _port_mapper: port_mapper, port, tls_port, programs, environment, home };
         node.wait_until_up().await?;
         Ok(node)
+    }
+
+    /// Where it takes connections.
+    #[must_use]
+    pub fn address(&self) -> String {
+        format!("127.0.0.1:{}", self.port)
+    }
+
+    /// Its name among nodes.
+    #[must_use]
+    pub fn name(&self) -> String {
+        let name = self.environment.iter().find(|(name, _)| *name == "RABBITMQ_NODENAME");
+        name.map_or_else(String::new, |(_, value)| value.to_string_lossy().into_owned())
+    }
+
+    /// Kills it, as the end of its power would.
+    ///
+    /// # Errors
+    ///
+    /// When it cannot be waited for.
+    pub async fn kill(&mut self) -> Result<()> {
+        self.signal("KILL");
+        self.server.wait().await?;
+        Ok(())
+    }
+
+    /// Starts it again over what it left behind, and waits until it takes connections.
+    ///
+    /// # Errors
+    ///
+    /// As [`Node::start`].
+    pub async fn restart(&mut self) -> Result<()> {
+        (self.server, self.group) = serve(&self.programs, &self.environment, self.home.path())?;
+        self.wait_until_up().await
+    }
+
+    /// Stops its time, or lets it go on: to everybody else it is cut off meanwhile.
+    pub fn pause(&self, paused: bool) {
+        self.signal(if paused { "STOP" } else { "CONT" });
+    }
+
+    /// Killing the start script alone would leave the node behind, so its whole group gets the signal.
+    fn signal(&self, name: &str) {
+        let signalling = format!("kill -s {name} -- -{}", self.group);
+        let _ = std::process::Command::new("sh").args(["-c", &signalling]).stderr(Stdio::null()).status();
     }
 
     /// The address of a virtual host of this node.
@@ -173,11 +235,26 @@ impl Node {
 }
 
 impl Drop for Node {
-    /// Killing the start script would leave the node behind, so its whole group goes. The files go after it.
+    /// The files go after it.
     fn drop(&mut self) {
-        let killing = format!("kill -s KILL -- -{}", self.group);
-        let _ = std::process::Command::new("sh").args(["-c", &killing]).stderr(Stdio::null()).status();
+        self.signal("KILL");
     }
+}
+
+/// A port mapper. Started here, so that it ends with the test; otherwise a node leaves one behind as a daemon.
+pub(crate) fn port_mapper(port: u16) -> Option<Child> {
+    let mut mapping = Command::new("epmd");
+    quiet(&mut mapping).env("ERL_EPMD_PORT", port.to_string()).env("ERL_EPMD_ADDRESS", "127.0.0.1").spawn().ok()
+}
+
+/// Starts the server, in a process group of its own.
+fn serve(programs: &Path, environment: &[(&'static str, OsString)], home: &Path) -> Result<(Child, u32)> {
+    let output = std::fs::File::create(home.join("output"))?;
+    let mut serving = Command::new(programs.join("rabbitmq-server"));
+    let server = quiet(&mut serving).envs(environment.iter().cloned()).stdout(output.try_clone()?).stderr(output);
+    let server = server.process_group(0).spawn().context("rabbitmq-server cannot be run")?;
+    let group = server.id().context("rabbitmq-server ended at once")?;
+    Ok((server, group))
 }
 
 fn programs() -> Option<PathBuf> {
@@ -194,7 +271,7 @@ fn quiet(command: &mut Command) -> &mut Command {
 }
 
 /// Ports that were free a moment ago, all held at once so that they differ.
-fn free_ports<const COUNT: usize>() -> Result<[u16; COUNT]> {
+pub(crate) fn free_ports<const COUNT: usize>() -> Result<[u16; COUNT]> {
     let (mut ports, mut listeners) = ([0; COUNT], Vec::new());
     for port in &mut ports {
         let listener = TcpListener::bind("127.0.0.1:0")?;
