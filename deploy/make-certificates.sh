@@ -25,13 +25,22 @@ certificate() {
     openssl req -new -key "$folder/$1.key" -subj "/O=PRECISION trial/CN=$2" -out "$folder/$1.csr"
     printf '%s\n' "basicConstraints=critical,CA:false" "keyUsage=critical,digitalSignature" "$3" >"$folder/$1.ext"
     openssl x509 -req -in "$folder/$1.csr" -CA "$folder/ca.pem" -CAkey "$folder/ca.key" -days "$days" -extfile "$folder/$1.ext" \
-        -set_serial "0x$(openssl rand -hex 16)" -out "$folder/$1.pem.new" 2>/dev/null
+        -set_serial "0x$(openssl rand -hex 16)" -out "$folder/$1.pem.new" 2>"$folder/said" || { cat "$folder/said" >&2; exit 1; }
+    rm "$folder/said"
     rm "$folder/$1.csr" "$folder/$1.ext"
     chmod 0644 "$folder/$1.pem.new"
     mv "$folder/$1.pem.new" "$folder/$1.pem"
 }
 
-if [ ! -s "$folder/ca.pem" ]; then
+if [ -e "$folder/ca.pem" ] && [ ! -e "$folder/ca.key" ]; then
+    echo "$folder has an authority without its key: no more certificates can be made under it" >&2
+    exit 1
+fi
+if [ ! -e "$folder/ca.pem" ]; then
+    # Certificates of an authority that is gone would be kept, and trusted by nobody.
+    for left in "$folder"/*.pem; do
+        [ ! -e "$left" ] || { echo "$folder has certificates of an authority that is not there" >&2; exit 1; }
+    done
     key "$folder/ca.key"
     openssl req -x509 -new -key "$folder/ca.key" -days "$days" -subj "/O=PRECISION trial/CN=authority of $(basename "$folder")" \
         -addext "basicConstraints=critical,CA:true,pathlen:0" -addext "keyUsage=critical,keyCertSign,cRLSign" -out "$folder/ca.pem.new"

@@ -100,6 +100,7 @@ impl Hd4dp {
             }
             drop(taken);
             tokio::select! {
+                biased;
                 () = stopping.told() => return,
                 () = clock::sleep(&*self.context().clock, GATHERING) => {}
             }

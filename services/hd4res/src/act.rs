@@ -66,6 +66,7 @@ impl Hd4res {
             }
             if has_sent {
                 tokio::select! {
+                    biased;
                     () = stopping.told() => return,
                     () = clock.sleep_until(now.plus(GATHERING)) => {}
                 }

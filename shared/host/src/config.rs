@@ -186,7 +186,7 @@ impl BrokerSettings {
     pub fn address(&self) -> Result<String, ConfigError> {
         let (scheme, rest) = self.url.split_once("://").ok_or(ConfigError::Address)?;
         let (user, place) = rest.split_once('@').ok_or(ConfigError::Address)?;
-        if !matches!(scheme, "amqp" | "amqps") || user.is_empty() || user.contains(':') {
+        if !matches!(scheme, "amqp" | "amqps") || user.is_empty() || user.contains([':', '/', '?', '#']) {
             return Err(ConfigError::Address);
         }
         let Some(path) = &self.password_file else { return Ok(self.url.clone()) };

@@ -62,6 +62,13 @@ impl Variables {
         Ok(Self(own.collect::<Result<_, _>>()?))
     }
 
+    /// Which variable says which setting.
+    pub(crate) fn places(&self, service: &str) -> BTreeMap<String, String> {
+        let begin = format!("{}{}", namespace(service), &BETWEEN[1..]);
+        let place = |name: &String| Some((name.strip_prefix(&begin)?.to_ascii_lowercase().replace(BETWEEN, "."), name.clone()));
+        self.0.keys().filter_map(place).collect()
+    }
+
     /// Whether the file alone counts.
     #[must_use]
     pub fn is_empty(&self) -> bool {

@@ -1,6 +1,6 @@
 //! What is wrong with a configuration: all of it, so that whoever mends it starts the service once more and not once for each.
 
-use std::{fmt, path::Path};
+use std::{collections::BTreeMap, fmt, path::Path};
 
 use toml::de::DeTable;
 
@@ -42,14 +42,15 @@ pub struct Flaws {
 }
 
 impl Flaws {
-    /// The flaws of a configuration file, or of what the environment says without one.
+    /// The flaws of a configuration file, and of what the environment says over it: `variables` has the variable of each setting that comes from one.
     #[must_use]
-    pub fn of(path: Option<&Path>, text: &str, flaws: &[Flaw]) -> Self {
+    pub fn of(path: Option<&Path>, text: &str, variables: &BTreeMap<String, String>, flaws: &[Flaw]) -> Self {
         let about = path.map_or_else(String::new, |path| format!(" {}", path.display()));
         let lines = Lines::of(text);
-        let told = flaws.iter().map(|flaw| match lines.of_place(&flaw.place) {
-            Some(line) => format!("line {line}, {flaw}"),
-            None => flaw.to_string(),
+        let told = flaws.iter().map(|flaw| match (variables.get(&flaw.place), lines.of_place(&flaw.place)) {
+            (Some(variable), _) => format!("{variable}, {flaw}"),
+            (None, Some(line)) => format!("line {line}, {flaw}"),
+            (None, None) => flaw.to_string(),
         });
         Self { about, told: told.collect() }
     }
@@ -107,13 +108,15 @@ mod tests {
     fn a_flaw_has_its_line() {
         let text = "nihdi = 1\n\n[common]\n# here\nstore = 3\n[broker.hd]\nurl = \"x\"\n";
         let flaws = ["nihdi", "common.store", "broker.hd.url", "common.keys", ""].map(|place| Flaw::of(place, "wrong"));
-        let said = Flaws::of(Some(Path::new("/etc/dhw.toml")), text, &flaws).to_string();
+        let said = Flaws::of(Some(Path::new("/etc/dhw.toml")), text, &BTreeMap::new(), &flaws).to_string();
         assert_eq!(
             said,
             "understand the configuration /etc/dhw.toml: line 1, nihdi: wrong; line 5, common.store: wrong; line 7, broker.hd.url: wrong; \
              common.keys: wrong; wrong"
         );
-        assert!(Flaws::of(None, "", &flaws).to_string().starts_with("understand the configuration: nihdi: wrong; "));
+        let variables = BTreeMap::from([("nihdi".to_owned(), "PRECISION_DHW__NIHDI".to_owned())]);
+        let said = Flaws::of(None, text, &variables, &flaws).to_string();
+        assert!(said.starts_with("understand the configuration: PRECISION_DHW__NIHDI, nihdi: wrong; line 5, "), "{said}");
     }
 
     #[test]

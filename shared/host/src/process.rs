@@ -8,9 +8,9 @@ use tokio::task::JoinSet;
 
 use crate::{Backoff, Work, stopping::stopping};
 
-/// For work to finish what it is at when the process is told to stop. With what comes behind it, such as the last acknowledgements, a process ends
-/// within ten seconds, before whoever told it kills it.
-const FINISH_WITHIN: Duration = Duration::from_secs(5);
+/// For work to finish what it is at when the process is told to stop. With as much for what comes behind it, such as the last acknowledgements, a
+/// process ends within ten seconds, before whoever told it kills it.
+pub(crate) const FINISH_WITHIN: Duration = Duration::from_secs(4);
 
 /// Runs every work on the current tokio runtime until `stop` completes, and lets each finish what it is at. Work that ends or panics is started again
 /// after a pause, so that a defect met by one publication does not take the service down for good.

@@ -20,7 +20,7 @@ use clock::SystemClock;
 use envelope::{NameError, Source};
 use futures_util::{
     FutureExt,
-    future::{BoxFuture, Shared},
+    future::{BoxFuture, Shared, join, join_all},
 };
 use serde::de::DeserializeOwned;
 use store::{Company, Database, Location, StoreError, StoreLock};
@@ -114,11 +114,12 @@ pub fn load_over<S: Settings>(path: Option<&Path>, variables: Variables) -> anyh
 
 /// Reads a configuration, and looks at what it says with `flaws`.
 fn read<S: Settings>(path: Option<&Path>, variables: Variables, look: impl FnOnce(&S) -> Vec<Flaw>) -> anyhow::Result<S> {
+    let names = variables.places(S::ACTOR.as_str());
     let (text, settings, mut flaws) = config::load_over::<S>(path, S::ACTOR.as_str(), variables, S::SAMPLE)?;
     if let Some(settings) = &settings {
         flaw::add(&mut flaws, look(settings));
     }
-    settings.filter(|_| flaws.is_empty()).ok_or_else(|| Flaws::of(path, &text, &flaws).into())
+    settings.filter(|_| flaws.is_empty()).ok_or_else(|| Flaws::of(path, &text, &names, &flaws).into())
 }
 
 /// Settings that this service lacks or has no use for.
@@ -150,7 +151,7 @@ fn astray<S: Settings>(settings: &S) -> Vec<Flaw> {
 }
 
 /// The configuration of this process.
-fn of_process<S: Settings>(path: Option<&Path>) -> anyhow::Result<S> {
+fn of_process<S: Settings>(path: Option<&Path>, look: impl FnOnce(&S) -> Vec<Flaw>) -> anyhow::Result<S> {
     let service = S::ACTOR.as_str();
     let variables = Variables::of(service, std::env::vars_os())?;
     let example = environment::variable(service, "common.store");
@@ -158,7 +159,7 @@ fn of_process<S: Settings>(path: Option<&Path>) -> anyhow::Result<S> {
         path.is_some() || !variables.is_empty(),
         "find the configuration: --config names a file, or variables such as {example} say all"
     );
-    read(path, variables, |settings: &S| [misplaced::<S>(settings.common()), astray(settings)].concat())
+    read(path, variables, |settings: &S| [misplaced::<S>(settings.common()), look(settings)].concat())
 }
 
 /// The whole program of a service that takes nothing but its configuration, and `--base-path` where it has an API: `start` puts it together and says
@@ -190,10 +191,13 @@ pub fn main_with<S: Settings, A: Args>(
     let command = A::augment_args(if S::HAS_API { command.arg(below) } else { command }).about(about);
     let given = command.get_matches();
     let base_path = given.try_get_one::<String>("base-path").ok().flatten();
-    let settings = of_process::<S>(given.get_one::<PathBuf>("config").map(PathBuf::as_path));
+    let asks = given.get_flag("health");
+    // Whoever asks needs the address alone, and may not be allowed to read the rest.
+    let look = |settings: &S| if asks { Vec::new() } else { astray(settings) };
+    let settings = of_process::<S>(given.get_one::<PathBuf>("config").map(PathBuf::as_path), look);
     let settings = settings.and_then(|settings| below_path(settings, base_path));
     match A::from_arg_matches(&given) {
-        Ok(_) if given.get_flag("health") => {
+        Ok(_) if asks => {
             logging::start(LogForm::Text, "info");
             ended::<S>(settings.and_then(|settings| ask(&settings)))
         }
@@ -436,15 +440,14 @@ impl StandAlone {
         self.servers.lock().unwrap_or_else(PoisonError::into_inner).push(running);
     }
 
-    /// Waits for the servers, sends the acknowledgements that still wait, and leaves the brokers.
+    /// Sends the acknowledgements that still wait, leaves the brokers, and waits for the servers; not for ever.
     async fn close(&self) {
         let servers = std::mem::take(&mut *self.servers.lock().unwrap_or_else(PoisonError::into_inner));
-        for server in servers {
-            // One that panicked has said so.
-            let _ = server.await;
-        }
-        for broker in self.health.take_brokers() {
-            broker.close().await;
+        let brokers = self.health.take_brokers();
+        // One server that panicked has said so.
+        let leaving = async { join(join_all(brokers.iter().map(|broker| broker.close())), join_all(servers)).await };
+        if clock::timeout(&*self.context.clock, process::FINISH_WITHIN, leaving).await.is_err() {
+            tracing::warn!(service = self.name(), "left without a word to somebody who does not answer");
         }
     }
 }

@@ -78,6 +78,7 @@ impl Station {
         while !stopping.is_told() {
             let consuming = self.broker.consume(&self.queue, self.prefetch);
             let consumer = tokio::select! {
+                biased;
                 consumer = consuming => consumer,
                 () = stopping.told() => return,
             };
@@ -102,6 +103,7 @@ impl Station {
                 }
             }
             tokio::select! {
+                biased;
                 () = clock::sleep(&*self.context.clock, backoff.after_failure()) => {}
                 () = stopping.told() => return,
             }
@@ -141,6 +143,7 @@ impl Station {
                     let reason = reasons(&error);
                     tracing::warn!(service = self.service, queue = %self.queue, failures = backoff.failures(), wait_ms = wait.as_millis(), "failed to {reason}; trying again");
                     tokio::select! {
+                        biased;
                         () = clock::sleep(&*self.context.clock, wait) => {}
                         () = stopping.told() => return,
                     }

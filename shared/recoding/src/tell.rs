@@ -5,7 +5,7 @@ use std::{sync::Arc, time::Duration};
 use broker::Broker;
 use envelope::{IdBatch, ItemId, Publication, PublicationId, Source};
 use hd_messages::{Recoded, RecodedPatient};
-use host::{Backoff, Context, Point, Trouble, Work, station::reasons};
+use host::{Backoff, Context, Point, Stopping, Trouble, Work, station::reasons};
 use store::{Outcome, Passage, StoreError};
 use tokio::sync::Notify;
 use topology::Arrow;
@@ -38,19 +38,25 @@ pub struct Teller {
 impl Teller {
     /// The endless work of telling, with `M` as the arrow's message.
     pub fn work<M: Recoded + Send + Sync + 'static>(self: Arc<Self>) -> Work {
-        Work::new(format!("{} telling of re-coded patients", self.service), move || {
+        Work::until_told(format!("{} telling of re-coded patients", self.service), move |stopping| {
             let teller = Arc::clone(&self);
-            Box::pin(async move { teller.tell::<M>().await })
+            Box::pin(async move { teller.tell::<M>(&stopping).await })
         })
     }
 
-    async fn tell<M: Recoded + Send + Sync>(&self) {
+    async fn tell<M: Recoded + Send + Sync>(&self, stopping: &Stopping) {
         self.keep_trying(|| self.store.tell_on(self.broker.incarnation())).await;
-        loop {
+        while !stopping.is_told() {
             let page = self.keep_trying(|| self.store.untold(PAGE)).await;
             if page.is_empty() {
-                self.until_arrived().await;
-                self.wake.notified().await;
+                tokio::select! {
+                    biased;
+                    () = stopping.told() => return,
+                    () = async {
+                        self.until_arrived().await;
+                        self.wake.notified().await;
+                    } => {}
+                }
             } else {
                 self.send::<M>(&page).await;
             }

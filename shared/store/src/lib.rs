@@ -94,9 +94,9 @@ pub enum StoreError {
     /// The address of a database is none. It is not repeated, since it may hold a password.
     #[error("understand the store's address: it must look like postgres://role@host:5432/database")]
     Address,
-    /// The address of a database names certificates, and would do without them.
+    /// The address of a database asks for a TLS in which anybody could be the server.
     #[error(
-        "use the certificates that the store's address names: beside sslrootcert, sslcert or sslkey it needs sslmode=verify-full, or verify-ca"
+        "be sure of the database that the store's address names: for TLS it needs sslmode=verify-full, and without TLS sslmode=disable"
     )]
     Unverified,
     /// A private key that the address of a database names is not to be used.

@@ -30,8 +30,8 @@ pub struct Server(pub(crate) Box<PgConnectOptions>);
 impl Server {
     /// The database at an address like `postgres://role@host:5432/database`. A password may stand in it, in `PGPASSFILE` or in `~/.pgpass`.
     ///
-    /// For TLS it has the parameters of PostgreSQL's own client: `sslmode=verify-full`, and PEM files as `sslrootcert` (the authorities that the
-    /// server's certificate may come from), `sslcert` and `sslkey` (the certificate and the private key to show to it).
+    /// For TLS it has the parameters of PostgreSQL's own client: `sslmode=verify-full`, and PEM files as `sslrootcert` (authorities that the server's
+    /// certificate may come from, beside those that the system trusts), `sslcert` and `sslkey` (the certificate and the private key to show to it).
     ///
     /// # Errors
     ///
@@ -39,12 +39,17 @@ impl Server {
     /// and [`StoreError::PrivateKey`] for a key that others may read.
     pub fn at(address: &str) -> Result<Self, StoreError> {
         let options = PgConnectOptions::from_str(address).map_err(|_| StoreError::Address)?;
-        let is_verified = matches!(options.get_ssl_mode(), PgSslMode::VerifyCa | PgSslMode::VerifyFull);
+        let is_verified = matches!(options.get_ssl_mode(), PgSslMode::VerifyFull);
         for (name, value) in Url::parse(address).map_err(|_| StoreError::Address)?.query_pairs() {
             let is_key = matches!(&*name, "sslkey" | "ssl-key");
             let is_certificate = matches!(&*name, "sslrootcert" | "ssl-root-cert" | "ssl-ca" | "sslcert" | "ssl-cert");
-            if (is_key || is_certificate) && !is_verified {
+            // `require` takes any certificate, and `verify-ca` that of any server under any authority, the system's among them.
+            let is_halfway = matches!(&*name, "sslmode" | "ssl-mode") && !matches!(options.get_ssl_mode(), PgSslMode::Disable);
+            if (is_key || is_certificate || is_halfway) && !is_verified {
                 return Err(StoreError::Unverified);
+            }
+            if is_key && value.contains("-----BEGIN") {
+                return Err(StoreError::Address);
             }
             if is_key {
                 private::key(Path::new(&*value))?;
@@ -148,18 +153,24 @@ mod tests {
         let key = folder.path().join("a key");
         std::fs::write(&key, "").unwrap();
         let at = |query: &str| Server::at(&format!("postgres://dhw@db/precision?{query}")).map(drop);
-        assert!(at("sslmode=verify-full&sslrootcert=/ca.pem").is_ok() && at("sslmode=require").is_ok());
-        for query in
-            ["sslrootcert=/ca.pem", "sslmode=require&sslrootcert=/ca.pem", "ssl-cert=/c.pem", "sslkey=/k.pem&sslmode=prefer"]
-        {
+        for query in ["sslmode=verify-full&sslrootcert=/ca.pem", "sslmode=disable", ""] {
+            assert!(at(query).is_ok(), "{query}");
+        }
+        for query in [
+            "sslrootcert=/ca.pem",
+            "sslmode=require",
+            "sslmode=verify-ca&sslrootcert=/ca.pem",
+            "ssl-cert=/c.pem",
+            "sslkey=/k.pem&sslmode=prefer",
+        ] {
             assert!(matches!(at(query), Err(StoreError::Unverified)), "{query}");
         }
-        let with_key = format!("sslmode=verify-ca&sslkey={}", key.display().to_string().replace(' ', "%20"));
+        let with_key = format!("sslmode=verify-full&sslkey={}", key.display().to_string().replace(' ', "%20"));
         std::fs::set_permissions(&key, std::os::unix::fs::PermissionsExt::from_mode(0o640)).unwrap();
         let refused = at(&with_key).unwrap_err().to_string();
         assert!(refused.contains("a key") && refused.contains("chmod 600"), "{refused}");
         std::fs::set_permissions(&key, std::os::unix::fs::PermissionsExt::from_mode(0o600)).unwrap();
         assert!(at(&with_key).is_ok());
-        assert!(matches!(at("sslmode=verify-ca&sslkey=/nowhere"), Err(StoreError::PrivateKey { .. })));
+        assert!(matches!(at("sslmode=verify-full&sslkey=/nowhere"), Err(StoreError::PrivateKey { .. })));
     }
 }

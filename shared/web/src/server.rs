@@ -120,7 +120,7 @@ pub async fn bind(address: SocketAddr) -> Result<TcpListener, ServeError> {
 }
 
 /// How long requests may go on after the end was announced.
-const GRACE: Duration = Duration::from_secs(10);
+const GRACE: Duration = Duration::from_secs(5);
 
 /// Serves until `stop` completes, and then until the requests that are being worked on are answered, or the grace is over.
 pub async fn serve(

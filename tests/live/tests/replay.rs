@@ -7,7 +7,7 @@ use std::{
 };
 
 use anyhow::{Context, Result, ensure};
-use live::{programs, repository};
+use live::{Trouble, programs, repository};
 use roxmltree::Document;
 use serde_json::Value;
 use tempfile::TempDir;
@@ -50,18 +50,6 @@ about = "What dies with the one process of an embedded broker."
 steps = [{ submit = "north local 0" }, "lose-broker"]
 "#;
 
-/// The broker stops while registrations are under way, and is away for an hour.
-const STOPPED: &str = r#"
-about = "The broker stops and starts."
-steps = [
-    { submit = "all" }, { polls = 150 }, "broker-away", { submit = "north local 5" }, { pass = "1 hour" }, "broker-back", { pass = "1 minute" },
-    { expect = { rows = { "all" = { hospital = "Submitted, OK", warehouse = 1 }, "north local 5" = { hospital = "Submitted, OK" } } } },
-]
-[expect]
-verdict = { attempted = 25, acknowledged = 25, delivered = 25, recovered = 0, duplicated = 0, lost = 0 }
-dead-letters = []
-"#;
-
 /// One test, since the node that it starts lives as long as it does.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn scenarios_end_on_a_real_broker_as_on_virtual_time() -> Result<()> {
@@ -74,7 +62,9 @@ async fn scenarios_end_on_a_real_broker_as_on_virtual_time() -> Result<()> {
     stage.what_makes_no_sense_is_skipped_and_nothing_is_no_success().await?;
     let left = node.control(&["list_queues", "--quiet", "--no-table-headers", "name"]).await?;
     ensure!(left.trim().is_empty(), "queues stayed behind: {left}");
-    stage.a_broker_that_stops_loses_nothing(&node).await
+    // Its application stops and starts, in whatever state it is.
+    let stopped = async |what: &str| node.control(&[if what == "begin" { "stop_app" } else { "start_app" }]).await.map(drop);
+    Trouble { address: &stage.url }.passes(stopped).await
 }
 
 struct Stage {
@@ -143,14 +133,6 @@ impl Stage {
         let document = Document::parse(&xml)?;
         let skipped = document.descendants().find(|node| node.has_tag_name("skipped")).context("JUnit has no skipped case")?;
         ensure!(skipped.attribute("message").is_some_and(|message| message.contains("lose-broker")), "{xml}");
-        Ok(())
-    }
-
-    async fn a_broker_that_stops_loses_nothing(&self, node: &Node) -> Result<()> {
-        let files = [self.write("stopped.toml", STOPPED)?];
-        let (stop, start) = (node.shell("stop_app"), node.shell("start_app"));
-        let (report, status) = self.for_real(&files, &["--broker-stop", &stop, "--broker-start", &start]).await?;
-        ensure!(status == Some(0) && report["as_expected"] == 1, "{report:#}");
         Ok(())
     }
 }

@@ -1,4 +1,4 @@
-use std::ffi::{OsStr, OsString};
+use std::ffi::OsString;
 use std::net::TcpListener;
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
@@ -195,15 +195,6 @@ impl Node {
             String::from_utf8_lossy(&output.stderr)
         );
         Ok(said)
-    }
-
-    /// What a shell runs `rabbitmqctl` against this node with, for a program that takes such commands.
-    #[must_use]
-    pub fn shell(&self, arguments: &str) -> String {
-        let quoted = |text: &OsStr| format!("'{}'", text.to_string_lossy().replace('\'', "'\\''"));
-        let mut command: String = self.environment.iter().map(|(name, value)| format!("{name}={} ", quoted(value))).collect();
-        command.push_str(&quoted(self.programs.join("rabbitmqctl").as_os_str()));
-        format!("{command} --quiet {arguments}")
     }
 
     /// Loads a definitions file.

@@ -272,7 +272,7 @@ async fn rows_come_sorted_and_page_by_page(store: &dyn DhwStore, registers: &Reg
     assert!(paged == all);
 }
 
-/// Whoever goes through the rows meets each of them once, whatever a rotation does meanwhile.
+/// Whoever goes through the rows meets each of them once while pseudonyms change.
 async fn a_rotation_leaves_rows_where_they_stand(store: &dyn DhwStore, registers: &Registers) {
     let drafts: Vec<Draft> =
         (0..12_u8).map(|patient| advice(patient.into(), &format!("A-{patient}")).of_patient(patient)).collect();

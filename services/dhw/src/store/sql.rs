@@ -293,7 +293,7 @@ impl SqlStore {
             None => table.rows(""),
             Some(only) => {
                 let column = table.columns.iter().find(|column| column.field == only.field && !column.is_number);
-                table.rows(&format!("AND {} = ?5", column.ok_or(StoreError::Damaged { what: "field number" })?.name))
+                table.rows(&format!("AND t.{} = ?5", column.ok_or(StoreError::Damaged { what: "field number" })?.name))
             }
         };
         let query = self.database.query(AssertSqlSafe(text));

@@ -116,12 +116,14 @@ impl Harvest<'_> {
     }
 
     async fn take_healthdata(&self, watch: &mut WatchList) -> Result<(), StoreError> {
-        const COLUMNS: [(&str, &str, &str, Kind); 10] = [
+        const COLUMNS: [(&str, &str, &str, Kind); 12] = [
             ("hd4res", "patient", "pseudonym", Kind::Pseudonym),
             ("dhw", "patient", "pseudonym", Kind::Pseudonym),
-            ("ehbox-hd", "patient_tag", "pseudonym", Kind::Pseudonym),
+            ("dhw", "patient_order", "first_pseudonym", Kind::Pseudonym),
+            ("ehbox-hd", "patient", "pseudonym", Kind::Pseudonym),
             ("ehbox-hd", "recoded", "old", Kind::Pseudonym),
-            ("ehbox-hd", "recoded", "new", Kind::Pseudonym),
+            ("hd4res", "recoded", "old", Kind::Pseudonym),
+            ("dhw", "recoded", "old", Kind::Pseudonym),
             ("ehbox-hd", "sender", "code", Kind::SenderCode),
             ("hd4res", "comment", "text", Kind::Comment),
             ("hd4res", "comment", "author", Kind::HealthdataUser),

@@ -37,12 +37,9 @@ struct Life {
 }
 
 fn again(work: &Arc<Work>) -> Work {
-    let (name, listens, work) = (work.name.clone(), work.listens(), Arc::clone(work));
-    if listens {
-        Work::until_told(name, move |stopping| IN_WORK.scope((), work.start_until(stopping)).boxed())
-    } else {
-        Work::new(name, move || IN_WORK.scope((), work.start()).boxed())
-    }
+    let (name, work) = (work.name.clone(), Arc::clone(work));
+    // It is never told to stop: a fault takes it down where it stands.
+    Work::new(name, move || IN_WORK.scope((), work.start()).boxed())
 }
 
 impl Life {

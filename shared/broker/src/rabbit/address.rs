@@ -27,6 +27,25 @@ pub(super) struct Address {
     files: Option<Files>,
 }
 
+/// Why there is no connection.
+pub(super) struct Refused {
+    pub(super) kind: BrokerError,
+    /// In the words of whoever refused, for the log.
+    pub(super) reason: String,
+}
+
+impl From<lapin::Error> for Refused {
+    fn from(error: lapin::Error) -> Self {
+        Self { kind: fault::of_connecting(&error), reason: error.to_string() }
+    }
+}
+
+impl From<BrokerError> for Refused {
+    fn from(kind: BrokerError) -> Self {
+        Self { reason: kind.to_string(), kind }
+    }
+}
+
 /// What TLS reads.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 struct Files {
@@ -57,14 +76,17 @@ impl Address {
         let pairs: Vec<(String, String)> =
             url.query_pairs().map(|(name, value)| (name.into_owned(), value.into_owned())).collect();
         let (mut authorities, mut certificate, mut key) = (None, None, None);
-        let mut others = Vec::new();
+        let (mut others, mut wants_tls) = (Vec::new(), false);
         for (name, value) in pairs {
             let slot = match name.as_str() {
                 "cacertfile" => &mut authorities,
                 "certfile" => &mut certificate,
                 "keyfile" => &mut key,
                 // A broker is looked at, whatever the address says; and it has the name that the address gives it.
-                "verify" if value == "verify_peer" => continue,
+                "verify" if value == "verify_peer" => {
+                    wants_tls = true;
+                    continue;
+                }
                 "verify" | "server_name_indication" | "password" | "depth" | "fail_if_no_peer_cert" => return None,
                 _ => {
                     others.push((name, value));
@@ -88,7 +110,7 @@ impl Address {
         let uri: AMQPUri = url.as_str().parse().ok()?;
         let files = match uri.scheme {
             AMQPScheme::AMQPS => Some(files),
-            AMQPScheme::AMQP if files == Files::default() => None,
+            AMQPScheme::AMQP if files == Files::default() && !wants_tls => None,
             AMQPScheme::AMQP => return None,
         };
         Some(Self { uri, files })
@@ -105,13 +127,13 @@ impl Address {
     /// # Errors
     ///
     /// [`BrokerError::Unavailable`], [`BrokerError::AccessRefused`]; [`BrokerError::Certificate`] when a file of TLS cannot be used, and
-    /// [`BrokerError::Untrusted`] when the broker's certificate cannot be believed.
-    pub(super) async fn connect(&self, properties: ConnectionProperties) -> Result<Connection, BrokerError> {
+    /// [`BrokerError::Untrusted`] when the broker's certificate cannot be believed. Each with what the client library said.
+    pub(super) async fn connect(&self, properties: ConnectionProperties) -> Result<Connection, Refused> {
         let Some(files) = &self.files else {
-            return Connection::connect_uri(self.uri.clone(), properties).await.map_err(|error| fault::of_connecting(&error));
+            return Ok(Connection::connect_uri(self.uri.clone(), properties).await?);
         };
         let connector = files.connector()?;
-        let runtime = lapin::runtime::default_runtime().map_err(|error| fault::of_connecting(&error))?;
+        let runtime = lapin::runtime::default_runtime()?;
         // The library's own way would believe the system's authorities beside those of the address.
         let connecting = Connection::connector(
             self.uri.clone(),
@@ -124,7 +146,7 @@ impl Address {
             },
             properties,
         );
-        connecting.await.map_err(|error| fault::of_connecting(&error))
+        Ok(connecting.await?)
     }
 }
 
@@ -213,6 +235,7 @@ mod tests {
             "amqps://u:p@h/v?keyfile=k.pem",
             "amqps://u:p@h/v?cacertfile=",
             "amqps://u:p@h/v?cacertfile=a&cacertfile=b",
+            "amqp://u:p@h/v?verify=verify_peer",
             "amqps://u:p@h/v?verify=verify_none",
             "amqps://u:p@h/v?server_name_indication=disable",
         ] {

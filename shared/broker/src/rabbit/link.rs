@@ -56,8 +56,8 @@ impl Link {
         let connection = match outcome {
             Ok(Ok(connection)) => Arc::new(connection),
             Ok(Err(error)) => {
-                tracing::warn!(purpose = self.purpose, %error, "could not connect to the broker");
-                return Err(error);
+                tracing::warn!(purpose = self.purpose, reason = error.reason, "could not connect to the broker");
+                return Err(error.kind);
             }
             Err(_) => {
                 tracing::warn!(purpose = self.purpose, "the broker did not answer in time");
