@@ -133,9 +133,10 @@ impl Harvest<'_> {
         for (name, table, column, kind) in COLUMNS {
             let Some(mut store) = Inspection::open(self.location, name).await? else { continue };
             if store.tables().await?.iter().any(|own| own == table) {
-                let mut rest = self.sample.max(1) * self.hospitals.len().max(1);
+                let (mut rest, mut is_missing) = (self.sample.max(1) * self.hospitals.len().max(1), false);
                 store
                     .each_row(table, |row| {
+                        is_missing |= value(&row, column).is_none();
                         if let Some(found) = text(&row, column).filter(|_| rest > 0) {
                             rest -= 1;
                             let origin = format!("{name} {table}");
@@ -145,6 +146,10 @@ impl Harvest<'_> {
                         }
                     })
                     .await?;
+                // None of them is ever empty; a store that calls them otherwise would be looked through for less than is promised.
+                if is_missing {
+                    return Err(StoreError::Damaged { what: "column that the audit watches" });
+                }
             }
             store.close().await?;
         }
