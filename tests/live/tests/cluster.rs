@@ -24,10 +24,12 @@ async fn a_cluster_that_loses_a_node_loses_nothing_else() -> Result<()> {
             if what == "begin" {
                 balancer.use_only(others.clone());
                 node.kill().await?;
-                return cluster.until_seen(witness, 2).await;
+                cluster.until_seen(witness, 2).await?;
+                return cluster.until_queues_serve(witness).await;
             }
             node.restart().await?;
             cluster.until_whole().await?;
+            cluster.until_queues_serve(witness).await?;
             balancer.use_only(all.clone());
             Ok(())
         };
@@ -39,9 +41,11 @@ async fn a_cluster_that_loses_a_node_loses_nothing_else() -> Result<()> {
             node.pause(what == "begin");
             if what == "begin" {
                 balancer.use_only(others.clone());
-                return cluster.until_seen(witness, 2).await;
+                cluster.until_seen(witness, 2).await?;
+                return cluster.until_queues_serve(witness).await;
             }
             cluster.until_whole().await?;
+            cluster.until_queues_serve(witness).await?;
             balancer.use_only(all.clone());
             Ok(())
         };

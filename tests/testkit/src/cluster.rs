@@ -89,6 +89,20 @@ impl Cluster {
         until("the cluster is whole", MEET_DEADLINE, is_whole).await
     }
 
+    /// Waits until every queue has a leader, as one node says. Elections take seconds, and nobody says a word meanwhile.
+    ///
+    /// # Errors
+    ///
+    /// When they do not within two minutes.
+    pub async fn until_queues_serve(&self, by: usize) -> Result<()> {
+        let node = self.nodes.get(by).context("there is no such node")?;
+        let serve = async || {
+            let said = node.control(&["list_queues", "--quiet", "--no-table-headers", "state"]).await;
+            Ok(said.is_ok_and(|said| said.lines().all(|state| state.trim() == "running")))
+        };
+        until("every queue has a leader", MEET_DEADLINE, serve).await
+    }
+
     async fn sees(&self, by: usize, count: usize) -> Result<bool> {
         let node = self.nodes.get(by).context("there is no such node")?;
         let serving = node.control(&["eval", "length([N || N <- [node() | nodes()], rabbit:is_running(N)])."]).await;
