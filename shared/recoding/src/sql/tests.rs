@@ -136,6 +136,8 @@ async fn agrees_with_pure_pairs(store: &Store, acts: &[Act]) {
             let known = load(&mut reader, &[&name]).await.unwrap();
             let earlier = |pairs: &Pairs| pairs.earlier(pairs.now(&name)).map(str::to_owned).collect::<Vec<_>>();
             assert_eq!((known.now(&name), earlier(&known)), (pure.pairs.now(&name), earlier(&pure.pairs)), "{name}");
+            let patients = Patients::of(&mut reader, &[&name]).await.unwrap();
+            assert_eq!((patients.now(&name), patients.earlier(&name)), (known.now(&name), &*earlier(&known)), "{name}");
         }
     }
     drop(reader);
