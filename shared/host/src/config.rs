@@ -223,6 +223,18 @@ mod tests {
         assert!(matches!(settings("amqp://user:secret@broker/hd", None).address(), Err(ConfigError::Address)));
     }
 
+    /// It would be put before the first `@`, wherever that stands, and end in the name of a file that an error tells.
+    #[test]
+    fn a_password_is_put_behind_a_user_and_nowhere_else() {
+        let file = tempfile::NamedTempFile::new().unwrap();
+        std::fs::write(file.path(), "s€cret\n").unwrap();
+        for url in ["amqps://broker/hd?cacertfile=/tls/hd@2025.pem", "amqps://broker?keyfile=a@b", "amqp://broker#a@b"] {
+            let settings = settings(url, Some(file.path().to_path_buf()));
+            let flaws: Vec<String> = settings.flaws("hd").iter().map(ToString::to_string).collect();
+            assert!(flaws.len() == 1 && flaws[0].starts_with("broker.hd.url: understand"), "{url}: {flaws:?}");
+        }
+    }
+
     fn common(store: &str, password_file: Option<PathBuf>) -> Common {
         Common {
             store: store.to_owned(),

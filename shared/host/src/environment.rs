@@ -40,7 +40,7 @@ fn capitals(name: &str) -> String {
 #[error("understand the environment: {0} is no UTF-8 text")]
 pub struct NoText(pub String);
 
-/// Flaws that are told at once; a file that is no configuration at all has no end of them.
+/// Flaws that are told at once; a file that is no configuration at all has no end of them, and nor has a sample that is none.
 const FLAWS_MAX: usize = 30;
 
 /// The variables of one service.
@@ -89,18 +89,19 @@ impl Variables {
             }
         }
         let sample = Node::of_file(toml::Value::Table(sample));
-        loop {
+        for _ in 0..FLAWS_MAX {
             match T::deserialize(tree.clone()) {
                 Ok(settings) => return (Some(settings), flaws),
                 Err(wrong) => {
                     let is_mended = tree.mend(&wrong, &sample);
                     flaw::add(&mut flaws, vec![wrong.into()]);
-                    if !is_mended || flaws.len() >= FLAWS_MAX {
-                        return (None, flaws);
+                    if !is_mended {
+                        break;
                     }
                 }
             }
         }
+        (None, flaws)
     }
 }
 
@@ -469,6 +470,13 @@ mod tests {
             "shiny",
         ];
         assert_eq!(places, expected, "{flaws:#?}");
+        // What the sample has in its place may be as wrong.
+        let (settings, flaws) = Variables::default().over::<Settings>(
+            SERVICE,
+            toml::from_str("nihdi = 1\n").unwrap(),
+            toml::from_str("nihdi = 2\n[common]\nstore = 3\n").unwrap(),
+        );
+        assert!(settings.is_none() && flaws.iter().any(|flaw| flaw.place == "nihdi"), "{flaws:?}");
         // A whole table of the wrong kind, and none at all.
         assert_eq!(read("nihdi = \"1\"\ncommon = 3\n", &[]).unwrap_err().len(), 1);
         assert_eq!(read("nihdi = \"1\"\n", &[]).unwrap_err(), ["common: it is missing"]);

@@ -172,5 +172,8 @@ mod tests {
         std::fs::set_permissions(&key, std::os::unix::fs::PermissionsExt::from_mode(0o600)).unwrap();
         assert!(at(&with_key).is_ok());
         assert!(matches!(at("sslmode=verify-full&sslkey=/nowhere"), Err(StoreError::PrivateKey { .. })));
+        // The key itself, which the client library would take.
+        let refused = at("sslmode=verify-full&sslkey=-----BEGIN%20PRIVATE%20KEY-----s3cret").unwrap_err();
+        assert!(!format!("{refused} {refused:?}").contains("s3cret"));
     }
 }

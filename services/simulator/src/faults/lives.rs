@@ -112,3 +112,38 @@ impl Lives {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::sync::atomic::{AtomicBool, Ordering};
+
+    use clock::OffsetClock;
+    use tokio::sync::Notify;
+
+    use super::*;
+
+    /// A fault is no order to stop: whoever would finish what it is at does not get to.
+    #[tokio::test]
+    async fn a_service_is_stopped_where_it_stands() {
+        let (begun, finished): (Arc<Notify>, Arc<AtomicBool>) = Default::default();
+        let (begins, finishes) = (Arc::clone(&begun), Arc::clone(&finished));
+        let work = Work::until_told("busy", move |stopping| {
+            let (begins, finishes) = (Arc::clone(&begins), Arc::clone(&finishes));
+            Box::pin(async move {
+                begins.notify_one();
+                stopping.told().await;
+                finishes.store(true, Ordering::Relaxed);
+            })
+        });
+        let clock: Arc<dyn Clock> = Arc::new(OffsetClock::default());
+        let lives = Lives::new(&clock);
+        lives.add(Service::Hd4res, vec![work]).await;
+        begun.notified().await;
+        assert!(lives.stop(Service::Hd4res).await);
+        assert!(!finished.load(Ordering::Relaxed), "it was told, and finished");
+        assert!(!lives.stop(Service::Hd4res).await);
+        lives.start(Service::Hd4res).await;
+        begun.notified().await;
+        lives.stop_all().await;
+    }
+}
