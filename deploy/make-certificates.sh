@@ -17,7 +17,7 @@ shift 2
 mkdir -p "$folder"
 days=397
 
-key() { openssl genpkey -algorithm EC -pkeyopt ec_paramgen_curve:P-256 -out "$1" 2>/dev/null; }
+key() { openssl genpkey -algorithm EC -pkeyopt ec_paramgen_curve:P-256 -out "$1"; }
 # certificate NAME COMMON-NAME EXTENSIONS
 certificate() {
     [ ! -s "$folder/$1.pem" ] || return 0
@@ -25,8 +25,7 @@ certificate() {
     openssl req -new -key "$folder/$1.key" -subj "/O=PRECISION trial/CN=$2" -out "$folder/$1.csr"
     printf '%s\n' "basicConstraints=critical,CA:false" "keyUsage=critical,digitalSignature" "$3" >"$folder/$1.ext"
     openssl x509 -req -in "$folder/$1.csr" -CA "$folder/ca.pem" -CAkey "$folder/ca.key" -days "$days" -extfile "$folder/$1.ext" \
-        -set_serial "0x$(openssl rand -hex 16)" -out "$folder/$1.pem.new" 2>"$folder/said" || { cat "$folder/said" >&2; exit 1; }
-    rm "$folder/said"
+        -set_serial "0x$(openssl rand -hex 16)" -out "$folder/$1.pem.new"
     rm "$folder/$1.csr" "$folder/$1.ext"
     chmod 0644 "$folder/$1.pem.new"
     mv "$folder/$1.pem.new" "$folder/$1.pem"
