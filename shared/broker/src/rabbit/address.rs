@@ -167,15 +167,11 @@ impl Files {
                 RustlsConnectorConfig::new_with_native_certs().map_err(|error| unusable("the system's authorities", &error))?
             }
         };
-        let named = |file: &Option<PathBuf>| file.as_deref().map_or_else(String::new, |file| file.display().to_string());
-        match &self.own {
-            None => config.connector_with_no_client_auth().map_err(|error| unusable(&named(&self.authorities), &error)),
-            Some(Own { certificate, key }) => {
-                let (chain, private) = (certificates(certificate)?, private_key(key)?);
-                let made = config.connector_with_single_cert(chain, private);
-                made.map_err(|error| unusable(&named(&Some(certificate.clone())), &error))
-            }
-        }
+        let Some(Own { certificate, key }) = &self.own else {
+            return config.connector_with_no_client_auth().map_err(|error| unusable("the authorities", &error));
+        };
+        let made = config.connector_with_single_cert(certificates(certificate)?, private_key(key)?);
+        made.map_err(|error| unusable(&format!("{} and its key", certificate.display()), &error))
     }
 }
 
