@@ -1,16 +1,14 @@
 //! Commands for a shell that have a test do something, and wait until it is done.
 
-use std::path::PathBuf;
-use std::time::Duration;
+use std::path::{Path, PathBuf};
 
-use anyhow::{Context as _, Result};
-use clock::{SystemClock, sleep};
+use anyhow::{Context as _, Result, ensure};
 use tempfile::TempDir;
+use tokio::io::{AsyncBufReadExt as _, AsyncWriteExt as _, BufReader};
+use tokio::net::unix::pipe;
+use tokio::process::Command;
 
-/// Between two looks whether a command was called.
-const LOOK_EVERY: Duration = Duration::from_millis(50);
-
-/// Where commands leave word.
+/// Where commands say what they want, and hear that it is done: two named pipes.
 pub struct Hooks {
     folder: TempDir,
 }
@@ -20,21 +18,26 @@ impl Hooks {
     ///
     /// # Errors
     ///
-    /// When there is no room for a folder.
-    pub fn new() -> Result<Self> {
-        Ok(Self { folder: tempfile::tempdir()? })
+    /// When the pipes cannot be made.
+    pub async fn new() -> Result<Self> {
+        let hooks = Self { folder: tempfile::tempdir()? };
+        let made = Command::new("mkfifo").args([hooks.asked(), hooks.done()]).status().await?;
+        ensure!(made.success(), "mkfifo failed");
+        Ok(hooks)
     }
 
-    fn file(&self, name: &str, end: &str) -> PathBuf {
-        self.folder.path().join(format!("{name}.{end}"))
+    fn asked(&self) -> PathBuf {
+        self.folder.path().join("asked")
     }
 
-    /// What a shell runs. It ends when [`Hooks::serve`] has done what goes by this name.
+    fn done(&self) -> PathBuf {
+        self.folder.path().join("done")
+    }
+
+    /// What a shell runs. It ends when [`Hooks::serve`] has done what goes by this name. One at a time.
     #[must_use]
     pub fn command(&self, name: &str) -> String {
-        let (asked, done) = (self.file(name, "asked"), self.file(name, "done"));
-        let (asked, done) = (asked.display(), done.display());
-        format!("rm -f '{done}'; : >'{asked}'; until [ -e '{done}' ]; do sleep 0.05; done")
+        format!("echo {name} >'{}' && read -r done <'{}'", self.asked().display(), self.done().display())
     }
 
     /// Does what commands ask for, as long as it is polled.
@@ -42,15 +45,15 @@ impl Hooks {
     /// # Errors
     ///
     /// What `act` could not do.
-    pub async fn serve(&self, names: &[&str], mut act: impl AsyncFnMut(&str) -> Result<()>) -> Result<()> {
-        loop {
-            for name in names {
-                if std::fs::remove_file(self.file(name, "asked")).is_ok() {
-                    act(name).await.with_context(|| (*name).to_owned())?;
-                    std::fs::write(self.file(name, "done"), "")?;
-                }
-            }
-            sleep(&SystemClock, LOOK_EVERY).await;
+    pub async fn serve(&self, mut act: impl AsyncFnMut(&str) -> Result<()>) -> Result<()> {
+        // Both ends, so that a pipe does not end with the command that held the other.
+        let open = |path: &Path| pipe::OpenOptions::new().read_write(true).open_receiver(path);
+        let mut asked = BufReader::new(open(&self.asked())?).lines();
+        let mut done = pipe::OpenOptions::new().read_write(true).open_sender(self.done())?;
+        while let Some(name) = asked.next_line().await? {
+            act(&name).await.with_context(|| name.clone())?;
+            done.write_all(b"done\n").await?;
         }
+        Ok(())
     }
 }

@@ -181,7 +181,8 @@ impl Installation {
         self.database.as_ref().is_some_and(|shared| shared.services.iter().any(|known| service.starts_with(known)))
     }
 
-    fn store(&self, service: &str) -> Result<Location> {
+    /// Where a service has its store.
+    pub fn store(&self, service: &str) -> Result<Location> {
         if self.in_database(service) {
             Ok(self.role(service)?.parse()?)
         } else {

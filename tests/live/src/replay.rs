@@ -25,41 +25,37 @@ verdict = { attempted = 25, acknowledged = 25, delivered = 25, recovered = 0, du
 dead-letters = []
 "#;
 
-/// What happens to a broker, and how it ends.
-pub struct Trouble<'a> {
-    /// Where the broker is.
-    pub address: &'a str,
+/// When something happens to a broker.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Trouble {
+    /// It begins.
+    Begins,
+    /// It ends.
+    Ends,
 }
 
-impl Trouble<'_> {
-    /// Replays the scenario; `act` is called with `begin` and with `end`. Every registration must have arrived once, with its answer, without being sent again.
-    ///
-    /// # Errors
-    ///
-    /// What is not so, with the report.
-    pub async fn passes(&self, act: impl AsyncFnMut(&str) -> Result<()>) -> Result<()> {
-        let program = programs().await?.join("precision");
-        let (hooks, folder) = (Hooks::new()?, tempfile::tempdir()?);
-        let file = folder.path().join("trouble.toml");
-        std::fs::write(&file, SCENARIO)?;
-        let (begin, end) = (hooks.command("begin"), hooks.command("end"));
-        let mut replay = Command::new(program);
-        replay.arg("replay").arg(&file).args([
-            "--json",
-            "--broker",
-            self.address,
-            "--broker-stop",
-            &begin,
-            "--broker-start",
-            &end,
-        ]);
-        let replaying = timeout(&SystemClock, DEADLINE, replay.kill_on_drop(true).output());
-        let output = tokio::select! {
-            output = replaying => output.context("end within five minutes")??,
-            failed = hooks.serve(&["begin", "end"], act) => return failed,
-        };
-        judge(&output)
-    }
+/// Replays the scenario on the broker at `address`, to which `act` does something in the middle. Every registration must have arrived once, with its answer,
+/// without being sent again.
+///
+/// # Errors
+///
+/// What is not so, with the report; or what `act` could not do.
+pub async fn comes_through(address: &str, mut act: impl AsyncFnMut(Trouble) -> Result<()>) -> Result<()> {
+    const BEGINS: &str = "begins";
+    let program = programs().await?.join("precision");
+    let (hooks, folder) = (Hooks::new().await?, tempfile::tempdir()?);
+    let file = folder.path().join("trouble.toml");
+    std::fs::write(&file, SCENARIO)?;
+    let mut replay = Command::new(program);
+    replay.arg("replay").arg(&file).args(["--json", "--broker", address]);
+    replay.args(["--broker-stop", &hooks.command(BEGINS), "--broker-start", &hooks.command("ends")]);
+    let replaying = timeout(&SystemClock, DEADLINE, replay.kill_on_drop(true).output());
+    let acting = hooks.serve(async |name| act(if name == BEGINS { Trouble::Begins } else { Trouble::Ends }).await);
+    let output = tokio::select! {
+        output = replaying => output.context("end within five minutes")??,
+        failed = acting => return failed,
+    };
+    judge(&output)
 }
 
 fn judge(output: &Output) -> Result<()> {

@@ -7,7 +7,7 @@ use std::{
 };
 
 use anyhow::{Context, Result, ensure};
-use live::{Trouble, programs, repository};
+use live::{Trouble, comes_through, programs, repository};
 use roxmltree::Document;
 use serde_json::Value;
 use tempfile::TempDir;
@@ -63,8 +63,9 @@ async fn scenarios_end_on_a_real_broker_as_on_virtual_time() -> Result<()> {
     let left = node.control(&["list_queues", "--quiet", "--no-table-headers", "name"]).await?;
     ensure!(left.trim().is_empty(), "queues stayed behind: {left}");
     // Its application stops and starts, in whatever state it is.
-    let stopped = async |what: &str| node.control(&[if what == "begin" { "stop_app" } else { "start_app" }]).await.map(drop);
-    Trouble { address: &stage.url }.passes(stopped).await
+    let stopped =
+        async |trouble| node.control(&[if trouble == Trouble::Begins { "stop_app" } else { "start_app" }]).await.map(drop);
+    comes_through(&stage.url, stopped).await
 }
 
 struct Stage {

@@ -2,7 +2,6 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use anyhow::{Context, Result};
-use clock::{SystemClock, sleep};
 use tokio::io::copy_bidirectional;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::process::Child;
@@ -16,12 +15,12 @@ use crate::{
 
 /// For nodes to see each other, or to see that one is gone.
 const MEET_DEADLINE: Duration = Duration::from_secs(120);
-/// For a node that was cut off to notice it, which takes it as long as the others ([`Node`]).
-const SETTLE: Duration = Duration::from_secs(6);
 
 /// Nodes of RabbitMQ that are one broker, on this machine.
 pub struct Cluster {
     nodes: Vec<Node>,
+    /// By which they know each other.
+    cookie: String,
     _port_mapper: Child,
 }
 
@@ -45,7 +44,7 @@ impl Cluster {
             }
             nodes.push(node);
         }
-        Ok(Self { nodes, _port_mapper: port_mapper })
+        Ok(Self { nodes, cookie, _port_mapper: port_mapper })
     }
 
     /// Its nodes.
@@ -54,59 +53,80 @@ impl Cluster {
         &self.nodes
     }
 
+    /// One of its nodes.
+    ///
+    /// # Errors
+    ///
+    /// When there is none of that number.
+    pub fn node(&self, number: usize) -> Result<&Node> {
+        self.nodes.get(number).context("there is no such node")
+    }
+
     /// One of its nodes, to be killed and started again.
-    pub fn node_mut(&mut self, number: usize) -> Option<&mut Node> {
-        self.nodes.get_mut(number)
-    }
-
-    /// Waits until one node sees so many that serve, itself among them.
     ///
     /// # Errors
     ///
-    /// When it does not within two minutes.
-    pub async fn until_seen(&self, by: usize, count: usize) -> Result<()> {
-        let sees = async || self.sees(by, count).await;
-        until(&format!("{count} nodes see each other"), MEET_DEADLINE, sees).await
+    /// As [`Cluster::node`].
+    pub fn node_mut(&mut self, number: usize) -> Result<&mut Node> {
+        self.nodes.get_mut(number).context("there is no such node")
     }
 
-    /// Waits until every node sees all others, and still does a while later: one that was cut off needs a moment to notice that it was.
+    /// Waits until so many nodes serve and every queue has a leader, as one of the nodes says. Elections take seconds, and nobody says a word meanwhile.
     ///
     /// # Errors
     ///
-    /// When they do not within two minutes.
-    pub async fn until_whole(&self) -> Result<()> {
-        let is_whole = async || {
-            for _ in 0..2 {
-                for by in 0..self.nodes.len() {
-                    if !self.sees(by, self.nodes.len()).await? {
-                        return Ok(false);
-                    }
-                }
-                sleep(&SystemClock, SETTLE).await;
-            }
-            Ok(true)
+    /// When it is not so within two minutes, with what it said last.
+    pub async fn until_served(&self, by: usize, count: usize) -> Result<()> {
+        let (node, mut said) = (self.node(by)?, (String::new(), String::new()));
+        let is_served = async || {
+            const SERVING: &str = "length([N || N <- [node() | nodes()], rabbit:is_running(N)]).";
+            const QUEUES: &[&str] =
+                &["list_queues", "--quiet", "--no-table-headers", "state", "leader", "online", "members", "name"];
+            let nodes = node.control(&["eval", SERVING]).await.unwrap_or_default();
+            let queues = node.control(QUEUES).await.unwrap_or_default();
+            let all_lead = queues.lines().all(|queue| queue.starts_with("running"));
+            said = (nodes, queues);
+            Ok(said.0.trim() == count.to_string() && all_lead)
         };
-        until("the cluster is whole", MEET_DEADLINE, is_whole).await
+        let served = until(&format!("{count} nodes serve every queue"), MEET_DEADLINE, is_served).await;
+        served.with_context(|| format!("node {by} says that {} nodes serve, and of the queues:\n{}", said.0.trim(), said.1))
     }
 
-    /// Waits until every queue has a leader, as one node says. Elections take seconds, and nobody says a word meanwhile.
+    /// Cuts a node off from the others: no side takes the other's word any more, and their connections end. Clients still reach all of them.
     ///
     /// # Errors
     ///
-    /// When they do not within two minutes.
-    pub async fn until_queues_serve(&self, by: usize) -> Result<()> {
-        let node = self.nodes.get(by).context("there is no such node")?;
-        let serve = async || {
-            let said = node.control(&["list_queues", "--quiet", "--no-table-headers", "state"]).await;
-            Ok(said.is_ok_and(|said| said.lines().all(|state| state.trim() == "running")))
-        };
-        until("every queue has a leader", MEET_DEADLINE, serve).await
+    /// As [`Node::control`].
+    pub async fn part(&self, number: usize) -> Result<()> {
+        self.talk(number, "cut", "erlang:disconnect_node(N)").await
     }
 
-    async fn sees(&self, by: usize, count: usize) -> Result<bool> {
-        let node = self.nodes.get(by).context("there is no such node")?;
-        let serving = node.control(&["eval", "length([N || N <- [node() | nodes()], rabbit:is_running(N)])."]).await;
-        Ok(serving.is_ok_and(|said| said.trim() == count.to_string()))
+    /// Lets a node talk to the others again.
+    ///
+    /// # Errors
+    ///
+    /// As [`Node::control`].
+    pub async fn heal(&self, number: usize) -> Result<()> {
+        self.talk(number, &self.cookie, "ok").await
+    }
+
+    /// Sets what a node and the others know each other by, and does something about each of the others.
+    async fn talk(&self, number: usize, cookie: &str, what: &str) -> Result<()> {
+        let others = self.nodes.iter().enumerate().filter(|(other, _)| *other != number);
+        let others: Vec<String> = others.map(|(_, node)| format!("'{}'", node.name())).collect();
+        let talking = format!("[begin erlang:set_cookie(N, '{cookie}'), {what} end || N <- [{}]].", others.join(", "));
+        self.node(number)?.control(&["eval", &talking]).await.map(drop)
+    }
+
+    /// Waits until RabbitMQ on a node was begun anew.
+    ///
+    /// # Errors
+    ///
+    /// When it was not within two minutes.
+    pub async fn until_another_life(&self, number: usize, before: &str) -> Result<()> {
+        let node = self.node(number)?;
+        let is_another = async || Ok(node.life().await.is_ok_and(|life| life != before));
+        until("the node begins anew", MEET_DEADLINE, is_another).await
     }
 }
 

@@ -150,6 +150,15 @@ impl Node {
         self.wait_until_up().await
     }
 
+    /// What tells one life of RabbitMQ on this node from the next; an error while it does not serve.
+    ///
+    /// # Errors
+    ///
+    /// As [`Node::control`].
+    pub async fn life(&self) -> Result<String> {
+        self.control(&["eval", "true = rabbit:is_running(), whereis(rabbit_sup)."]).await
+    }
+
     /// Stops its time, or lets it go on: to everybody else it is cut off meanwhile.
     pub fn pause(&self, paused: bool) {
         self.signal(if paused { "STOP" } else { "CONT" });
