@@ -168,14 +168,19 @@ impl Common {
 impl BrokerSettings {
     /// What is wrong with these settings of a zone beyond their form.
     pub(crate) fn flaws(&self, zone: &str) -> Vec<Flaw> {
-        match self.address().map(|address| broker::check_address(&address)) {
-            Ok(Ok(())) => Vec::new(),
-            Ok(Err(error)) => vec![Flaw::of(format!("broker.{zone}.url"), error)],
+        let mut flaws = Vec::new();
+        match self.address() {
+            Ok(_) => {}
             Err(error @ ConfigError::Unreadable { .. }) => {
-                vec![Flaw::of(format!("broker.{zone}.password_file"), reasons(&error))]
+                flaws.push(Flaw::of(format!("broker.{zone}.password_file"), reasons(&error)));
             }
-            Err(error) => vec![Flaw::of(format!("broker.{zone}.url"), error)],
+            Err(error) => return vec![Flaw::of(format!("broker.{zone}.url"), error)],
         }
+        // Without the password, which none of this needs.
+        if let Err(error) = broker::check_address(&self.url) {
+            flaws.push(Flaw::of(format!("broker.{zone}.url"), error));
+        }
+        flaws
     }
 
     /// The address with the password in it, to hand to the client and to nobody else.
@@ -233,6 +238,13 @@ mod tests {
             let flaws: Vec<String> = settings.flaws("hd").iter().map(ToString::to_string).collect();
             assert!(flaws.len() == 1 && flaws[0].starts_with("broker.hd.url: understand"), "{url}: {flaws:?}");
         }
+    }
+
+    #[test]
+    fn a_password_and_a_certificate_that_are_not_there_are_told_together() {
+        let settings = settings("amqps://dhw@broker/hd?cacertfile=/nowhere/ca.pem", Some("/nowhere/password".into()));
+        let places: Vec<String> = settings.flaws("hd").into_iter().map(|flaw| flaw.place).collect();
+        assert_eq!(places, ["broker.hd.password_file", "broker.hd.url"]);
     }
 
     fn common(store: &str, password_file: Option<PathBuf>) -> Common {
