@@ -141,7 +141,10 @@ impl Connection {
         let mut connector = HttpConnector::new();
         connector.set_connect_timeout(Some(CONNECT_DEADLINE));
         connector.enforce_http(!address.is_sealed());
-        let builder = Client::builder(TokioExecutor::new());
+        let mut builder = Client::builder(TokioExecutor::new());
+        // A connection for each request. Where a kept one ends at a certain moment, as when its service is killed, hyper-util lets the request
+        // that was to go over it wait for ever.
+        builder.pool_max_idle_per_host(0);
         let wire = if address.is_sealed() {
             let tls = HttpsConnectorBuilder::new().with_native_roots().map_err(ClientError::NoAuthorities)?;
             Wire::Sealed(builder.build(tls.https_only().enable_http1().wrap_connector(connector)))
@@ -383,5 +386,64 @@ impl Answer {
                 | StatusCode::GATEWAY_TIMEOUT
         );
         is_busy || (self.status == StatusCode::CONFLICT && self.code().as_deref() == Some("IN_PROGRESS"))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use clock::SystemClock;
+    use tokio::{
+        io::{AsyncReadExt as _, AsyncWriteExt as _},
+        net::TcpListener,
+    };
+
+    use super::*;
+
+    /// More than any of the attempts takes by itself.
+    const HARD: Duration = Duration::from_secs(5);
+
+    /// A service that ends its connections at any moment, as one does that is killed again and again.
+    async fn brittle() -> Address {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = format!("http://{}", listener.local_addr().unwrap()).parse().unwrap();
+        tokio::spawn(async move {
+            let mut number = 0_u32;
+            while let Ok((mut caller, _)) = listener.accept().await {
+                number += 1;
+                let (answers, how) = (number % 3, number % 5);
+                tokio::spawn(async move {
+                    let mut bytes = [0; 4096];
+                    for _ in 0..answers {
+                        if caller.read(&mut bytes).await.unwrap_or(0) == 0 {
+                            return;
+                        }
+                        let _ = caller.write_all(b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n{}").await;
+                    }
+                    match how {
+                        0 => drop(caller.set_zero_linger()),
+                        1 => drop(caller.read(&mut bytes).await),
+                        2 => drop(caller.write_all(b"HTTP/1.1 200 OK\r\nContent-Le").await),
+                        3 => drop(caller.write_all(b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n{").await),
+                        _ => {}
+                    }
+                });
+            }
+        });
+        address
+    }
+
+    #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+    async fn an_answer_that_breaks_off_is_asked_for_again_at_once() {
+        let chance = Arc::new(Chance::seeded(1));
+        let manner = Manner { clock: Arc::new(SystemClock), chance, patience: Duration::from_secs(60), is_plain_allowed: false };
+        let connection = Connection::new(brittle().await, manner).unwrap();
+        for number in 0..20_000 {
+            let ask = Ask::look("look", format!("/{number}"), None);
+            let told = clock::timeout(&SystemClock, HARD, connection.attempt(&ask, None)).await;
+            match told.unwrap_or_else(|_| panic!("{number} hangs")) {
+                Ok(answer) => assert_eq!(answer.body, "{}"),
+                Err(Broken::Unsent(_) | Broken::Lost(_)) => {}
+            }
+        }
     }
 }
