@@ -97,7 +97,7 @@ is_up=yes
 compose up -d >"$work/up.log" 2>&1 || { tail -n 20 "$work/up.log" >&2; fail "docker-compose up"; }
 
 # All containers but the setup, which has ended.
-services=$(compose config --services | grep -vE '^(setup|desk-.*|study)$' | sort)
+services=$(compose config --services | grep -vE '^(setup|desk-.*|study|operator)$' | sort)
 declare -A id
 for service in $services; do id[$service]=$(compose ps -q "$service"); done
 state_of() { docker inspect --format '{{if .State.Running}}{{.State.Health.Status}}{{else}}{{.State.Status}}{{end}}' "${id[$1]}"; }
@@ -215,6 +215,16 @@ compose run --rm -T desk-00000196 submit --dcd Precision_Local_MAB --file - <"$w
 grep -q '^3 rows: 3 accepted, 0 rejected' "$work/desk.log" || fail "the desk said: $(tail -n 5 "$work/desk.log")"
 compose run --rm -T study list --limit 5 >"$work/study.log" 2>&1 || fail "the study: $(tail -n 5 "$work/study.log")"
 grep -q Precision_ "$work/study.log" || fail "the study sees nothing: $(tail -n 5 "$work/study.log")"
+
+# How it stands, in one screen; and who does not run is seen.
+state() { COMPOSE="$COMPOSE --file $work/docker-compose.yml" "$work/deploy/status.sh" >"$work/state" 2>"$work/state.err"; }
+state || fail "something is to be looked at: $(cat "$work/state" "$work/state.err")"
+grep -q '^8 of 8 services are ready$' "$work/state" && grep -q 'Nothing needs to be looked at' "$work/state" || fail "it stands: $(cat "$work/state")"
+cat "$work/state" >&2
+docker stop "${id[ehealth-ttp]}" >/dev/null
+! state || fail "a service that does not run is not to be looked at"
+grep -q '^7 of 8 services are ready$' "$work/state" && grep -q '^  ehealth-ttp: does not run' "$work/state" || fail "it stands: $(cat "$work/state" "$work/state.err")"
+docker start "${id[ehealth-ttp]}" >/dev/null
 
 # Nobody gets out of a zone, and hospitals do not see each other's database.
 inside() { compose exec -T hd4dp-00000196 sh -c "$1" >/dev/null 2>&1; }

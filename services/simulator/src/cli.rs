@@ -67,9 +67,11 @@ pub enum Command {
         after_help = "Examples:\n  precision list --store out/store --dcd Precision_Local_MAB --json\n  precision list --at http://127.0.0.1:8080 --token-file secrets.toml"
     )]
     List(commands::life::ListArgs),
-    /// Shows one registration with its comments and history, as both sides see it
-    #[command(after_help = "Example:\n  precision status --store out/store 018f3c2e-0000-8000-8000-000000000001")]
-    Status(commands::life::OneArgs),
+    /// Shows one registration with its comments and history, as both sides see it; or without one, how an installation of separate services stands
+    #[command(
+        after_help = "Examples:\n  precision status --store out/store 018f3c2e-0000-8000-8000-000000000001\n  precision status --service 127.0.0.1:8090 --service ttp.example:8090\n\nExit status of an installation: 0 all is well; 1 something is to be looked at; 2 wrong usage."
+    )]
+    Status(commands::life::StatusArgs),
     /// Shows where registrations are and were: each step, both directions, times, attempts, faults
     #[command(
         after_help = "Examples:\n  precision trace --data out 018f3c2e-0000-8000-8000-000000000001\n  precision trace --at http://127.0.0.1:8080 --token-file secrets.toml 018f3c2e-0000-8000-8000-000000000001\n\nExit status: 0 known; 2 wrong usage, or nobody who was asked knows an id."
@@ -193,6 +195,8 @@ pub enum Ended {
     Broken,
     /// Two runs differ.
     Different,
+    /// Something in an installation is to be looked at.
+    ToLookAt,
     /// Wrong usage, configuration or header.
     Usage,
     /// The flow failed.
@@ -205,7 +209,7 @@ impl Ended {
     pub const fn status(self) -> u8 {
         match self {
             Self::Well => 0,
-            Self::Rejected | Self::NotAsExpected | Self::Broken | Self::Different => 1,
+            Self::Rejected | Self::NotAsExpected | Self::Broken | Self::Different | Self::ToLookAt => 1,
             Self::Usage => 2,
             Self::Failed => 3,
         }
@@ -272,7 +276,8 @@ impl Command {
             Self::Check(args) => args.json,
             Self::Bench(args) => args.json,
             Self::List(args) => args.reach.over.json,
-            Self::Status(args) | Self::Approve(args) | Self::Reopen(args) | Self::Delete(args) => args.reach.over.json,
+            Self::Status(args) => args.reach.over.json,
+            Self::Approve(args) | Self::Reopen(args) | Self::Delete(args) => args.reach.over.json,
             Self::Submit(args) => args.reach.over.json,
             Self::Download(args) => args.reach.over.json,
             Self::Correct(args) => args.one.reach.over.json,

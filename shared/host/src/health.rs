@@ -1,12 +1,12 @@
 //! Whether a service that stands alone is ready: for the health checks of containers and for whoever operates it.
 //!
-//! Where `common.health` says, three addresses answer: `/health` that the process lives, `/ready` whether it has started, holds its store and
-//! speaks with its brokers, with status 503 and what is missing when not, each in one line; and `/metrics` what it counts. `SERVICE --health`
-//! asks whether it is ready. Nothing of a patient is known here.
+//! Where `common.health` says, four addresses answer: `/health` that the process lives, `/ready` whether it has started, holds its store and
+//! speaks with its brokers, with status 503 and what is missing when not, each in one line; `/metrics` what it counts, and `/state` all of it in one
+//! document. `SERVICE --health` asks whether it is ready, `precision status` for the state. Nothing of a patient is known here.
 
 use std::{
     io::{Read as _, Write as _},
-    net::{SocketAddr, TcpStream},
+    net::{SocketAddr, TcpStream, ToSocketAddrs as _},
     sync::{
         Arc, Mutex, PoisonError,
         atomic::{AtomicBool, Ordering},
@@ -36,8 +36,12 @@ const AT_ONCE: usize = 8;
 /// Bytes of a question's head that are looked at.
 const HEAD_MAX: usize = 1024;
 
+/// Bytes of an answer that are read: a state has a few hundred for each step and queue.
+const ANSWER_MAX: u64 = 1024 * 1024;
+
 /// What the answers are.
 const PLAIN: &str = "text/plain";
+const JSON: &str = "application/json";
 const OPEN_METRICS: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
 
 /// What a service knows of its own state.
@@ -138,7 +142,8 @@ async fn answer(head: &[u8], health: &Health, metrics: &Metrics, clock: &dyn Clo
             }
         }
         b"GET /metrics HTTP/1.1" | b"GET /metrics HTTP/1.0" => ("200 OK", OPEN_METRICS, metrics.text(health, clock).await),
-        _ => ("404 Not Found", PLAIN, "GET /health, /ready or /metrics\n".to_owned()),
+        b"GET /state HTTP/1.1" | b"GET /state HTTP/1.0" => ("200 OK", JSON, metrics.state(health, clock).await.to_string()),
+        _ => ("404 Not Found", PLAIN, "GET /health, /ready, /metrics or /state\n".to_owned()),
     };
     let length = text.len();
     format!("HTTP/1.1 {status}\r\nContent-Type: {form}\r\nContent-Length: {length}\r\nConnection: close\r\n\r\n{text}")
@@ -150,14 +155,28 @@ async fn answer(head: &[u8], health: &Health, metrics: &Metrics, clock: &dyn Clo
 ///
 /// Nobody answers there, or not as a service does.
 pub fn ask(address: SocketAddr) -> anyhow::Result<(bool, String)> {
+    get(&address.to_string(), "/ready").map(|(is_ready, text)| (is_ready, text.trim_end().to_owned()))
+}
+
+/// What the service at `address`, `HOST:PORT`, says at a path: whether with status 200, and its text.
+pub(crate) fn get(address: &str, path: &str) -> anyhow::Result<(bool, String)> {
     let failed = || format!("ask the service at {address}");
-    let mut stream = TcpStream::connect_timeout(&address, ANSWER_DEADLINE).with_context(failed)?;
+    let mut places = address.to_socket_addrs().with_context(failed)?;
+    let mut stream = loop {
+        let place = places.next().context("find an address of that name").with_context(failed)?;
+        match TcpStream::connect_timeout(&place, ANSWER_DEADLINE) {
+            Ok(stream) => break stream,
+            // A name may have an address of each kind, and the service one of them.
+            Err(_) if places.len() > 0 => {}
+            Err(error) => return Err(error).with_context(failed),
+        }
+    };
     stream.set_read_timeout(Some(ANSWER_DEADLINE)).with_context(failed)?;
-    stream.write_all(b"GET /ready HTTP/1.1\r\nHost: localhost\r\n\r\n").with_context(failed)?;
+    stream.write_all(format!("GET {path} HTTP/1.1\r\nHost: localhost\r\n\r\n").as_bytes()).with_context(failed)?;
     let mut answer = String::new();
-    stream.take(HEAD_MAX as u64 * 4).read_to_string(&mut answer).with_context(failed)?;
-    let (head, text) = answer.split_once("\r\n\r\n").with_context(failed)?;
-    Ok((head.starts_with("HTTP/1.1 200 "), text.trim_end().to_owned()))
+    stream.take(ANSWER_MAX).read_to_string(&mut answer).with_context(failed)?;
+    let (head, text) = answer.split_once("\r\n\r\n").context("understand the answer").with_context(failed)?;
+    Ok((head.starts_with("HTTP/1.1 200 "), text.to_owned()))
 }
 
 #[cfg(test)]
@@ -195,6 +214,11 @@ mod tests {
         assert!(
             metrics.contains("\r\nContent-Type: application/openmetrics-text;") && metrics.contains("\nprecision_ready 0\n"),
             "{metrics}"
+        );
+        let state = answer(b"GET /state HTTP/1.1\r\nHost: a\r\n\r\n").await;
+        assert!(
+            state.contains("\r\nContent-Type: application/json\r\n") && state.contains("\"missing\":[\"the store\""),
+            "{state}"
         );
         for other in
             [&b""[..], b"\xff\xfe", b"GET / HTTP/1.1\r\n\r\n", b"POST /ready HTTP/1.1\r\n\r\n", b"GET /ready?secret HTTP/1.1\r\n"]

@@ -1,4 +1,4 @@
-//! What a service that stands alone counts, for Prometheus: `/metrics` beside `/ready`, in the text format of OpenMetrics 1.0.
+//! What a service that stands alone counts: for Prometheus at `/metrics` beside `/ready`, in the text format of OpenMetrics 1.0, and in one document at `/state`.
 //!
 //! Labels name steps, queues, outcomes, codes and hospitals, and never anything of a patient. What happened is counted since the process began; how things stand is looked at when
 //! somebody asks.
@@ -11,7 +11,7 @@ use std::{
 
 use async_trait::async_trait;
 use broker::{Broker as _, BrokerError, RabbitBroker};
-use clock::Clock;
+use clock::{Clock, Timestamp};
 use futures_util::future::{self, BoxFuture};
 use prometheus_client::{
     encoding::text,
@@ -24,6 +24,7 @@ use topology::{QueueName, Vhost};
 use crate::{
     Point, Probe,
     health::{BROKER_DEADLINE, Health},
+    state::{self, State},
 };
 
 /// Time for a store to be measured: with that of a broker, within the time of an answer.
@@ -124,13 +125,30 @@ fn queues(registry: &mut Registry, looked: Vec<Looked>) {
 /// What a service counts and looks at.
 #[derive(Default)]
 pub struct Metrics {
+    /// The service, and when its process began.
+    who: Option<(String, Timestamp)>,
     tally: Mutex<Option<Arc<Tally>>>,
     measure: Mutex<Option<Arc<dyn Measure>>>,
     reads: Mutex<Vec<Reads>>,
     retries: Arc<Retries>,
 }
 
+/// How everything stands at one moment.
+struct Gathered {
+    missing: Vec<String>,
+    looked: Vec<Looked>,
+    passed: Vec<state::Passed>,
+    retries: BTreeMap<String, u64>,
+    /// None when the store did not say.
+    figures: Option<Vec<Figure>>,
+}
+
 impl Metrics {
+    /// Those of a service whose process began now.
+    pub fn of(service: String, now: Timestamp) -> Self {
+        Self { who: Some((service, now)), ..Self::default() }
+    }
+
     /// Counts what passes through the service's store.
     pub fn tally(&self, tally: &Arc<Tally>) {
         *lock(&self.tally) = Some(Arc::clone(tally));
@@ -152,74 +170,111 @@ impl Metrics {
         Arc::clone(&self.retries)
     }
 
-    /// Everything as text. All brokers are asked at once, so that one that is away holds the answer up no longer than it must.
-    pub async fn text(&self, health: &Health, clock: &dyn Clock) -> String {
+    /// Looks at everything. All brokers are asked at once, so that one that is away holds the answer up no longer than it must.
+    async fn gather(&self, health: &Health, clock: &dyn Clock) -> Gathered {
         let reads = lock(&self.reads).clone();
         let (missing, looked) =
             future::join(health.missing(clock), future::join_all(reads.iter().map(|reads| reads.look(clock)))).await;
+        let counts = lock(&self.tally).as_ref().map(|tally| tally.counts()).unwrap_or_default();
+        let passed = counts.into_iter().map(|(kind, count)| state::Passed::of(kind, count)).collect();
+        Gathered { missing, looked, passed, retries: self.retries.counts(), figures: self.figures(clock).await }
+    }
+
+    async fn figures(&self, clock: &dyn Clock) -> Option<Vec<Figure>> {
+        let measure = lock(&self.measure).clone();
+        let Some(measure) = measure else { return Some(Vec::new()) };
+        match clock::timeout(clock, STORE_DEADLINE, measure.measure()).await {
+            Ok(Ok(figures)) => Some(figures),
+            Ok(Err(error)) => {
+                tracing::warn!(%error, "the store cannot be measured");
+                None
+            }
+            Err(clock::Elapsed) => {
+                tracing::warn!("the store was not measured in time");
+                None
+            }
+        }
+    }
+
+    /// Everything as one document.
+    pub async fn state(&self, health: &Health, clock: &dyn Clock) -> State {
+        let Gathered { missing, looked, passed, retries, figures } = self.gather(health, clock).await;
+        let (service, began) = self.who.clone().unwrap_or_else(|| (String::new(), clock.now()));
+        let (mut brokers, mut queues) = (Vec::new(), Vec::new());
+        for Looked { vhost, queues: seen, is_reachable } in looked {
+            brokers.push(state::Broker { vhost: vhost.to_string(), is_reachable });
+            queues.extend(seen.into_iter().map(|(queue, publications, dead_letters)| state::Queue {
+                queue: queue.to_string(),
+                publications,
+                dead_letters,
+            }));
+        }
+        State {
+            service,
+            version: state::VERSION.to_owned(),
+            up_seconds: clock.now().since(began).as_secs(),
+            missing,
+            brokers,
+            queues,
+            passed,
+            retries: retries.into_values().sum(),
+            figures: figures.map(|figures| figures.into_iter().map(state::Measured::from).collect()),
+        }
+    }
+
+    /// Everything as text.
+    pub async fn text(&self, health: &Health, clock: &dyn Clock) -> String {
+        let Gathered { missing, looked, passed: counts, retries: again, figures } = self.gather(health, clock).await;
         let mut registry = Registry::with_prefix("precision");
+        if let Some((service, began)) = &self.who {
+            let info = Gauges::default();
+            info.get_or_create(&vec![("service", service.clone()), ("version", state::VERSION.to_owned())]).set(1.0);
+            registry.register("service_info", "Which service this is, and of which version", info);
+            let start = OneGauge::default();
+            start.set(began.as_micros() as f64 / 1e6);
+            registry.register("start_time_seconds", "When its process began, in seconds since 1970", start);
+        }
         let ready = Gauge::<i64>::default();
         ready.set(missing.is_empty().into());
         registry.register("ready", "Whether the service has started, holds its store and speaks with its brokers", ready);
-        self.passed(&mut registry);
+        passed(&mut registry, counts, again);
         queues(&mut registry, looked);
-        self.figures(&mut registry, clock).await;
+        measured(&mut registry, figures.unwrap_or_default());
         let mut text = String::new();
         // Only a writer can fail, and a string does not.
         let _ = text::encode(&mut text, &registry);
         text
     }
+}
 
-    fn passed(&self, registry: &mut Registry) {
-        let (publications, items, retries) = (Counters::default(), Counters::default(), Counters::default());
-        let counts = lock(&self.tally).as_ref().map(|tally| tally.counts()).unwrap_or_default();
-        for (kind, count) in counts {
-            let outcome = kind.outcome.to_string();
-            let (outcome, code) = outcome.split_once(':').unwrap_or((&outcome, ""));
-            let labels = vec![
-                ("step", kind.step.to_owned()),
-                ("queue", kind.queue),
-                ("outcome", outcome.to_owned()),
-                ("code", code.to_owned()),
-            ];
-            publications.get_or_create(&labels).inc_by(count.publications);
-            items.get_or_create(&labels).inc_by(count.items);
-        }
-        for (work, count) in self.retries.counts() {
-            retries.get_or_create(&vec![("work", work)]).inc_by(count);
-        }
-        registry.register("publications", "Publications that passed, by step, queue and outcome", publications);
-        registry.register("items", "Items that passed, by step, queue and outcome", items);
-        registry.register("retries", "Attempts that failed and were made again after a pause", retries);
+fn passed(registry: &mut Registry, counts: Vec<state::Passed>, again: BTreeMap<String, u64>) {
+    let (publications, items, retries) = (Counters::default(), Counters::default(), Counters::default());
+    for passed in counts {
+        let labels = vec![("step", passed.step), ("queue", passed.queue), ("outcome", passed.outcome), ("code", passed.code)];
+        publications.get_or_create(&labels).inc_by(passed.publications);
+        items.get_or_create(&labels).inc_by(passed.items);
     }
+    for (work, count) in again {
+        retries.get_or_create(&vec![("work", work)]).inc_by(count);
+    }
+    registry.register("publications", "Publications that passed, by step, queue and outcome", publications);
+    registry.register("items", "Items that passed, by step, queue and outcome", items);
+    registry.register("retries", "Attempts that failed and were made again after a pause", retries);
+}
 
-    async fn figures(&self, registry: &mut Registry, clock: &dyn Clock) {
-        let measure = lock(&self.measure).clone();
-        let Some(measure) = measure else { return };
-        let figures = match clock::timeout(clock, STORE_DEADLINE, measure.measure()).await {
-            Ok(Ok(figures)) => figures,
-            Ok(Err(error)) => {
-                tracing::warn!(%error, "the store cannot be measured");
-                return;
-            }
-            Err(clock::Elapsed) => {
-                tracing::warn!("the store was not measured in time");
-                return;
-            }
-        };
-        let mut families: BTreeMap<&str, (&str, Gauges)> = BTreeMap::new();
-        for Figure { name, help, labels, value } in figures {
-            if labels.is_empty() {
-                let gauge = OneGauge::default();
-                gauge.set(value);
-                registry.register(name, help, gauge);
-            } else {
-                families.entry(name).or_insert_with(|| (help, Gauges::default())).1.get_or_create(&labels).set(value);
-            }
+fn measured(registry: &mut Registry, figures: Vec<Figure>) {
+    let mut families: BTreeMap<&str, (&str, Gauges)> = BTreeMap::new();
+    for Figure { name, help, labels, value } in figures {
+        if labels.is_empty() {
+            let gauge = OneGauge::default();
+            gauge.set(value);
+            registry.register(name, help, gauge);
+        } else {
+            families.entry(name).or_insert_with(|| (help, Gauges::default())).1.get_or_create(&labels).set(value);
         }
-        for (name, (help, family)) in families {
-            registry.register(name, help, family);
-        }
+    }
+    for (name, (help, family)) in families {
+        registry.register(name, help, family);
     }
 }
 
@@ -272,7 +327,7 @@ mod tests {
     async fn what_passed_and_how_things_stand_is_said_in_openmetrics() {
         let folder = tempfile::tempdir().unwrap();
         let database = Database::open(folder.path(), "party", Schema { steps: &[] }).await.unwrap();
-        let metrics = Metrics::default();
+        let metrics = Metrics::of("ehealth-ttp".to_owned(), SystemClock.now());
         metrics.tally(database.tally());
         metrics.measure(Arc::new(Quota));
         let passage = |outcome| Passage {
@@ -293,6 +348,7 @@ mod tests {
         let text = metrics.text(&health, &SystemClock).await;
         let expected = [
             "precision_ready 1",
+            "precision_service_info{service=\"ehealth-ttp\",version=\"0.1.0\"} 1.0",
             "precision_items_total{step=\"4\",queue=\"ttp.in\",outcome=\"forwarded\",code=\"\"} 2",
             "precision_publications_total{step=\"4\",queue=\"ttp.in\",outcome=\"dead-lettered\",code=\"QUOTA\"} 1",
             "precision_retries_total{work=\"ttp.in\"} 2",
@@ -303,6 +359,17 @@ mod tests {
         for line in expected {
             assert!(text.lines().any(|said| said == line), "{line} is missing in\n{text}");
         }
-        assert!(text.ends_with("# EOF\n"), "{text}");
+        assert!(text.ends_with("# EOF\n") && text.contains("\nprecision_start_time_seconds "), "{text}");
+
+        // The same in one document, as it is read on the other side.
+        let state = metrics.state(&health, &SystemClock).await;
+        assert_eq!(serde_json::from_str::<State>(&serde_json::to_string(&state).unwrap()).unwrap(), state);
+        assert_eq!((state.service.as_str(), state.missing.as_slice(), state.retries), ("ehealth-ttp", &[][..], 2));
+        let passed: Vec<_> =
+            state.passed.iter().map(|passed| (passed.outcome.as_str(), passed.code.as_str(), passed.items)).collect();
+        assert_eq!(passed, [("forwarded", "", 2), ("dead-lettered", "QUOTA", 2)]);
+        assert_eq!(state.figure("quota_limit", &[]), Some(20.0));
+        assert_eq!(state.figure("quota_patients", &[("sender", "ehbox-hco-00000196")]), Some(12.0));
+        assert_eq!(state.figure("quota_patients", &[("sender", "nobody")]), None);
     }
 }

@@ -16,7 +16,7 @@ use std::{
 use anyhow::{Context as _, ensure};
 use broker::{Broker, BrokerError, RabbitBroker};
 use clap::{Arg, ArgAction, Args, Command, value_parser};
-use clock::SystemClock;
+use clock::{Clock as _, SystemClock};
 use envelope::{NameError, Source};
 use futures_util::{
     FutureExt,
@@ -34,7 +34,9 @@ use crate::{
     flaw::{self, Flaw, Flaws},
     health::{self, Health},
     logging::{self, LogForm},
-    process, supervise,
+    process,
+    state::State,
+    supervise,
 };
 
 /// Exit status of a service that cannot start.
@@ -175,6 +177,7 @@ pub fn main_with<S: Settings, A: Args>(
 ) -> ExitCode {
     let file = Arg::new("config").long("config").value_name("FILE").value_parser(value_parser!(PathBuf));
     let health = Arg::new("health").long("health").action(ArgAction::SetTrue);
+    let state = Arg::new("state").long("state").action(ArgAction::SetTrue).conflicts_with("health");
     let below = Arg::new("base-path").long("base-path").value_name("PATH");
     let below = below.help("Path below which the API stands, as /hd4res; in place of the configuration's");
     let namespace = environment::namespace(S::ACTOR.as_str());
@@ -182,6 +185,7 @@ pub fn main_with<S: Settings, A: Args>(
         .version(env!("CARGO_PKG_VERSION"))
         .arg(file.help("Configuration file (TOML); deploy/config has a commented sample"))
         .arg(health.help("Ask the service that runs with this configuration whether it is ready, and end with status 0 or 1"))
+        .arg(state.help("Ask it how it stands, and print its answer (JSON), for `precision status --from`"))
         .after_help(format!(
             "Exit status: 0 stopped as told; 2 could not start.\n\
              Every setting can be given by the environment too, which counts more than the file: {namespace}_COMMON__STORE is common.store.\n\
@@ -191,18 +195,22 @@ pub fn main_with<S: Settings, A: Args>(
     let command = A::augment_args(if S::HAS_API { command.arg(below) } else { command }).about(about);
     let given = command.get_matches();
     let base_path = given.try_get_one::<String>("base-path").ok().flatten();
-    let asks = given.get_flag("health");
+    let asked = match (given.get_flag("health"), given.get_flag("state")) {
+        (true, _) => Some(is_ready::<S> as fn(&S) -> anyhow::Result<ExitCode>),
+        (_, true) => Some(state_of::<S> as _),
+        _ => None,
+    };
     // Whoever asks needs the address alone, and may not be allowed to read the rest.
-    let look = |settings: &S| if asks { Vec::new() } else { astray(settings) };
+    let look = |settings: &S| if asked.is_some() { Vec::new() } else { astray(settings) };
     let settings = of_process::<S>(given.get_one::<PathBuf>("config").map(PathBuf::as_path), look);
     let settings = settings.and_then(|settings| below_path(settings, base_path));
-    match A::from_arg_matches(&given) {
-        Ok(_) if asks => {
+    match (A::from_arg_matches(&given), asked) {
+        (Ok(_), Some(ask)) => {
             logging::start(LogForm::Text, "info");
             ended::<S>(settings.and_then(|settings| ask(&settings)))
         }
-        Ok(more) => run(settings, async |settings: &S, alone: &StandAlone| start(settings, alone, more).await),
-        Err(error) => error.exit(),
+        (Ok(more), None) => run(settings, async |settings: &S, alone: &StandAlone| start(settings, alone, more).await),
+        (Err(error), _) => error.exit(),
     }
 }
 
@@ -215,12 +223,30 @@ fn below_path<S: Settings>(mut settings: S, base_path: Option<&String>) -> anyho
     Ok(settings)
 }
 
+/// Where the service with these settings answers.
+fn health_address<S: Settings>(settings: &S) -> anyhow::Result<SocketAddr> {
+    settings.common().health.context("ask the service: common.health is not set")
+}
+
+fn say_what_it_said(text: &str) -> anyhow::Result<()> {
+    writeln!(std::io::stdout(), "{text}").context("say what the service said")
+}
+
 /// Asks the service with these settings whether it is ready, and prints what it says.
-fn ask<S: Settings>(settings: &S) -> anyhow::Result<ExitCode> {
-    let address = settings.common().health.context("ask the service: common.health is not set")?;
-    let (is_ready, text) = health::ask(address).unwrap_or_else(|error| (false, format!("not ready: failed to {error:#}")));
-    writeln!(std::io::stdout(), "{text}").context("say what the service said")?;
+fn is_ready<S: Settings>(settings: &S) -> anyhow::Result<ExitCode> {
+    let asked = health::ask(health_address(settings)?);
+    let (is_ready, text) = asked.unwrap_or_else(|error| (false, format!("not ready: failed to {error:#}")));
+    say_what_it_said(&text)?;
     Ok(if is_ready { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}
+
+/// Asks the service with these settings how it stands, and prints what it says.
+fn state_of<S: Settings>(settings: &S) -> anyhow::Result<ExitCode> {
+    let Ok(text) = State::ask(&health_address(settings)?.to_string()).map(|state| state.to_string()) else {
+        return Ok(ExitCode::FAILURE);
+    };
+    say_what_it_said(&text)?;
+    Ok(ExitCode::SUCCESS)
 }
 
 fn ended<S: Settings>(ended: anyhow::Result<ExitCode>) -> ExitCode {
@@ -293,10 +319,11 @@ pub type Stop = Shared<BoxFuture<'static, ()>>;
 impl StandAlone {
     fn new<S: Settings>(settings: &S, stop: Stop) -> anyhow::Result<Self> {
         let chance = Chance::from_system().context("draw randomness")?;
-        let metrics: Arc<Metrics> = Arc::default();
+        let user = S::ACTOR.user(settings.nihdi());
+        let metrics = Arc::new(Metrics::of(user.to_string(), SystemClock.now()));
         Ok(Self {
             context: Context { clock: Arc::new(SystemClock), chance: Arc::new(chance), probe: metrics.retries() },
-            user: S::ACTOR.user(settings.nihdi()),
+            user,
             common: settings.common().clone(),
             store: settings.common().location()?,
             health: Arc::default(),

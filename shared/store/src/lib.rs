@@ -36,7 +36,7 @@ pub use location::{Location, Server};
 pub use lock::{Company, StoreLock};
 pub use sqlx::AssertSqlSafe;
 pub use statement::Statement;
-pub use tally::Tally;
+pub use tally::{Count, Kind, Tally};
 pub use values::{Column, Numeral, Parameter, Row};
 
 /// Why a store could not do what it was asked.

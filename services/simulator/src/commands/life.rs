@@ -1,7 +1,8 @@
 //! `precision list`, `status`, `submit`, `download`, `correct`, `approve`, `reopen`, `delete`: the life of a registration, for scripts.
 //!
 //! Each command does one thing in the name of a hospital or a researcher, and ends when nothing of it is on its way any more. What it prints
-//! shows each side's own view. It works on a store ([`on_store`]), or with the services of a running installation ([`over_http`]).
+//! shows each side's own view. It works on a store ([`on_store`]), or with the services of a running installation ([`over_http`]). `status` without a
+//! registration is about the installation ([`super::status`]).
 
 pub mod on_store;
 pub mod over_http;
@@ -23,14 +24,14 @@ pub use on_store::There;
 pub use reach::Reach;
 use reach::Way;
 
-use super::life_view::Both;
+use super::{life_view::Both, status::Services};
 use crate::{
     cli::{Ended, hospital},
     output,
 };
 
 /// The name of a file that means standard input.
-const STANDARD_INPUT: &str = "-";
+pub const STANDARD_INPUT: &str = "-";
 
 /// What `list` takes.
 #[derive(Debug, Args)]
@@ -68,6 +69,23 @@ pub struct OneArgs {
     /// says it
     #[arg(long, value_name = "NAME")]
     by: Option<String>,
+}
+
+/// What `status` takes.
+#[derive(Debug, Args)]
+pub struct StatusArgs {
+    /// The installation
+    #[command(flatten)]
+    pub reach: Reach,
+    /// The registration's id, as `list` shows it; without it, the state of an installation of separate services is shown
+    #[arg(value_name = "REGISTRATION")]
+    registration: Option<Uuid>,
+    /// The hospital that has it; over HTTP with a secret that stands alone, which does not say
+    #[arg(long, value_name = "NIHDI", value_parser = hospital, requires = "registration")]
+    org: Option<Nihdi>,
+    /// The services of an installation
+    #[command(flatten)]
+    services: Services,
 }
 
 /// What `correct` takes.
@@ -198,7 +216,12 @@ pub async fn list(args: ListArgs, definitions: Definitions) -> anyhow::Result<En
 /// # Errors
 ///
 /// An unknown registration, or what keeps the installation from being opened or reached.
-pub async fn status(args: OneArgs, definitions: Definitions) -> anyhow::Result<Ended> {
+pub async fn status(args: StatusArgs, definitions: Definitions) -> anyhow::Result<Ended> {
+    let StatusArgs { reach, registration, org, services } = args;
+    let Some(registration) = registration else {
+        return super::status::status(&services, reach.over.json);
+    };
+    let args = OneArgs { reach, registration, org, by: None };
     match args.reach.way(args.org)? {
         Way::Store(there) => on_store::status(there, &args, definitions).await,
         Way::Http(plan) => over_http::status(plan, &args).await,

@@ -23,6 +23,7 @@ pub mod run;
 pub mod serve;
 pub mod session;
 pub mod sight;
+pub mod status;
 pub mod token;
 pub mod topology;
 pub mod trace;
