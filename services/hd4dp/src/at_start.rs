@@ -8,7 +8,7 @@ use std::{
 
 use clap::Args;
 use dcd::{Definition, Definitions};
-use host::{Trouble, Work, station::reasons};
+use host::{Backoff, Trouble, Work, station::reasons};
 use jiff::civil::Date;
 
 use crate::{
@@ -49,7 +49,16 @@ pub struct AtStart {
 }
 
 /// Files whose headers fit their registers.
-pub struct OpenFiles(Vec<(Arc<Definition>, CsvFile)>);
+pub struct OpenFiles(Vec<OpenFile>);
+
+struct OpenFile {
+    definition: Arc<Definition>,
+    path: PathBuf,
+    file: CsvFile,
+}
+
+/// The work's name in logs and metrics.
+const TAKING_IN: &str = "hd4dp taking in files";
 
 /// Why files are not taken in.
 #[derive(Debug, thiserror::Error)]
@@ -74,7 +83,7 @@ impl AtStart {
             let definition = definition.ok_or_else(|| AtStartError::UnknownRegister(file.register.clone()))?;
             let opened = CsvFile::open(&file.path, &definition, today);
             let opened = opened.map_err(|error| AtStartError::File(explain(&error, uploads)))?;
-            Ok((definition, opened))
+            Ok(OpenFile { definition, path: file.path.clone(), file: opened })
         };
         self.upload.iter().map(open).collect::<Result<_, _>>().map(OpenFiles)
     }
@@ -92,12 +101,12 @@ impl OpenFiles {
     #[must_use]
     pub fn taking_in(self, hd4dp: &Arc<Hd4dp>, uploads: &Uploads) -> Work {
         let (hd4dp, uploads, files) = (Arc::clone(hd4dp), uploads.clone(), Arc::new(Mutex::new(self.0)));
-        Work::new("hd4dp taking in files", move || {
+        Work::new(TAKING_IN, move || {
             let (hd4dp, uploads, files) = (Arc::clone(&hd4dp), uploads.clone(), Arc::clone(&files));
             Box::pin(async move {
                 let files = std::mem::take(&mut *files.lock().unwrap_or_else(PoisonError::into_inner));
-                for (definition, file) in files {
-                    take_in(&hd4dp, &definition, file, &uploads).await;
+                for file in files {
+                    take_in(&hd4dp, file, &uploads).await;
                 }
                 std::future::pending::<()>().await;
             })
@@ -106,24 +115,52 @@ impl OpenFiles {
 }
 
 /// Figures and the register's name go to the log; a file's name may say more than it should.
-async fn take_in(hd4dp: &Hd4dp, definition: &Arc<Definition>, file: CsvFile, uploads: &Uploads) {
-    let register = definition.name();
-    let taken = async {
-        let upload = upload::upload(hd4dp, definition, file, &uploads.reports, uploads.language, async |_| {}).await?;
-        let tally = hd4dp.store().tally(upload).await.map_err(|error| SubmitError::Trouble(Trouble::Store(error)))?;
-        Ok::<_, UploadError>((upload, tally))
-    };
-    match taken.await {
-        Ok((upload, tally)) => tracing::info!(
-            register,
-            upload = upload.0,
-            attempted = tally.attempted,
-            accepted = tally.accepted,
-            rejected = tally.rejected,
-            unchanged = tally.unchanged,
-            "a file was taken in"
-        ),
-        Err(error) => tracing::error!(register, "failed to {}", explain(&error, uploads)),
+///
+/// What passes by itself, as a database that is away, is waited for: then the file is taken in from its beginning, and what was taken in before is unchanged.
+async fn take_in(hd4dp: &Hd4dp, open: OpenFile, uploads: &Uploads) {
+    let OpenFile { definition, path, mut file } = open;
+    let (register, clock) = (definition.name(), &hd4dp.context().clock);
+    let mut backoff = Backoff::default();
+    loop {
+        let taken = async {
+            let upload = upload::upload(hd4dp, &definition, file, &uploads.reports, uploads.language, async |_| {}).await?;
+            let tally = hd4dp.store().tally(upload).await.map_err(|error| SubmitError::Trouble(Trouble::Store(error)))?;
+            Ok::<_, UploadError>((upload, tally))
+        };
+        let error = match taken.await {
+            Ok((upload, tally)) => {
+                tracing::info!(
+                    register,
+                    upload = upload.0,
+                    attempted = tally.attempted,
+                    accepted = tally.accepted,
+                    rejected = tally.rejected,
+                    unchanged = tally.unchanged,
+                    "a file was taken in"
+                );
+                return;
+            }
+            Err(error) => error,
+        };
+        let why = explain(&error, uploads);
+        let again = match error {
+            UploadError::Submit(SubmitError::Trouble(_)) => CsvFile::open(&path, &definition, clock.now().date()),
+            UploadError::File { .. } | UploadError::Refused { .. } | UploadError::Submit(SubmitError::Item(_)) => Err(error),
+        };
+        match again {
+            Ok(opened) => {
+                let wait = backoff.after_failure();
+                tracing::warn!(
+                    register,
+                    wait_ms = wait.as_millis(),
+                    "a file will be taken in from its beginning: failed to {why}"
+                );
+                hd4dp.context().probe.retried(TAKING_IN);
+                clock::sleep(&**clock, wait).await;
+                file = opened;
+            }
+            Err(error) => return tracing::error!(register, "failed to {}", explain(&error, uploads)),
+        }
     }
 }
 
