@@ -5,9 +5,9 @@
 
 use std::{
     hash::{BuildHasher, RandomState},
-    io::{BufRead, BufReader},
+    io::{BufRead, BufReader, Write as _},
     path::PathBuf,
-    process::{Child, Command, Stdio},
+    process::{Child, ChildStdout, Command, Stdio},
     sync::{
         OnceLock,
         atomic::{AtomicU64, Ordering},
@@ -21,14 +21,16 @@ use crate::{Location, Server};
 /// The variable that names a server to use.
 const VARIABLE: &str = "PRECISION_TEST_POSTGRES";
 
-/// Makes a server in a folder of its own and says where, then waits for its standard input to end, which it does with the tests at the latest.
-/// What is written to the disk need not survive a power cut. The server sorts as a dictionary does, as real ones do, and not by bytes.
+/// Makes a server in a folder of its own and says where, then does what its standard input says, and ends with it, with the tests at the latest.
+/// What is written to the disk need not survive a power cut, unless DURABLE says so. The server sorts as a dictionary does, as real ones do, and not by bytes.
 const SCRIPT: &str = r#"
 set -eu
 folder=$(mktemp -d "${TMPDIR:-/tmp}/precision-postgres-XXXXXX")
 trap 'rm -rf "$folder"' EXIT
 end() { "$1/pg_ctl" -D "$folder/data" -m immediate stop >/dev/null 2>&1 || true; }
 listen="-c listen_addresses=''"
+durability="-c fsync=off -c full_page_writes=off"
+[ -z "${DURABLE-}" ] || durability=
 # Over TCP with TLS alone, to those who show a certificate.
 speak_tls() {
     umask 077
@@ -38,15 +40,28 @@ speak_tls() {
     printf '%s\n' 'local all all trust' 'hostssl all all 127.0.0.1/32 trust clientcert=verify-ca' >"$folder/data/pg_hba.conf"
     listen="-c listen_addresses=127.0.0.1 -c port=$TLS_PORT -c ssl=on -c ssl_ca_file=ca.pem -c ssl_cert_file=server.pem -c ssl_key_file=server.key"
 }
+start() { "$1/pg_ctl" -D "$folder/data" -l "$folder/log" -t 120 -w -o "$listen -k $folder -c max_connections=300 $durability" start; }
 if ! { "$1/initdb" -D "$folder/data" -U postgres -A trust -E UTF8 --locale=C --locale-provider=icu --icu-locale=en -N &&
     { [ -z "${TLS_PORT-}" ] || speak_tls; } &&
-    "$1/pg_ctl" -D "$folder/data" -l "$folder/log" -t 120 -w \
-        -o "$listen -k $folder -c max_connections=300 -c fsync=off -c full_page_writes=off" start; } >"$folder/output" 2>&1; then
+    start "$1"; } >"$folder/output" 2>&1; then
     tail -n 5 "$folder/output" "$folder/log" 2>/dev/null | tr '\n' ' ' >&2
     exit 1
 fi
+# A process of a connection may end at any moment.
+signal_all() { kill "$1" "$postmaster" && for child in $(cat "/proc/$postmaster/task/$postmaster/children"); do kill "$1" "$child" || true; done; }
 echo "$folder"
-cat >/dev/null
+while read -r word; do
+    postmaster=$(head -n 1 "$folder/data/postmaster.pid" 2>/dev/null || true)
+    case $word in
+        stop) "$1/pg_ctl" -D "$folder/data" -m fast -t 120 -w stop ;;
+        kill) kill -KILL "$postmaster" ;;
+        pause) signal_all -STOP ;;
+        resume) signal_all -CONT ;;
+        # What a killed one leaves behind goes soon, and until then nobody may start over it.
+        start) for attempt in 1 2 3 4 5 6; do ! start "$1" || break; sleep 1; done; "$1/pg_ctl" -D "$folder/data" status ;;
+        *) false ;;
+    esac >>"$folder/output" 2>&1 && echo done || echo failed
+done
 end "$1"
 "#;
 
@@ -57,7 +72,73 @@ pub struct NoServer(String);
 
 struct Running {
     options: PgConnectOptions,
-    _script: Option<Child>,
+    script: Option<Script>,
+}
+
+/// What serves, and does what it is told.
+struct Script {
+    child: Child,
+    answers: BufReader<ChildStdout>,
+}
+
+/// What happens to a server.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Turn {
+    /// It is stopped: connections are cut, open transactions undone.
+    Stop,
+    /// It is killed, as by the kernel when memory runs out.
+    Kill,
+    /// It stands still, with all its connections.
+    Pause,
+    /// It goes on after it stood still.
+    Resume,
+    /// It starts over what it had written.
+    Start,
+}
+
+/// A server of its own that can be stopped and started. Goes when it is dropped.
+pub struct OwnServer(Running);
+
+impl OwnServer {
+    /// Starts one. What it has written survives a power cut if it is to be `durable`, which costs time.
+    ///
+    /// # Errors
+    ///
+    /// [`NoServer`] says what to install.
+    pub fn start(durable: bool) -> Result<Self, NoServer> {
+        let durable = durable.then(|| ("DURABLE", "yes".to_owned()));
+        Ok(Self(start(durable.as_slice())?))
+    }
+
+    /// The address of an empty database on it.
+    ///
+    /// # Errors
+    ///
+    /// [`NoServer`] with what it said.
+    pub async fn address(&self) -> Result<String, NoServer> {
+        Ok(address_of(&empty_database(&self.0).await?))
+    }
+
+    /// Lets this happen to it, and waits until it has.
+    ///
+    /// # Errors
+    ///
+    /// [`NoServer`], when it cannot be done.
+    pub fn turn(&mut self, turn: Turn) -> Result<(), NoServer> {
+        let word = match turn {
+            Turn::Stop => "stop",
+            Turn::Kill => "kill",
+            Turn::Pause => "pause",
+            Turn::Resume => "resume",
+            Turn::Start => "start",
+        };
+        let failed = || NoServer(format!("{word} it"));
+        let script = self.0.script.as_mut().ok_or_else(failed)?;
+        let mut answer = String::new();
+        let told = script.child.stdin.as_mut().map(|input| writeln!(input, "{word}"));
+        told.ok_or_else(failed)?.and_then(|()| script.answers.read_line(&mut answer)).map_err(|_| failed())?;
+        if answer.trim_end() == "done" { Ok(()) } else { Err(failed()) }
+    }
 }
 
 /// A server of its own that speaks TLS alone over TCP, to those who show a certificate, on 127.0.0.1. Goes when it is dropped.
@@ -118,7 +199,7 @@ impl TlsServer {
 ///
 /// [`NoServer`] says what to install.
 pub async fn database() -> Result<Location, NoServer> {
-    Ok(Location::Server(Server(Box::new(empty_database().await?))))
+    Ok(Location::Server(Server(Box::new(empty_database(shared()?).await?))))
 }
 
 /// The address of an empty database of the test's own, for programs.
@@ -127,18 +208,25 @@ pub async fn database() -> Result<Location, NoServer> {
 ///
 /// [`NoServer`], as [`database`].
 pub async fn address() -> Result<String, NoServer> {
-    let options = empty_database().await?;
-    let (user, database) = (options.get_username(), options.get_database().unwrap_or_default());
-    Ok(match options.get_socket() {
-        Some(folder) => format!("postgres://{user}@localhost/{database}?host={}", folder.display()),
-        None => options.to_url_lossy().to_string(),
-    })
+    Ok(address_of(&empty_database(shared()?).await?))
 }
 
-async fn empty_database() -> Result<PgConnectOptions, NoServer> {
+fn address_of(options: &PgConnectOptions) -> String {
+    let (user, database) = (options.get_username(), options.get_database().unwrap_or_default());
+    match options.get_socket() {
+        Some(folder) => format!("postgres://{user}@localhost/{database}?host={}", folder.display()),
+        None => options.to_url_lossy().to_string(),
+    }
+}
+
+/// The one of this process.
+fn shared() -> Result<&'static Running, NoServer> {
     static SERVER: OnceLock<Result<Running, NoServer>> = OnceLock::new();
+    SERVER.get_or_init(running).as_ref().map_err(Clone::clone)
+}
+
+async fn empty_database(running: &Running) -> Result<PgConnectOptions, NoServer> {
     static DATABASES: AtomicU64 = AtomicU64::new(0);
-    let running = SERVER.get_or_init(running).as_ref().map_err(Clone::clone)?;
     // Several test processes may share a server that was named.
     let (number, chance) = (DATABASES.fetch_add(1, Ordering::Relaxed), RandomState::new().hash_one(std::process::id()));
     let name = format!("precision_test_{chance:016x}_{number}");
@@ -154,33 +242,38 @@ async fn empty_database() -> Result<PgConnectOptions, NoServer> {
 fn running() -> Result<Running, NoServer> {
     if let Ok(address) = std::env::var(VARIABLE) {
         let options = address.parse().map_err(|_| NoServer(format!("{VARIABLE} is no postgres:// address")))?;
-        return Ok(Running { options, _script: None });
+        return Ok(Running { options, script: None });
     }
     start(&[])
 }
 
-fn start(tls: &[(&str, String)]) -> Result<Running, NoServer> {
+fn start(variables: &[(&str, String)]) -> Result<Running, NoServer> {
     let programs = programs().ok_or_else(|| {
         NoServer(format!("it is not installed (Debian: apt-get install postgresql), and {VARIABLE} does not name one"))
     })?;
     let failed = |source: std::io::Error| NoServer(format!("run its programs: {source}"));
     let mut script = ordinary_user();
-    script.args(["sh", "-c", SCRIPT, "sh"]).arg(programs).current_dir("/").env_remove("PGOPTIONS").envs(tls.iter().cloned());
+    script
+        .args(["sh", "-c", SCRIPT, "sh"])
+        .arg(programs)
+        .current_dir("/")
+        .env_remove("PGOPTIONS")
+        .envs(variables.iter().cloned());
     // What ends the tests from the keyboard must not reach the script, which cleans up behind them.
     std::os::unix::process::CommandExt::process_group(&mut script, 0);
     script.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
-    let mut script = script.spawn().map_err(failed)?;
+    let mut child = script.spawn().map_err(failed)?;
     let mut folder = String::new();
-    if let Some(output) = script.stdout.take() {
-        BufReader::new(output).read_line(&mut folder).map_err(failed)?;
-    }
+    let output = child.stdout.take().ok_or_else(|| NoServer("run its programs".to_owned()))?;
+    let mut answers = BufReader::new(output);
+    answers.read_line(&mut folder).map_err(failed)?;
     let folder = folder.trim_end();
     if folder.is_empty() {
-        let output = script.wait_with_output().map_err(failed)?;
+        let output = child.wait_with_output().map_err(failed)?;
         return Err(NoServer(format!("it did not start: {}", String::from_utf8_lossy(&output.stderr))));
     }
     let options = PgConnectOptions::new_without_pgpass().socket(folder).username("postgres").database("postgres");
-    Ok(Running { options, _script: Some(script) })
+    Ok(Running { options, script: Some(Script { child, answers }) })
 }
 
 /// The newest installed server's programs.

@@ -1,6 +1,7 @@
 //! The sample installation of `deploy/` with every service as a process of its own: its configuration files, its keys and passwords made by its own
 //! script, its users with the least permissions, on a RabbitMQ node of a test's own.
 
+use std::collections::BTreeSet;
 use std::fs::{self, File};
 use std::path::{Path, PathBuf};
 use std::process::{ExitStatus, Stdio};
@@ -10,7 +11,9 @@ use std::time::Duration;
 use anyhow::{Context, Result, ensure};
 use clock::{SystemClock, timeout};
 use dcd::Definitions;
-use dhw::Registers;
+use dhw::{DhwStore as _, Registers};
+use hd4dp::store::{Hd4dpStore as _, UploadId};
+use hd4res::store::Hd4resStore as _;
 use store::{Database, Location, Schema, postgres::schema_name, test_server};
 use tempfile::TempDir;
 use testkit::Node;
@@ -22,6 +25,8 @@ use crate::repository;
 
 /// The hospitals of the sample.
 pub const HOSPITALS: [&str; 2] = ["00000196", "00000295"];
+/// So often a file is taken in at most.
+const UPLOADS_MAX: i64 = 20;
 /// The processes share their processors with whatever else runs.
 const DEADLINE: Duration = Duration::from_secs(180);
 
@@ -95,7 +100,11 @@ impl Installation {
 
     /// Gives these services their stores in a PostgreSQL of the test's own, as their parties' roles.
     pub async fn use_database(&mut self, services: &[&'static str]) -> Result<()> {
-        let address = test_server::address().await?;
+        self.use_database_at(test_server::address().await?, services).await
+    }
+
+    /// The same in an empty database at this address.
+    pub async fn use_database_at(&mut self, address: String, services: &[&'static str]) -> Result<()> {
         let administrator = Database::open(address.parse::<Location>()?, "administrator", Schema { steps: &[] }).await?;
         let mut transaction = administrator.write().await?;
         transaction.define(&fs::read_to_string(repository().join("deploy/postgres.sql"))?).await?;
@@ -255,8 +264,13 @@ impl Installation {
 
     /// Whether a service has logged this.
     pub fn said(&self, name: &str, text: &str) -> Result<bool> {
+        Ok(self.times_said(name, text)? > 0)
+    }
+
+    /// How often a service has logged this since it was started.
+    pub fn times_said(&self, name: &str, text: &str) -> Result<usize> {
         let log = self.folder(name).join("log");
-        Ok(fs::read_to_string(&log).with_context(|| format!("read {}", log.display()))?.contains(text))
+        Ok(fs::read_to_string(&log).with_context(|| format!("read {}", log.display()))?.matches(text).count())
     }
 
     /// A service with this configuration ends, and says why.
@@ -266,6 +280,42 @@ impl Installation {
         let status = service.ended().await?;
         ensure!(status.code() == Some(2), "{name} ended with {status}, expected 2");
         ensure!(self.said(name, reason)?, "{name} did not say `{reason}`");
+        Ok(())
+    }
+
+    /// Waits until so many registrations of each hospital are confirmed to it, validated by the warehouse, and known to HD4RES with their verdicts; then each must be there once.
+    pub async fn all_arrive(&self, rows: u64) -> Result<()> {
+        let all = rows * u64::try_from(HOSPITALS.len())?;
+        let (warehouse, mut items) = (self.warehouse().await?, Vec::new());
+        for nihdi in HOSPITALS {
+            let store = self.hospital(nihdi).await?;
+            // A file that could not be taken in whole is taken in again.
+            let uploads = || (1..=UPLOADS_MAX).map(UploadId);
+            let confirmed = async || {
+                for upload in uploads() {
+                    // Of an upload that there is not, there is no tally.
+                    let Ok(tally) = store.tally(upload).await else { break };
+                    if (tally.attempted, tally.confirmed) == (rows, rows) {
+                        return Ok(true);
+                    }
+                }
+                Ok(false)
+            };
+            until(&format!("all registrations of {nihdi} are confirmed"), confirmed).await?;
+            let mut of_hospital = BTreeSet::new();
+            for upload in uploads() {
+                of_hospital.extend(store.uploaded(upload, None, u32::MAX).await?.iter().map(|item| item.item_id));
+            }
+            items.extend(of_hospital);
+        }
+        until("all registrations are validated", async || Ok(warehouse.validated(&items).await? == all)).await?;
+        let research = hd4res::store::SqlStore::open(self.store("hd4res")?).await?;
+        until("HD4RES has all verdicts", async || Ok(research.validated(&items).await? == all)).await?;
+        let (held, records, count) = (research.held(&items).await?, research.records().await?, warehouse.count().await?);
+        ensure!(
+            (held, records, count) == (all, all, all),
+            "{held} items and {records} records at HD4RES, {count} in the warehouse, not {all}"
+        );
         Ok(())
     }
 
@@ -303,6 +353,14 @@ pub struct Service {
 }
 
 impl Service {
+    /// Bytes of memory that it has now.
+    pub fn memory_bytes(&self) -> Result<u64> {
+        let id = self.child.id().with_context(|| format!("{} ended by itself", self.name))?;
+        let status = fs::read_to_string(format!("/proc/{id}/status"))?;
+        let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).context("find the memory of a process")?;
+        Ok(line.trim().trim_end_matches(" kB").parse::<u64>()? * 1024)
+    }
+
     /// As the kernel does when memory runs out: no signal that could be heard.
     pub async fn kill(mut self) -> Result<()> {
         self.child.kill().await.with_context(|| format!("kill {}", self.name))

@@ -10,7 +10,7 @@ use anyhow::{Context, Result, ensure};
 use tokio::process::Command;
 
 pub use hooks::Hooks;
-pub use replay::{Trouble, comes_through};
+pub use replay::{Trouble, UNDER_WAY, WITHOUT_TTP, comes_through};
 
 /// What cargo tells a test of its own package. To build scripts of dependencies that look at it, it would be a change, and half of all would be built again.
 const OF_THIS_TEST: [&str; 3] = ["CARGO_MANIFEST_", "CARGO_PKG_", "CARGO_BIN_EXE_"];

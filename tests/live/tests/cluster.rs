@@ -1,7 +1,7 @@
 //! Three nodes of RabbitMQ as one broker: what befalls one of them is no trouble of the flow's.
 
 use anyhow::{Context as _, Result};
-use live::{Trouble, comes_through};
+use live::{Trouble, UNDER_WAY, comes_through};
 use testkit::{Balancer, Cluster, Node};
 
 /// One test, since the nodes that it starts live as long as it does.
@@ -26,7 +26,7 @@ async fn a_cluster_that_loses_a_node_loses_nothing_else() -> Result<()> {
             balancer.use_only(all.clone());
             Ok(())
         };
-        comes_through(&address, killed).await.with_context(|| format!("node {victim} is killed and comes back"))?;
+        comes_through(&address, UNDER_WAY, killed).await.with_context(|| format!("node {victim} is killed and comes back"))?;
         let mut life = String::new();
         let parted = async |trouble| {
             if trouble == Trouble::Begins {
@@ -42,7 +42,7 @@ async fn a_cluster_that_loses_a_node_loses_nothing_else() -> Result<()> {
             balancer.use_only(all.clone());
             Ok(())
         };
-        comes_through(&address, parted).await.with_context(|| format!("node {victim} is parted from the others"))?;
+        comes_through(&address, UNDER_WAY, parted).await.with_context(|| format!("node {victim} is parted from the others"))?;
     }
     Ok(())
 }

@@ -7,12 +7,10 @@
 use anyhow::{Context, Result, ensure};
 use dhw::DhwStore;
 use hd4dp::store::{Hd4dpStore, UploadId};
-use hd4res::store::Hd4resStore;
 use live::{
     installation::{HOSPITALS, Installation, TWIN, replaced, until},
     programs,
 };
-use store::Location;
 use testkit::Node;
 use uuid::Uuid;
 
@@ -76,24 +74,7 @@ async fn side_by_side(installation: &Installation, node: &Node) -> Result<()> {
         twin.kill().await?;
         twins.push(installation.start(&name, &[]).await?);
     }
-    let mut items: Vec<Uuid> = Vec::new();
-    for nihdi in HOSPITALS {
-        let store = installation.hospital(nihdi).await?;
-        let confirmed = async || Ok(store.tally(UploadId(1)).await?.confirmed == MANY_ROWS);
-        until(&format!("all registrations of {nihdi} are confirmed"), confirmed).await?;
-        let tally = store.tally(UploadId(1)).await?;
-        ensure!((tally.attempted, tally.accepted, tally.rejected) == (MANY_ROWS, MANY_ROWS, 0), "{tally:?}");
-        items.extend(store.uploaded(UploadId(1), None, u32::MAX).await?.iter().map(|item| item.item_id));
-    }
-    until("all registrations are validated", async || Ok(warehouse.validated(&items).await? == all)).await?;
-    let research = hd4res::store::SqlStore::open(installation.role("hd4res")?.parse::<Location>()?).await?;
-    until("HD4RES has all verdicts", async || Ok(research.validated(&items).await? == all)).await?;
-    ensure!(
-        research.held(&items).await? == all && research.records().await? == all,
-        "HD4RES holds {} records",
-        research.records().await?
-    );
-    ensure!(warehouse.count().await? == all, "the warehouse holds {} registrations", warehouse.count().await?);
+    installation.all_arrive(MANY_ROWS).await?;
     for service in services.into_iter().chain(twins) {
         service.stop().await?;
     }

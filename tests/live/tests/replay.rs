@@ -7,7 +7,7 @@ use std::{
 };
 
 use anyhow::{Context, Result, ensure};
-use live::{Trouble, comes_through, programs, repository};
+use live::{Trouble, UNDER_WAY, comes_through, programs, repository};
 use roxmltree::Document;
 use serde_json::Value;
 use tempfile::TempDir;
@@ -65,7 +65,7 @@ async fn scenarios_end_on_a_real_broker_as_on_virtual_time() -> Result<()> {
     // Its application stops and starts, in whatever state it is.
     let stopped =
         async |trouble| node.control(&[if trouble == Trouble::Begins { "stop_app" } else { "start_app" }]).await.map(drop);
-    comes_through(&stage.url, stopped).await
+    comes_through(&stage.url, UNDER_WAY, stopped).await
 }
 
 struct Stage {

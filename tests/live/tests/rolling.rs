@@ -6,7 +6,6 @@ use std::time::Duration;
 use anyhow::{Context, Result, ensure};
 use clock::{SystemClock, timeout};
 use dhw::DhwStore;
-use hd4dp::store::{Hd4dpStore, UploadId};
 use live::{
     installation::{HOSPITALS, Installation, until},
     programs,
@@ -47,12 +46,7 @@ async fn roll(installation: &Installation) -> Result<()> {
         stopped.with_context(|| format!("{name} does not stop within {} s", STOP_WITHIN.as_secs()))??;
         services.push(installation.start(&name, &[]).await?);
     }
-    for nihdi in HOSPITALS {
-        let store = installation.hospital(nihdi).await?;
-        let confirmed = async || Ok(store.tally(UploadId(1)).await?.confirmed == ROWS);
-        until(&format!("all registrations of {nihdi} are confirmed"), confirmed).await?;
-    }
-    until("all are validated", async || Ok(warehouse.count().await? == 2 * ROWS)).await?;
+    installation.all_arrive(ROWS).await?;
     let names: Vec<String> = services.iter().map(|service| service.name.clone()).collect();
     for service in services {
         service.stop().await?;

@@ -1,0 +1,91 @@
+//! What it costs that the services are processes of their own: registrations per second of the sample installation on RabbitMQ and PostgreSQL, against one process
+//! on the same RabbitMQ; and how soon each service is ready, and how much memory it takes when idle.
+//!
+//! `cargo run --release -p live --example processes_speed -- [registrations] [rounds]`. RabbitMQ and PostgreSQL are started for it, as they are installed on this machine, and write what they
+//! confirm to the disk: `TMPDIR` should be on one. Each round measures the one and the other.
+#![allow(clippy::print_stdout, clippy::disallowed_methods, reason = "a measurement, run by hand")]
+
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, Result, ensure};
+use dhw::DhwStore;
+use hd4dp::store::{Hd4dpStore, UploadId};
+use live::{
+    installation::{HOSPITALS, Installation, Service},
+    programs,
+};
+use serde_json::Value;
+use store::test_server::OwnServer;
+use testkit::Node;
+use tokio::process::Command;
+
+/// Along the route, of one hospital.
+const SERVICES: [&str; 6] = ["dhw", "hd4res", "ehbox-hd", "ehealth-ttp", "ehbox-hco-00000196", "hd4dp-00000196"];
+/// As the sample has it.
+const PUBLICATION_SIZE: u64 = 500;
+/// Until an idle service has all the memory that it takes.
+const SETTLE: Duration = Duration::from_secs(10);
+const LOOK_EVERY: Duration = Duration::from_millis(100);
+
+#[tokio::main]
+async fn main() -> Result<()> {
+    let mut arguments = std::env::args().skip(1);
+    let mut argument = |default| arguments.next().map_or(Ok(default), |text| text.parse());
+    let (count, rounds): (u64, u64) = (argument(50_000)?, argument(2)?);
+    let server = OwnServer::start(true)?;
+    for round in 1..=rounds {
+        let node = Node::start().await?;
+        let alone = one_process(&node, count).await?;
+        println!("round {round}: one process {alone:.0}/s");
+        let mut installation = Installation::prepare(programs().await?, &node, PUBLICATION_SIZE).await?;
+        installation
+            .use_database_at(server.address().await?, &["hd4dp", "ehbox-hco", "ehealth-ttp", "ehbox-hd", "hd4res", "dhw"])
+            .await?;
+        let apart = processes(&installation, count).await.with_context(|| installation.last_words())?;
+        println!("round {round}: processes {apart:.0}/s, {:.2} of one process", apart / alone);
+    }
+    Ok(())
+}
+
+/// `precision bench` on this RabbitMQ, its stores in SQLite.
+async fn one_process(node: &Node, count: u64) -> Result<f64> {
+    let mut bench = Command::new(programs().await?.join("precision"));
+    bench.args(["bench", "--json", "--count", &count.to_string(), "--broker", &node.url("guest", "guest", "/")]);
+    let output = bench.output().await?;
+    ensure!(output.status.success(), "precision bench: {}", String::from_utf8_lossy(&output.stderr));
+    let figures: Value = serde_json::from_slice(&output.stdout)?;
+    figures["registrations_per_s"].as_f64().context("find the rate")
+}
+
+async fn processes(installation: &Installation, count: u64) -> Result<f64> {
+    let mut services: Vec<Service> = Vec::new();
+    // The first start makes the store.
+    for name in SERVICES {
+        installation.start(name, &[]).await?.stop().await?;
+        let start = Instant::now();
+        let service = installation.spawn(name, &installation.configuration(name)?, &[])?;
+        while installation.times_said(name, "\"started\"")? < 2 {
+            tokio::time::sleep(Duration::from_millis(2)).await;
+        }
+        println!("{name}: ready after {} ms", start.elapsed().as_millis());
+        services.push(service);
+    }
+    tokio::time::sleep(SETTLE).await;
+    for service in &services {
+        println!("{}: {:.1} MiB idle", service.name, service.memory_bytes()? as f64 / f64::from(1 << 20));
+    }
+    // HD4DP takes a file in when it starts.
+    services.pop().context("find HD4DP")?.stop().await?;
+    services.push(installation.upload(HOSPITALS[0], "Precision_Local_MAB", count).await?);
+    let start = Instant::now();
+    let (hospital, warehouse) = (installation.hospital(HOSPITALS[0]).await?, installation.warehouse().await?);
+    while hospital.tally(UploadId(1)).await?.confirmed < count || warehouse.count().await? < count {
+        tokio::time::sleep(LOOK_EVERY).await;
+    }
+    let elapsed = start.elapsed();
+    for service in services {
+        println!("{}: {:.1} MiB after {count}", service.name, service.memory_bytes()? as f64 / f64::from(1 << 20));
+        service.stop().await?;
+    }
+    Ok(count as f64 / elapsed.as_secs_f64())
+}
