@@ -27,37 +27,10 @@ give_up() {
     exit 1
 }
 
-bring_docker() {
-    local package missing=()
-    command -v docker >/dev/null 2>&1 || missing+=(docker.io)
-    docker info >/dev/null 2>&1 || command -v dockerd >/dev/null 2>&1 || missing+=(docker.io)
-    [ -n "${COMPOSE:-}" ] || docker compose version >/dev/null 2>&1 || command -v docker-compose >/dev/null 2>&1 || missing+=(docker-compose)
-    # For images that no registry gives.
-    command -v debootstrap >/dev/null 2>&1 || missing+=(debootstrap)
-    if [ "${#missing[@]}" -gt 0 ]; then
-        [ "$(id -u)" = 0 ] && command -v apt-get >/dev/null 2>&1 ||
-            give_up "these are missing: ${missing[*]} (Debian: apt-get install ${missing[*]}); or call this as root."
-        say "installing ${missing[*]}"
-        { apt-get -qq -o DPkg::Lock::Timeout=300 update &&
-            DEBIAN_FRONTEND=noninteractive apt-get -qq -y -o DPkg::Lock::Timeout=300 install --no-install-recommends "${missing[@]}" iptables; } >&2 ||
-            give_up "these cannot be installed: ${missing[*]}"
-    fi
-    docker info >/dev/null 2>&1 && return
-    [ "$(id -u)" = 0 ] || give_up "Docker does not answer, and only root can start it."
-    say "starting dockerd"
-    dockerd >"$work/dockerd.log" 2>&1 &
-    dockerd=$!
-    until docker info >/dev/null 2>&1; do
-        kill -0 "$dockerd" 2>/dev/null || give_up "dockerd cannot run here: $(tail -n 3 "$work/dockerd.log")"
-        [ "$SECONDS" -lt 120 ] || give_up "dockerd does not answer: $(tail -n 3 "$work/dockerd.log")"
-        sleep 0.2
-    done
-}
-
 # Beside the working tree, whose secrets are somebody's.
 work=$(mktemp -d)
-dockerd=
 is_up=
+. tests/images/docker.sh
 compose() { $COMPOSE --file "$work/docker-compose.yml" "$@"; }
 end() {
     local status=$?
@@ -65,7 +38,7 @@ end() {
         [ "$status" = 0 ] || compose logs --tail 15 --no-color >&2 || true
         compose down --volumes --timeout 5 >"$work/down.log" 2>&1 || { cat "$work/down.log" >&2; status=1; }
     fi
-    [ -z "$dockerd" ] || { kill "$dockerd" && wait "$dockerd"; } || true
+    leave_docker
     rm -rf "$work"
     exit "$status"
 }
@@ -79,7 +52,7 @@ free_port() {
     done
 }
 
-bring_docker
+bring_docker docker-compose
 if [ -z "${COMPOSE:-}" ]; then
     if docker compose version >/dev/null 2>&1; then COMPOSE="docker compose"; else COMPOSE=docker-compose; fi
 fi

@@ -75,6 +75,7 @@ attempt "$lists random lists from seed $seed on" random_lists
 attempt "every scenario under 20 seeds from $seed on" scenarios
 attempt "property tests with $cases cases" env PROPTEST_CASES="$cases" cargo test --release --locked --workspace --exclude flow --exclude live
 attempt "live tests, $rounds rounds" live
+attempt "live tests on RabbitMQ in containers of their own" tests/containers.sh --release --test broker
 attempt "the installation in containers, on RabbitMQ 4 and 3.10, and its image" installation
 attempt "$rows rows in constant memory" many_rows
 

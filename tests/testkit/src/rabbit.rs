@@ -16,6 +16,9 @@ use crate::{Node, until};
 /// Names a broker to test against instead of starting one. Its user needs configure rights on its virtual host.
 const URL_VARIABLE: &str = "PRECISION_TEST_AMQP";
 
+/// Says that it is to be a container and nothing else: `container`.
+const KIND_VARIABLE: &str = "PRECISION_TEST_RABBITMQ";
+
 /// From the start of the container, the image being there.
 const CONTAINER_DEADLINE: Duration = Duration::from_secs(120);
 
@@ -53,7 +56,8 @@ impl fmt::Display for Origin {
 }
 
 impl Rabbit {
-    /// Finds or starts a broker: the URL in `PRECISION_TEST_AMQP`, else Docker, else an installed `rabbitmq-server`. Says on stderr which one it was.
+    /// Finds or starts a broker: the URL in `PRECISION_TEST_AMQP`, else Docker, else an installed `rabbitmq-server`; with `PRECISION_TEST_RABBITMQ=container` Docker
+    /// alone. Says on stderr which one it was.
     ///
     /// # Errors
     ///
@@ -66,6 +70,10 @@ impl Rabbit {
     }
 
     async fn search() -> Result<Self> {
+        if let Some(kind) = std::env::var(KIND_VARIABLE).ok().filter(|kind| !kind.is_empty()) {
+            ensure!(kind == "container", "{KIND_VARIABLE} must be `container`");
+            return Self::in_container().await;
+        }
         if let Some(url) = std::env::var(URL_VARIABLE).ok().filter(|url| !url.is_empty()) {
             ensure!(url.starts_with("amqp://"), "{URL_VARIABLE} must be an amqp:// URL");
             return Ok(Self { url, running: Running::Elsewhere });
