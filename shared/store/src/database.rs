@@ -3,7 +3,7 @@
 use std::{path::Path, sync::Arc, time::Duration};
 
 use sqlx::{
-    AssertSqlSafe, SqlSafeStr, SqlitePool,
+    AssertSqlSafe, Connection as _, SqlSafeStr, SqliteConnection, SqlitePool,
     migrate::{MigrateError, Migration, MigrationType, Migrator},
     sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous},
 };
@@ -88,10 +88,13 @@ impl Database {
         // In KiB when negative. The default of 2 MB makes the random keys of a large store go to disk; a process that runs all parties has
         // eight writers.
         let writing = options.clone().pragma("cache_size", "-8192");
-        let writer = SqlitePoolOptions::new().max_connections(1).connect_with(writing).await?;
+        let pool = |connections| {
+            SqlitePoolOptions::new().max_connections(connections).before_acquire(|connection, _| Box::pin(is_at_rest(connection)))
+        };
+        let writer = pool(1).connect_with(writing).await?;
         let migrator = Migrator::with_migrations(schema.migrations(str::to_owned));
         migrator.run(&writer).await.map_err(|source| schema_error(name, source))?;
-        let readers = SqlitePoolOptions::new().max_connections(2).min_connections(0).connect_lazy_with(options);
+        let readers = pool(2).min_connections(0).connect_lazy_with(options);
         Ok(Engine::Sqlite { writer, readers })
     }
 
@@ -261,6 +264,12 @@ fn schema_error(store: &str, source: MigrateError) -> StoreError {
     StoreError::Schema { store: store.to_owned(), source }
 }
 
+/// Whether a connection can be used again. When a disk is full SQLite undoes the transaction by itself; sqlx goes on to believe that there is one, and would refuse to begin another
+/// over this connection for ever.
+async fn is_at_rest(connection: &mut SqliteConnection) -> Result<bool, sqlx::Error> {
+    Ok(!connection.is_in_transaction())
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -286,6 +295,29 @@ mod tests {
         store.close().await;
         let again = Database::open(&location, "party", SCHEMA).await.unwrap();
         assert_eq!(again.query("SELECT id FROM thing").scalars::<i64>().await.unwrap(), [7]);
+    }
+
+    /// A store that is at its limit undoes what was begun, and says so; with room it works as before.
+    #[tokio::test]
+    async fn a_full_disk_spoils_nothing_that_comes_after_it() {
+        let folder = tempfile::tempdir().unwrap();
+        let store = Database::open(folder.path(), "party", SCHEMA).await.unwrap();
+        for whole in [false, true] {
+            let mut transaction = store.write().await.unwrap();
+            transaction.define("PRAGMA max_page_count = 1").await.unwrap();
+            // Whoever wrote may see it at once, or at the end only.
+            let done = transaction.query("INSERT INTO thing (bytes) VALUES (zeroblob(1000000))").execute().await;
+            assert!(done.is_err(), "there is no limit");
+            if whole {
+                let _ = transaction.commit().await;
+            } else {
+                drop(transaction);
+            }
+            let mut again = store.write().await.unwrap();
+            again.query("INSERT INTO thing (name) VALUES ('small')").execute().await.unwrap();
+            again.commit().await.unwrap();
+        }
+        assert_eq!(store.query("SELECT count(*) FROM thing").scalars::<i64>().await.unwrap(), [2]);
     }
 
     async fn a_store_of_a_later_program_is_refused(location: Location) {
