@@ -68,6 +68,8 @@ pub struct Watch {
     hd4dp: BTreeMap<Nihdi, Arc<Hd4dp>>,
     hd4res: Arc<Hd4res>,
     stores: Stores,
+    /// The broker of the hospitals' zones.
+    hospital: Arc<dyn Broker>,
     queues: Vec<(QueueName, Arc<dyn Broker>)>,
     clock: Arc<dyn Clock>,
 }
@@ -84,6 +86,7 @@ impl Watch {
             hd4dp: installation.hd4dp.clone(),
             hd4res: Arc::clone(&installation.hd4res),
             stores: installation.stores.clone(),
+            hospital: Arc::clone(&installation.zones.hospital),
             queues: queues(&installation.zones, hospitals),
             clock: Arc::clone(clock),
         }
@@ -129,7 +132,9 @@ impl Watch {
     async fn look(&self) -> Result<Option<Sight>, StoreError> {
         let mut sight = Sight::default();
         for hd4dp in self.hd4dp.values() {
-            sight.unsent += u64::from(!hd4dp.store().unanswered(Uuid::nil(), false, 1).await?.is_empty());
+            // What an earlier broker had is sent again, which a process that has just begun may not have come to.
+            let all = hd4dp.store().is_new_incarnation(self.hospital.incarnation()).await?;
+            sight.unsent += u64::from(!hd4dp.store().unanswered(Uuid::nil(), all, 1).await?.is_empty());
             sight.unsent += hd4dp.receipts_waiting();
         }
         sight.to_recode = self.to_recode().await?;
