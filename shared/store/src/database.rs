@@ -3,34 +3,17 @@
 use std::{path::Path, sync::Arc, time::Duration};
 
 use sqlx::{
-    AssertSqlSafe, Connection as _, SqlSafeStr, SqliteConnection, SqlitePool,
-    migrate::{MigrateError, Migration, MigrationType, Migrator},
+    Connection as _, SqlSafeStr, SqliteConnection, SqlitePool,
     sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous},
 };
 
 use crate::{
-    Location, StoreError, Tally, WriteTransaction,
+    Location, Schema, StoreError, Tally, WriteTransaction,
     connection::{Connection, Opened},
-    dialect, postgres, private,
+    postgres, private, schema,
     statement::{Statement, Target},
     values::Arguments,
 };
-
-/// The schema of a store: numbered steps, forward only, as SQLite reads them. A step that was released is never edited.
-#[derive(Debug, Clone, Copy)]
-pub struct Schema {
-    /// The statements of each step, first step first.
-    pub steps: &'static [&'static str],
-}
-
-/// What every store has besides its own tables.
-const COMMON: &str = "
-CREATE TABLE party_key (name TEXT PRIMARY KEY, fingerprint TEXT NOT NULL) WITHOUT ROWID;
-CREATE TABLE setting (name TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
-CREATE TABLE itinerary (
-    id INTEGER PRIMARY KEY, publication BLOB NOT NULL, step TEXT NOT NULL, queue TEXT NOT NULL,
-    at INTEGER NOT NULL, outcome TEXT NOT NULL, items BLOB NOT NULL);
-";
 
 /// An open store.
 #[derive(Debug, Clone)]
@@ -64,8 +47,7 @@ impl Database {
             Location::Folder(folder) => Self::open_file(&folder, name, schema).await?,
             Location::Server(server) => {
                 let opened = postgres::Schema::open(&server.0, name).await?;
-                let migrator = Migrator::with_migrations(schema.migrations(dialect::definition));
-                opened.migrate(&migrator).await.map_err(|source| schema_error(name, source))?;
+                opened.migrate(name, schema).await?;
                 Engine::Postgres(opened)
             }
         };
@@ -92,8 +74,10 @@ impl Database {
             SqlitePoolOptions::new().max_connections(connections).before_acquire(|connection, _| Box::pin(is_at_rest(connection)))
         };
         let writer = pool(1).connect_with(writing).await?;
-        let migrator = Migrator::with_migrations(schema.migrations(str::to_owned));
-        migrator.run(&writer).await.map_err(|source| schema_error(name, source))?;
+        if let Err(source) = schema.migrator(str::to_owned).run(&writer).await {
+            let latest = sqlx::query_scalar(schema::LATEST).fetch_one(&writer).await;
+            return Err(schema.refused(name, source, latest.ok()));
+        }
         let readers = pool(2).min_connections(0).connect_lazy_with(options);
         Ok(Engine::Sqlite { writer, readers })
     }
@@ -246,24 +230,6 @@ impl Database {
     }
 }
 
-impl Schema {
-    /// The steps in the words of a database. What a store remembers of a step is its own text, so that a better translation does not make another step of it.
-    fn migrations(self, words: impl Fn(&str) -> String) -> Vec<Migration> {
-        let steps = std::iter::once(&COMMON).chain(self.steps).enumerate();
-        let migration = |(index, sql): (usize, &&'static str)| {
-            let version = i64::try_from(index).unwrap_or(i64::MAX) + 1;
-            let description = format!("step {version}").into();
-            let migration = Migration::new(version, description, MigrationType::Simple, SqlSafeStr::into_sql_str(*sql), false);
-            Migration { sql: AssertSqlSafe(words(sql)).into_sql_str(), ..migration }
-        };
-        steps.map(migration).collect()
-    }
-}
-
-fn schema_error(store: &str, source: MigrateError) -> StoreError {
-    StoreError::Schema { store: store.to_owned(), source }
-}
-
 /// Whether a connection can be used again. When a disk is full SQLite undoes the transaction by itself; sqlx goes on to believe that there is one, and would refuse to begin another
 /// over this connection for ever.
 async fn is_at_rest(connection: &mut SqliteConnection) -> Result<bool, sqlx::Error> {
@@ -276,6 +242,8 @@ mod tests {
 
     const SCHEMA: Schema = Schema { steps: &["CREATE TABLE thing (id INTEGER PRIMARY KEY, bytes BLOB, name TEXT)"] };
     const LATER: Schema = Schema { steps: &[SCHEMA.steps[0], "CREATE TABLE more (id INTEGER)"] };
+    const ALTERED: Schema =
+        Schema { steps: &["CREATE TABLE thing (id INTEGER PRIMARY KEY, bytes BLOB, name TEXT) ", LATER.steps[1]] };
 
     async fn other_keys_over_the_same_store_are_refused(location: Location) {
         let store = Database::open(location, "party", SCHEMA).await.unwrap();
@@ -322,8 +290,30 @@ mod tests {
 
     async fn a_store_of_a_later_program_is_refused(location: Location) {
         Database::open(&location, "party", LATER).await.unwrap().close().await;
-        assert!(matches!(Database::open(&location, "party", SCHEMA).await, Err(StoreError::Schema { .. })));
+        let refused = Database::open(&location, "party", SCHEMA).await.unwrap_err();
+        assert!(matches!(refused, StoreError::Later { has: 3, knows: 2, .. }), "{refused:?}");
+        let said = refused.to_string();
+        assert!(["party", "schema 3", "schema 2"].iter().all(|word| said.contains(word)), "{said}");
+        // It is as it was for who knows it.
+        Database::open(&location, "party", LATER).await.unwrap();
         Database::open(&location, "another", SCHEMA).await.unwrap();
+    }
+
+    async fn a_step_that_was_altered_is_refused(location: Location) {
+        Database::open(&location, "party", LATER).await.unwrap().close().await;
+        let refused = Database::open(&location, "party", ALTERED).await.unwrap_err();
+        assert!(matches!(refused, StoreError::Altered { step: 2, .. }), "{refused:?}");
+        assert!(refused.to_string().contains("step 2"), "{refused}");
+        Database::open(&location, "party", LATER).await.unwrap();
+    }
+
+    async fn a_later_program_brings_a_store_up_to_date(location: Location) {
+        let store = Database::open(&location, "party", SCHEMA).await.unwrap();
+        store.set("language", "nl").await.unwrap();
+        store.close().await;
+        let later = Database::open(&location, "party", LATER).await.unwrap();
+        assert!(later.holds("language", "nl").await.unwrap());
+        assert_eq!(later.query("SELECT count(*) FROM more").scalar::<i64>().await.unwrap(), 0);
     }
 
     async fn settings_keep_their_first_value_until_they_are_set(location: Location) {
@@ -456,6 +446,8 @@ mod tests {
         other_keys_over_the_same_store_are_refused,
         what_was_committed_is_there_after_opening_again,
         a_store_of_a_later_program_is_refused,
+        a_step_that_was_altered_is_refused,
+        a_later_program_brings_a_store_up_to_date,
         settings_keep_their_first_value_until_they_are_set,
         writers_take_turns,
         a_reader_of_one_moment_sees_no_later_one,

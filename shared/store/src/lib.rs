@@ -11,12 +11,15 @@ pub mod database;
 mod dialect;
 pub mod inspection;
 pub mod itinerary;
+#[cfg(feature = "test-server")]
+pub mod kept;
 pub mod location;
 pub mod lock;
 mod nul;
 mod numeral;
 pub mod postgres;
 mod private;
+mod schema;
 mod statement;
 pub mod tally;
 #[cfg(feature = "test-server")]
@@ -29,11 +32,12 @@ use sqlx::postgres::PgDatabaseError;
 
 pub use bulk::List;
 pub use connection::{Connection, WriteTransaction};
-pub use database::{Database, InDatabase, Schema};
+pub use database::{Database, InDatabase};
 pub use inspection::{FoundRow, Inspection};
 pub use itinerary::{Itinerary, MemoryItinerary, Outcome, Passage, SqlItinerary};
 pub use location::{Location, Server};
 pub use lock::{Company, StoreLock};
+pub use schema::Schema;
 pub use sqlx::AssertSqlSafe;
 pub use statement::Statement;
 pub use tally::{Count, Kind, Tally};
@@ -60,6 +64,26 @@ pub enum StoreError {
         store: String,
         /// What the migration said.
         source: sqlx::migrate::MigrateError,
+    },
+    /// A later program has brought the store to a schema that this one does not know. There is no way back but a copy from before.
+    #[error(
+        "open the store {store}: it has schema {has}, and this program knows no later one than schema {knows}; a later release has opened it, so use that one, or what was copied before"
+    )]
+    Later {
+        /// Which store.
+        store: String,
+        /// The number of its last step.
+        has: i64,
+        /// The number of the last step that this program knows.
+        knows: i64,
+    },
+    /// A step that the store has had was another one than this program's of the same number: one of them is no release.
+    #[error("open the store {store}: step {step} of its schema is not the one that this program knows under that number")]
+    Altered {
+        /// Which store.
+        store: String,
+        /// The number of the step.
+        step: i64,
     },
     /// Another process works on the store.
     #[error("lock the store {store}: another process is working on it")]

@@ -4,14 +4,14 @@ use std::{sync::Arc, time::Duration};
 
 use sqlx::{
     AssertSqlSafe, PgPool,
-    migrate::Migrator,
     postgres::{PgConnectOptions, PgPoolOptions},
 };
 
 use crate::{
     StoreError, Tally,
     connection::{Connection, Opened, WriteTransaction},
-    dialect::{FUNCTIONS, Translations},
+    dialect::{self, FUNCTIONS, Translations},
+    schema::LATEST,
 };
 
 /// A schema that is open.
@@ -64,8 +64,11 @@ impl Schema {
         &self.translations
     }
 
-    pub(crate) async fn migrate(&self, migrator: &Migrator) -> Result<(), sqlx::migrate::MigrateError> {
-        migrator.run(&self.writer).await
+    /// Brings the store `name`, which this schema is, up to date.
+    pub(crate) async fn migrate(&self, name: &str, steps: crate::Schema) -> Result<(), StoreError> {
+        let Err(source) = steps.migrator(dialect::definition).run(&self.writer).await else { return Ok(()) };
+        let latest = sqlx::query_scalar(LATEST).fetch_one(&self.writer).await;
+        Err(steps.refused(name, source, latest.ok()))
     }
 
     pub(crate) async fn write(&self, tally: &Arc<Tally>) -> Result<WriteTransaction, StoreError> {

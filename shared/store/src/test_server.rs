@@ -248,9 +248,7 @@ fn running() -> Result<Running, NoServer> {
 }
 
 fn start(variables: &[(&str, String)]) -> Result<Running, NoServer> {
-    let programs = programs().ok_or_else(|| {
-        NoServer(format!("it is not installed (Debian: apt-get install postgresql), and {VARIABLE} does not name one"))
-    })?;
+    let programs = programs().ok_or_else(not_installed)?;
     let failed = |source: std::io::Error| NoServer(format!("run its programs: {source}"));
     let mut script = ordinary_user();
     script
@@ -276,8 +274,12 @@ fn start(variables: &[(&str, String)]) -> Result<Running, NoServer> {
     Ok(Running { options, script: Some(Script { child, answers }) })
 }
 
+pub(crate) fn not_installed() -> NoServer {
+    NoServer(format!("it is not installed (Debian: apt-get install postgresql), and {VARIABLE} does not name one"))
+}
+
 /// The newest installed server's programs.
-fn programs() -> Option<PathBuf> {
+pub(crate) fn programs() -> Option<PathBuf> {
     let versions = std::fs::read_dir("/usr/lib/postgresql").into_iter().flatten().flatten();
     let mut versions: Vec<(u32, PathBuf)> =
         versions.filter_map(|version| Some((version.file_name().to_str()?.parse().ok()?, version.path().join("bin")))).collect();

@@ -11,6 +11,7 @@ use live::{
     installation::{HOSPITALS, Installation, TWIN, replaced, until},
     programs,
 };
+use store::{Database, Schema};
 use testkit::Node;
 use uuid::Uuid;
 
@@ -34,7 +35,8 @@ async fn six_services_as_processes_lose_nothing_and_keep_apart() -> Result<()> {
         what_is_not_there_yet_is_waited_for(&installation, &node).await?;
         nothing_is_lost_when_a_service_is_killed(&installation, &node).await?;
         who_can_read_a_foreign_key_does_not_start(&installation).await?;
-        other_keys_over_a_store_are_refused(&installation).await
+        other_keys_over_a_store_are_refused(&installation).await?;
+        a_store_that_a_later_release_opened_is_refused(&installation).await
     };
     outcome.await.with_context(|| installation.last_words())
 }
@@ -202,6 +204,24 @@ async fn other_keys_over_a_store_are_refused(installation: &Installation) -> Res
     for name in ["hd4dp-00000295", "ehbox-hco-00000295", "ehealth-ttp", "ehbox-hd"] {
         installation.mount_keys(name, &other)?;
         installation.refuses_to_start(name, &installation.configuration(name)?, "was written under other ones").await?;
+    }
+    Ok(())
+}
+
+async fn a_store_that_a_later_release_opened_is_refused(installation: &Installation) -> Result<()> {
+    for (name, schema) in [
+        ("hd4dp-00000196", hd4dp::store::SqlStore::SCHEMA),
+        ("ehbox-hco-00000196", Schema { steps: &[] }),
+        ("ehealth-ttp", ehealth_ttp::store::SqlStore::SCHEMA),
+        ("ehbox-hd", ehbox_hd::store::SqlStore::SCHEMA),
+        ("hd4res", hd4res::store::SqlStore::SCHEMA),
+        ("dhw", dhw::SqlStore::SCHEMA),
+    ] {
+        let later = Schema { steps: Vec::leak([schema.steps, &["CREATE TABLE further (id INTEGER PRIMARY KEY)"]].concat()) };
+        Database::open(installation.store(name)?, name, later).await?.close().await;
+        let reason =
+            format!("it has schema {}, and this program knows no later one than schema {}", later.number(), schema.number());
+        installation.refuses_to_start(name, &installation.configuration(name)?, &reason).await?;
     }
     Ok(())
 }

@@ -75,6 +75,9 @@ pub struct SqlStore {
 }
 
 impl SqlStore {
+    /// Its schema; the tables of registers follow from their definitions.
+    pub const SCHEMA: Schema = SCHEMA;
+
     /// Opens the store and makes the tables of these registers where they are missing.
     ///
     /// # Errors

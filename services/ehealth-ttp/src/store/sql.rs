@@ -33,6 +33,9 @@ pub struct SqlStore {
 }
 
 impl SqlStore {
+    /// Its schema.
+    pub const SCHEMA: Schema = SCHEMA;
+
     /// Opens the store.
     ///
     /// # Errors

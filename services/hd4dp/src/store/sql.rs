@@ -84,6 +84,9 @@ pub struct SqlStore {
 }
 
 impl SqlStore {
+    /// Its schema.
+    pub const SCHEMA: Schema = SCHEMA;
+
     /// Opens the store of the hospital `nihdi`.
     ///
     /// # Errors

@@ -1,0 +1,237 @@
+CREATE TABLE _sqlx_migrations (
+    version BIGINT PRIMARY KEY,
+    description TEXT NOT NULL,
+    installed_on TIMESTAMP NOT NULL DEFAULT CURRENT_TIMESTAMP,
+    success BOOLEAN NOT NULL,
+    checksum BLOB NOT NULL,
+    execution_time BIGINT NOT NULL
+);
+INSERT INTO "_sqlx_migrations" VALUES (1, 'step 1', '2026-11-29 23:04:04', 1, X'ADA16ADA8504AE0348A7BD47B92986A835F21514BA6A0000D97B4ECBD6F24E7382A066CF9E52CA05621B7F0CB3981641', 519725);
+INSERT INTO "_sqlx_migrations" VALUES (2, 'step 2', '2026-11-29 23:04:04', 1, X'1E0E57093A4692BB8B5BE13CAF86AA8D81F0F106D62AE552FAEAF808DA5EEF6327EA71502F4498408A09087BAC093466', 468840);
+INSERT INTO "_sqlx_migrations" VALUES (3, 'step 3', '2026-11-29 23:04:04', 1, X'92F79DF118142499D61ECEA4AD3B980BBD12EFC6223E123150A005CB8E55324CFCC3A9DF4E4312E696B0777B1095332F', 399085);
+INSERT INTO "_sqlx_migrations" VALUES (4, 'step 4', '2026-11-29 23:04:04', 1, X'5EC6E47853412349459DB3E06F9FCE62E8DE35D7328BD952230EF3FDF0E6B208BED09C970CC45D5E4DA900E85D491262', 457763);
+INSERT INTO "_sqlx_migrations" VALUES (5, 'step 5', '2026-11-29 23:04:04', 1, X'6775B5901D068B807FC35A6D032FEEE83A8E5CADE381D4319012EC1C8F4AA5F3A0B4A9677DE1F656463B71C8230D1340', 454598);
+INSERT INTO "_sqlx_migrations" VALUES (6, 'step 6', '2026-11-29 23:04:04', 1, X'A25D2D95EFD191A86DD06D7928DC2817824DF66E3F029C45763E8214E9B2FFB705EC95DF1ACFE7CC4E468D4CF25C1D4A', 5060968);
+INSERT INTO "_sqlx_migrations" VALUES (7, 'step 7', '2026-11-29 23:04:04', 1, X'991B15906B8F7446F531DA4733A69B1A5B084A4D46D8B64676BC4ECE385768A742A31F119D471223E3BB9C2F69A8CED8', 5352664);
+CREATE TABLE party_key (name TEXT PRIMARY KEY, fingerprint TEXT NOT NULL) WITHOUT ROWID;
+CREATE TABLE setting (name TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
+INSERT INTO "setting" VALUES ('fresh names', '28');
+CREATE TABLE itinerary (
+    id INTEGER PRIMARY KEY, publication BLOB NOT NULL, step TEXT NOT NULL, queue TEXT NOT NULL,
+    at INTEGER NOT NULL, outcome TEXT NOT NULL, items BLOB NOT NULL);
+INSERT INTO "itinerary" VALUES (1, X'597DBA072A0D5202A90C99807A48071F', '7', 'dhw.in', 1795993445001537, 'validated', X'694D2B60BB7C87D193C9D40000000003694D2B60BB7C87D193C9D40000000001694D2B60BB7C87D193C9D40000000007694D2B60BB7C87D193C9D40000000009694D2B60BB7C87D193C9D40000000005694D2B60BB7C87D193C9D4000000000B');
+INSERT INTO "itinerary" VALUES (2, X'D05BCCD8667B5531918BA33D04A1F5ED', '7', 'dhw.in', 1795993445563396, 'validated', X'A6F5ADA4B21D8E2EB043940000000001A6F5ADA4B21D8E2EB043940000000003A6F5ADA4B21D8E2EB043940000000005');
+INSERT INTO "itinerary" VALUES (3, X'9805A11E27B1578885AF5D33483C629B', '7', 'dhw.in', 1795993445917738, 'validated', X'34733C2358348A30A0D1340000000001');
+INSERT INTO "itinerary" VALUES (4, X'5BE4BA6EA3FF59D8A928A4ADE811A26F', '7', 'dhw.in', 1795993446058244, 'validated', X'3A85E37868EE83B285F5D800000000073A85E37868EE83B285F5D800000000053A85E37868EE83B285F5D800000000013A85E37868EE83B285F5D80000000003');
+INSERT INTO "itinerary" VALUES (5, X'C2E7971B83348232AE96040000000000', 'R4', 'dhw.recoded', 1795993446408221, 'arrived', X'C2E7971B83348232AE96040000000001C2E7971B83348232AE96040000000002C2E7971B83348232AE96040000000003C2E7971B83348232AE96040000000004C2E7971B83348232AE96040000000005C2E7971B83348232AE96040000000006C2E7971B83348232AE96040000000007C2E7971B83348232AE96040000000008C2E7971B83348232AE96040000000009C2E7971B83348232AE9604000000000AC2E7971B83348232AE9604000000000BC2E7971B83348232AE9604000000000CC2E7971B83348232AE9604000000000DC2E7971B83348232AE9604000000000E');
+INSERT INTO "itinerary" VALUES (6, X'A385341D682B85DE80E6780000000000', 'R4', 'dhw.recoded', 1795993446582301, 'arrived', X'A385341D682B85DE80E6780000000001A385341D682B85DE80E6780000000002A385341D682B85DE80E6780000000003A385341D682B85DE80E6780000000004A385341D682B85DE80E6780000000005A385341D682B85DE80E6780000000006A385341D682B85DE80E6780000000007A385341D682B85DE80E6780000000008A385341D682B85DE80E6780000000009A385341D682B85DE80E678000000000AA385341D682B85DE80E678000000000BA385341D682B85DE80E678000000000CA385341D682B85DE80E678000000000DA385341D682B85DE80E678000000000E');
+INSERT INTO "itinerary" VALUES (7, X'408535F1AD9E5C6D95DD06AD371C2B82', '7', 'dhw.in', 1795993446905877, 'validated', X'0809DF0CB8FA8BC6B874A00000000000');
+INSERT INTO "itinerary" VALUES (8, X'9AB29E619F385144A02D04037F741D62', '7', 'dhw.in', 1795993447502919, 'validated', X'708B8787965B8F329A00D40000000000');
+CREATE TABLE item (
+    id BLOB NOT NULL, sender TEXT NOT NULL, clean INTEGER NOT NULL, findings TEXT, PRIMARY KEY (id, sender)) WITHOUT ROWID;
+INSERT INTO "item" VALUES (X'0809DF0CB8FA8BC6B874A00000000000', 'SGRPXYNG6N2TNYNIY', 1, NULL);
+INSERT INTO "item" VALUES (X'34733C2358348A30A0D1340000000001', 'SGRPXYNG6N2TNYNIY', 1, NULL);
+INSERT INTO "item" VALUES (X'3A85E37868EE83B285F5D80000000001', 'SGRPXYNG6N2TNYNIY', 1, NULL);
+INSERT INTO "item" VALUES (X'3A85E37868EE83B285F5D80000000003', 'SGRPXYNG6N2TNYNIY', 1, NULL);
+INSERT INTO "item" VALUES (X'3A85E37868EE83B285F5D80000000005', 'SGRPXYNG6N2TNYNIY', 1, NULL);
+INSERT INTO "item" VALUES (X'3A85E37868EE83B285F5D80000000007', 'SGRPXYNG6N2TNYNIY', 1, NULL);
+INSERT INTO "item" VALUES (X'694D2B60BB7C87D193C9D40000000001', 'SGRPXYNG6N2TNYNIY', 1, NULL);
+INSERT INTO "item" VALUES (X'694D2B60BB7C87D193C9D40000000003', 'SGRPXYNG6N2TNYNIY', 1, NULL);
+INSERT INTO "item" VALUES (X'694D2B60BB7C87D193C9D40000000005', 'SGRPXYNG6N2TNYNIY', 1, NULL);
+INSERT INTO "item" VALUES (X'694D2B60BB7C87D193C9D40000000007', 'SGRPXYNG6N2TNYNIY', 1, NULL);
+INSERT INTO "item" VALUES (X'694D2B60BB7C87D193C9D40000000009', 'SGRPXYNG6N2TNYNIY', 1, NULL);
+INSERT INTO "item" VALUES (X'694D2B60BB7C87D193C9D4000000000B', 'SGRPXYNG6N2TNYNIY', 1, NULL);
+INSERT INTO "item" VALUES (X'708B8787965B8F329A00D40000000000', 'SGRPXYNG6N2TNYNIY', 1, NULL);
+INSERT INTO "item" VALUES (X'A6F5ADA4B21D8E2EB043940000000001', 'SSJ5AAE7FMIITH3PE', 1, NULL);
+INSERT INTO "item" VALUES (X'A6F5ADA4B21D8E2EB043940000000003', 'SSJ5AAE7FMIITH3PE', 1, NULL);
+INSERT INTO "item" VALUES (X'A6F5ADA4B21D8E2EB043940000000005', 'SSJ5AAE7FMIITH3PE', 1, NULL);
+CREATE TABLE tombstone (
+    registration_id BLOB NOT NULL, sender TEXT NOT NULL, version INTEGER NOT NULL,
+    PRIMARY KEY (registration_id, sender)) WITHOUT ROWID;
+INSERT INTO "tombstone" VALUES (X'3A85E37868EE83B285F5D80000000004', 'SGRPXYNG6N2TNYNIY', 2);
+CREATE TABLE finding (
+    pseudonym TEXT NOT NULL, dcd TEXT NOT NULL, unique_id TEXT NOT NULL, sender TEXT NOT NULL,
+    across INTEGER NOT NULL, number INTEGER NOT NULL, rule TEXT, code TEXT NOT NULL, severity TEXT NOT NULL, about TEXT,
+    en TEXT NOT NULL, nl TEXT NOT NULL, fr TEXT NOT NULL,
+    PRIMARY KEY (pseudonym, dcd, unique_id, sender, across, number)) WITHOUT ROWID;
+CREATE TABLE patient (id INTEGER PRIMARY KEY, pseudonym TEXT NOT NULL, epoch INTEGER NOT NULL);
+INSERT INTO "patient" VALUES (1, 'healthdata.2.HB6GDCMI6VRF6J763RCEI4WSFQT', 2);
+INSERT INTO "patient" VALUES (2, 'healthdata.2.5KO3ZMZ7C3IPB4KJI446RZSB4V6', 2);
+INSERT INTO "patient" VALUES (3, 'healthdata.2.DML2MSREHPB7WKDAKRRUZ5ZRHRF', 2);
+INSERT INTO "patient" VALUES (4, 'healthdata.2.GAHCMZHYZQ7DTOF6QWWIJZIF6C6', 2);
+INSERT INTO "patient" VALUES (5, 'healthdata.2.MXEPBI2KL3BBR3S6OP5HH3KIV4E', 2);
+INSERT INTO "patient" VALUES (6, 'healthdata.2.AR4PIVKJ2HSKSYUHP73GGDOMR4C', 2);
+INSERT INTO "patient" VALUES (7, 'healthdata.2.UNENDLB4C5JLXBSPVQ7A5Q7OSCM', 2);
+INSERT INTO "patient" VALUES (8, 'healthdata.2.EJGYQRCDIAWD5AVAOCQYLJGVJC9', 2);
+INSERT INTO "patient" VALUES (9, 'healthdata.2.7DHIAQLWWJSQ6CRCYRCC6YTB36P', 2);
+INSERT INTO "patient" VALUES (10, 'healthdata.2.QVXBG2SNREDNBOZYT3NQGN76KHD', 2);
+INSERT INTO "patient" VALUES (11, 'healthdata.2.Y6PSKIYCT2MJCQ4XMJGN6NDRGQ1', 2);
+INSERT INTO "patient" VALUES (12, 'healthdata.2.MX3MLOTOJ46PZBWJ4J2ES33QHDH', 2);
+INSERT INTO "patient" VALUES (13, 'healthdata.2.RX46HIMHGY7XQMWYBDO7LH73IDF', 2);
+INSERT INTO "patient" VALUES (14, 'healthdata.2.OQO7NUXXV2IIFJPPPZCY2QZ5MI4', 2);
+CREATE TABLE patient_name (hash INTEGER NOT NULL, patient INTEGER NOT NULL, PRIMARY KEY (hash, patient)) WITHOUT ROWID;
+CREATE TABLE patient_name_fresh (hash INTEGER NOT NULL, patient INTEGER NOT NULL, PRIMARY KEY (hash, patient)) WITHOUT ROWID;
+INSERT INTO "patient_name_fresh" VALUES (3840250189240425015, 2);
+INSERT INTO "patient_name_fresh" VALUES (3909503023301605191, 1);
+INSERT INTO "patient_name_fresh" VALUES (3982387449968020567, 9);
+INSERT INTO "patient_name_fresh" VALUES (4705228285919381572, 13);
+INSERT INTO "patient_name_fresh" VALUES (4706882079988009802, 6);
+INSERT INTO "patient_name_fresh" VALUES (4708889792799131442, 8);
+INSERT INTO "patient_name_fresh" VALUES (4921673746715202117, 3);
+INSERT INTO "patient_name_fresh" VALUES (4986683595955848266, 5);
+INSERT INTO "patient_name_fresh" VALUES (4992881585835623236, 8);
+INSERT INTO "patient_name_fresh" VALUES (4994869356796720975, 10);
+INSERT INTO "patient_name_fresh" VALUES (4995712828108261186, 3);
+INSERT INTO "patient_name_fresh" VALUES (5130247941273891404, 4);
+INSERT INTO "patient_name_fresh" VALUES (5134464504076847193, 4);
+INSERT INTO "patient_name_fresh" VALUES (5206783798909553993, 1);
+INSERT INTO "patient_name_fresh" VALUES (5427737317829265743, 9);
+INSERT INTO "patient_name_fresh" VALUES (5429749445211670094, 6);
+INSERT INTO "patient_name_fresh" VALUES (5573260945956754511, 12);
+INSERT INTO "patient_name_fresh" VALUES (5573280749882782283, 5);
+INSERT INTO "patient_name_fresh" VALUES (5644221270222124107, 2);
+INSERT INTO "patient_name_fresh" VALUES (5715436501065881688, 14);
+INSERT INTO "patient_name_fresh" VALUES (5786621185950437969, 14);
+INSERT INTO "patient_name_fresh" VALUES (5860969006754845518, 10);
+INSERT INTO "patient_name_fresh" VALUES (5933549916806270280, 13);
+INSERT INTO "patient_name_fresh" VALUES (6002532223965345607, 7);
+INSERT INTO "patient_name_fresh" VALUES (6146926743862919732, 7);
+INSERT INTO "patient_name_fresh" VALUES (6218967849805174084, 11);
+INSERT INTO "patient_name_fresh" VALUES (6428413836793567555, 11);
+INSERT INTO "patient_name_fresh" VALUES (6436585265526293079, 12);
+CREATE TABLE request (key BLOB PRIMARY KEY, fingerprint BLOB NOT NULL, since INTEGER NOT NULL, answer TEXT) WITHOUT ROWID;
+CREATE INDEX request_since ON request (since);
+CREATE TABLE audit (
+    id INTEGER PRIMARY KEY, at INTEGER NOT NULL, token TEXT NOT NULL, role TEXT NOT NULL, route TEXT NOT NULL, register TEXT,
+    ids TEXT NOT NULL, count INTEGER NOT NULL);
+CREATE TABLE recoded (id INTEGER PRIMARY KEY, patient INTEGER NOT NULL, old TEXT NOT NULL, by_ttp INTEGER NOT NULL);
+INSERT INTO "recoded" VALUES (1, 1, 'healthdata.1.6AXIH57GU44FD7AMXA7QF3UWOP4', 1);
+INSERT INTO "recoded" VALUES (2, 2, 'healthdata.1.NTMWEK4KW3NTL57O7FDEFFFBPD8', 1);
+INSERT INTO "recoded" VALUES (3, 3, 'healthdata.1.ETVYGAGBPUVD2ARP4JE2DHPRLN8', 1);
+INSERT INTO "recoded" VALUES (4, 4, 'healthdata.1.G2MREO2LF4W7U76BW5L7A3RECJ6', 1);
+INSERT INTO "recoded" VALUES (5, 5, 'healthdata.1.E4BOX7DJCFV2PSAUR6YHLFMXA5E', 1);
+INSERT INTO "recoded" VALUES (6, 6, 'healthdata.1.KZXZ57FNTSI6Q7RHUWMD2NJ43J0', 1);
+INSERT INTO "recoded" VALUES (7, 7, 'healthdata.1.SMGABJ7GZQRIT7UUV57AUVT5UIC', 1);
+INSERT INTO "recoded" VALUES (8, 8, 'healthdata.1.AYVQZAG2Z5VHXMUS2RQ33UHOSS2', 1);
+INSERT INTO "recoded" VALUES (9, 9, 'healthdata.1.KS2UKXIOSWYFDCI6T5VPBULHJKP', 1);
+INSERT INTO "recoded" VALUES (10, 10, 'healthdata.1.EQW7OZ7ORX3V2J7N4PMAGMCRE7C', 1);
+INSERT INTO "recoded" VALUES (11, 11, 'healthdata.1.VN6OU6UDOMDYS7BH5IULLFFXNXL', 1);
+INSERT INTO "recoded" VALUES (12, 12, 'healthdata.1.YSX2N5BWHHDHJQOZ7ZACL56D4MN', 1);
+INSERT INTO "recoded" VALUES (13, 13, 'healthdata.1.ALT2YXHDSHGOTA2Q63I6Q7ZJ5ZH', 1);
+INSERT INTO "recoded" VALUES (14, 14, 'healthdata.1.PN5ONSRQXJHEF6ZFRHRQDTJIQKD', 1);
+CREATE INDEX recoded_by_patient ON recoded (patient);
+CREATE INDEX recoded_to_ask ON recoded (id) WHERE by_ttp = 0;
+CREATE TABLE recode_finding (
+    old TEXT NOT NULL, new TEXT NOT NULL, code TEXT NOT NULL, at INTEGER NOT NULL, PRIMARY KEY (old, new, code)) WITHOUT ROWID;
+CREATE INDEX finding_by_register ON finding (dcd, pseudonym, unique_id, sender, across, number);
+CREATE TABLE patient_order (patient INTEGER PRIMARY KEY, first_pseudonym TEXT NOT NULL);
+INSERT INTO "patient_order" VALUES (1, 'healthdata.1.6AXIH57GU44FD7AMXA7QF3UWOP4');
+INSERT INTO "patient_order" VALUES (2, 'healthdata.1.NTMWEK4KW3NTL57O7FDEFFFBPD8');
+INSERT INTO "patient_order" VALUES (3, 'healthdata.1.ETVYGAGBPUVD2ARP4JE2DHPRLN8');
+INSERT INTO "patient_order" VALUES (4, 'healthdata.1.G2MREO2LF4W7U76BW5L7A3RECJ6');
+INSERT INTO "patient_order" VALUES (5, 'healthdata.1.E4BOX7DJCFV2PSAUR6YHLFMXA5E');
+INSERT INTO "patient_order" VALUES (6, 'healthdata.1.KZXZ57FNTSI6Q7RHUWMD2NJ43J0');
+INSERT INTO "patient_order" VALUES (7, 'healthdata.1.SMGABJ7GZQRIT7UUV57AUVT5UIC');
+INSERT INTO "patient_order" VALUES (8, 'healthdata.1.AYVQZAG2Z5VHXMUS2RQ33UHOSS2');
+INSERT INTO "patient_order" VALUES (9, 'healthdata.1.KS2UKXIOSWYFDCI6T5VPBULHJKP');
+INSERT INTO "patient_order" VALUES (10, 'healthdata.1.EQW7OZ7ORX3V2J7N4PMAGMCRE7C');
+INSERT INTO "patient_order" VALUES (11, 'healthdata.1.VN6OU6UDOMDYS7BH5IULLFFXNXL');
+INSERT INTO "patient_order" VALUES (12, 'healthdata.1.YSX2N5BWHHDHJQOZ7ZACL56D4MN');
+INSERT INTO "patient_order" VALUES (13, 'healthdata.1.ALT2YXHDSHGOTA2Q63I6Q7ZJ5ZH');
+INSERT INTO "patient_order" VALUES (14, 'healthdata.1.PN5ONSRQXJHEF6ZFRHRQDTJIQKD');
+CREATE INDEX patient_order_by_first ON patient_order (first_pseudonym);
+CREATE TABLE "Precision_Central_MAB_1" (id INTEGER PRIMARY KEY, sender TEXT NOT NULL, registration_id BLOB NOT NULL, version INTEGER NOT NULL,
+            item_id BLOB NOT NULL, patient INTEGER NOT NULL, unique_id TEXT NOT NULL, "patient_id|generated" TEXT, "patient_id|year_of_birth" TEXT, "patient_id|sex" TEXT, "patient_id|deceased" TEXT, "patient_id|month_of_death" TEXT, "patient_id|postal_area" TEXT, "installation_id" TEXT, "vcf_identifier" TEXT, "local_mab_date" TEXT, "submitting_centre" TEXT, "date_received" TEXT, "central_mab_date" TEXT, "turnaround_days" NUMERIC, "meeting_type" TEXT, "number_of_experts" NUMERIC, "expert_disciplines" TEXT, "primary_tumour_site" TEXT, "tumour_histology" TEXT, "ecog_performance_status" TEXT, "consensus_reached" TEXT, "consensus_reached|reason" TEXT, "central_mab_advice" TEXT, "central_mab_advice|specify" TEXT, "best_escat_tier" TEXT, "agrees_with_local_advice" TEXT, "additional_test" TEXT, "genetic_counselling" TEXT, "report_sent_date" TEXT, "report" TEXT, "central_mab_comment" TEXT);
+CREATE UNIQUE INDEX "Precision_Central_MAB_1|by unique id" ON "Precision_Central_MAB_1" (unique_id, sender);
+CREATE INDEX "Precision_Central_MAB_1|by registration" ON "Precision_Central_MAB_1" (registration_id);
+CREATE INDEX "Precision_Central_MAB_1|by patient" ON "Precision_Central_MAB_1" (patient, "patient_id|sex", "patient_id|year_of_birth");
+CREATE TABLE "Precision_Central_MAB_1|variants_discussed" (record INTEGER NOT NULL, item INTEGER NOT NULL, "variants_discussed|gene" TEXT, "variants_discussed|hgvs_p" TEXT, "variants_discussed|escat_tier" TEXT, "variants_discussed|oncokb_level" TEXT, "variants_discussed|amp_tier" TEXT, "variants_discussed|germline_suspected" TEXT, "variants_discussed|interpretation" TEXT, PRIMARY KEY (record, item)) WITHOUT ROWID;
+CREATE TABLE "Precision_Central_MAB_1|recommendations" (record INTEGER NOT NULL, item INTEGER NOT NULL, "recommendations|rank" NUMERIC, "recommendations|substance" TEXT, "recommendations|target_gene" TEXT, "recommendations|access_route" TEXT, "recommendations|trial_number" TEXT, "recommendations|escat_tier" TEXT, "recommendations|rationale" TEXT, PRIMARY KEY (record, item)) WITHOUT ROWID;
+CREATE TABLE "Precision_Local_MAB_1" (id INTEGER PRIMARY KEY, sender TEXT NOT NULL, registration_id BLOB NOT NULL, version INTEGER NOT NULL,
+            item_id BLOB NOT NULL, patient INTEGER NOT NULL, unique_id TEXT NOT NULL, "patient_id|generated" TEXT, "patient_id|year_of_birth" TEXT, "patient_id|sex" TEXT, "patient_id|deceased" TEXT, "patient_id|month_of_death" TEXT, "patient_id|postal_area" TEXT, "installation_id" TEXT, "local_mab_date" TEXT, "local_mab_disciplines" TEXT, "primary_tumour_site" TEXT, "tumour_histology" TEXT, "diagnosis_code" TEXT, "laterality" TEXT, "date_of_diagnosis" TEXT, "stage" TEXT, "metastatic_sites" TEXT, "metastatic_sites|specify" TEXT, "ecog_performance_status" TEXT, "anthropometry|weight" NUMERIC, "anthropometry|height" NUMERIC, "anthropometry|bmi" NUMERIC, "g8_screening|food_intake" TEXT, "g8_screening|weight_loss" TEXT, "g8_screening|mobility" TEXT, "g8_screening|neuropsychological" TEXT, "g8_screening|bmi" TEXT, "g8_screening|more_than_three_drugs" TEXT, "g8_screening|health_compared" TEXT, "g8_screening|age_band" TEXT, "g8_screening|total" NUMERIC, "number_of_previous_lines" NUMERIC, "vcf_identifier" TEXT, "vcf_file" TEXT, "ngs_laboratory" TEXT, "ngs_panel" TEXT, "sample_type" TEXT, "sample_date" TEXT, "tumour_cell_content" NUMERIC, "tumour_mutational_burden" NUMERIC, "msi_status" TEXT, "no_actionable_variant" TEXT, "local_mab_advice" TEXT, "local_mab_advice|substance" TEXT, "local_mab_advice|trial_number" TEXT, "local_mab_advice|specify" TEXT, "refer_to_central_mab" TEXT, "local_mab_comment" TEXT);
+INSERT INTO "Precision_Local_MAB_1" VALUES (1, 'SGRPXYNG6N2TNYNIY', X'34733C2358348A30A0D1340000000000', 1, X'34733C2358348A30A0D1340000000001', 10, 'VCF-00000196-7-000001', NULL, '1961', '248153007', 'TRUE', '2023-09', '25', '00000196', '2022-01-26', 'ONCOLOGIST|PATHOLOGIST|MOLECULAR_BIOLOGIST|RADIOLOGIST|PHARMACIST', 'C25.2', '8560/3', 'C25.2', '3', '2021-05-19', 'IV', 'PERITONEUM|LIVER', NULL, '2', NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, 0, 'VCF-00000196-7-000001', NULL, 'K2MTZ6MS53UHU5M2E', 'TSO500', 'PRIMARY_FFPE', '2021-12-15', 25, 11, 'MSS', 'FALSE', 'APPROVED', 'L01XK01', NULL, NULL, 'FALSE', 'Besproken met de verwijzende arts; akkoord met het voorstel.');
+INSERT INTO "Precision_Local_MAB_1" VALUES (2, 'SGRPXYNG6N2TNYNIY', X'3A85E37868EE83B285F5D80000000000', 1, X'3A85E37868EE83B285F5D80000000007', 11, 'VCF-00000196-8-000003', NULL, '1951', '248153007', NULL, NULL, '25', '00000196', '2022-09-07', 'ONCOLOGIST|PATHOLOGIST|MOLECULAR_BIOLOGIST', 'C25.0', '8140/3', NULL, '3', '2022-01-26', 'IV', 'PERITONEUM|LYMPH', NULL, '0', 72.5, 170, 25.1, '2', '0', '2', '2', '3', '0', '2', '2', 13, 0, 'VCF-00000196-8-000003', NULL, 'K2MTZ6MS53UHU5M2E', 'TSO500', 'PRIMARY_FFPE', '2022-08-22', 65, 5.4, 'MSS', 'FALSE', 'APPROVED', 'L01XK01', NULL, NULL, 'TRUE', NULL);
+INSERT INTO "Precision_Local_MAB_1" VALUES (5, 'SGRPXYNG6N2TNYNIY', X'3A85E37868EE83B285F5D80000000006', 1, X'3A85E37868EE83B285F5D80000000003', 14, 'VCF-00000196-8-000002', NULL, '1961', '248153007', 'TRUE', '2024-05', '12', '00000196', '2022-11-15', 'ONCOLOGIST|PATHOLOGIST|MOLECULAR_BIOLOGIST', 'C61.9', '8140/3', NULL, '3', '2021-06-27', 'IV', 'LYMPH', NULL, '1', 74.2, 171, 25.4, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, 0, 'VCF-00000196-8-000002', NULL, 'KWBQ7PPNXNO7WIKPP', 'TSO500', 'PRIMARY_FFPE', '2022-10-01', 80, 6.7, 'MSS', 'FALSE', 'APPROVED', 'L01XK01', NULL, NULL, 'TRUE', 'Eerst standaardbehandeling afwerken, dan opnieuw voorleggen.');
+INSERT INTO "Precision_Local_MAB_1" VALUES (6, 'SGRPXYNG6N2TNYNIY', X'3A85E37868EE83B285F5D80000000002', 2, X'0809DF0CB8FA8BC6B874A00000000000', 13, 'VCF-00000196-8-000004', NULL, '1958', '248153007', NULL, NULL, '90', '00000196', '2023-12-24', 'ONCOLOGIST|PATHOLOGIST|MOLECULAR_BIOLOGIST|RADIOLOGIST', 'C34.3', '8070/3', 'C34.3', '1', '2023-04-20', 'IV', 'ADRENAL', NULL, '0', 83.6, 177, 26.7, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, 0, 'VCF-00000196-8-000004', NULL, 'K2MTZ6MS53UHU5M2E', 'TSO500', 'CYTOLOGY', '2023-11-19', 70, 1.7, 'MSS', 'TRUE', 'NO_ADVICE', NULL, NULL, NULL, 'FALSE', 'Goede algemene toestand, staat open voor een studie.');
+CREATE UNIQUE INDEX "Precision_Local_MAB_1|by unique id" ON "Precision_Local_MAB_1" (unique_id, sender);
+CREATE INDEX "Precision_Local_MAB_1|by registration" ON "Precision_Local_MAB_1" (registration_id);
+CREATE INDEX "Precision_Local_MAB_1|by patient" ON "Precision_Local_MAB_1" (patient, "patient_id|sex", "patient_id|year_of_birth");
+CREATE TABLE "Precision_Local_MAB_1|previous_treatments" (record INTEGER NOT NULL, item INTEGER NOT NULL, "previous_treatments|treatment_type" TEXT, "previous_treatments|substance" TEXT, "previous_treatments|start_date" TEXT, "previous_treatments|end_date" TEXT, "previous_treatments|best_response" TEXT, PRIMARY KEY (record, item)) WITHOUT ROWID;
+CREATE TABLE "Precision_Local_MAB_1|variants" (record INTEGER NOT NULL, item INTEGER NOT NULL, "variants|gene" TEXT, "variants|variant_type" TEXT, "variants|hgvs_c" TEXT, "variants|hgvs_p" TEXT, "variants|vaf" NUMERIC, "variants|copy_number" NUMERIC, "variants|fusion_partner" TEXT, "variants|pathogenicity" TEXT, "variants|escat_tier" TEXT, "variants|oncokb_level" TEXT, PRIMARY KEY (record, item)) WITHOUT ROWID;
+INSERT INTO "Precision_Local_MAB_1|variants" VALUES (1, 0, 'BRCA2', 'INDEL', 'c.5946del', 'p.(Ser1982Argfs*22)', 57.9, NULL, NULL, 'P', 'IA', '1');
+INSERT INTO "Precision_Local_MAB_1|variants" VALUES (1, 1, 'SMAD4', 'SNV', 'c.1082G>A', 'p.(Arg361His)', 48.3, NULL, NULL, 'LP', NULL, NULL);
+INSERT INTO "Precision_Local_MAB_1|variants" VALUES (2, 0, 'BRCA2', 'INDEL', 'c.5946del', 'p.(Ser1982Argfs*22)', 21.2, NULL, NULL, 'P', 'IA', '1');
+INSERT INTO "Precision_Local_MAB_1|variants" VALUES (2, 1, 'KRAS', 'SNV', 'c.35G>A', 'p.(Gly12Asp)', 15, NULL, NULL, 'P', NULL, NULL);
+INSERT INTO "Precision_Local_MAB_1|variants" VALUES (5, 0, 'BRCA2', 'INDEL', 'c.5946del', 'p.(Ser1982Argfs*22)', 3.1, NULL, NULL, 'P', 'IA', '1');
+INSERT INTO "Precision_Local_MAB_1|variants" VALUES (5, 1, 'AR', 'SNV', 'c.2105T>A', 'p.(Leu702His)', 36.2, NULL, NULL, 'P', NULL, NULL);
+CREATE TABLE "Precision_Treatment_1" (id INTEGER PRIMARY KEY, sender TEXT NOT NULL, registration_id BLOB NOT NULL, version INTEGER NOT NULL,
+            item_id BLOB NOT NULL, patient INTEGER NOT NULL, unique_id TEXT NOT NULL, "patient_id|generated" TEXT, "patient_id|year_of_birth" TEXT, "patient_id|sex" TEXT, "patient_id|deceased" TEXT, "patient_id|month_of_death" TEXT, "patient_id|postal_area" TEXT, "installation_id" TEXT, "vcf_identifier" TEXT, "mab_advice_followed" TEXT, "mab_advice_followed|reason" TEXT, "mab_advice_followed|specify" TEXT, "treatment_start_date" TEXT, "line_of_therapy" NUMERIC, "treatment_type" TEXT, "treatment_intent" TEXT, "target_gene" TEXT, "access_route" TEXT, "access_route|trial_number" TEXT, "access_route|program_name" TEXT, "ecog_at_start" TEXT, "baseline_imaging_date" TEXT, "best_response" TEXT, "treatment_ongoing" TEXT, "treatment_stop_date" TEXT, "stop_reason" TEXT, "duration_days" NUMERIC, "progression" TEXT, "progression|date" TEXT, "date_of_last_followup" TEXT, "vital_status" TEXT, "treatment_comment" TEXT);
+INSERT INTO "Precision_Treatment_1" VALUES (1, 'SGRPXYNG6N2TNYNIY', X'694D2B60BB7C87D193C9D40000000000', 1, X'694D2B60BB7C87D193C9D40000000003', 1, 'healthdata.2.HB6GDCMI6VRF6J763RCEI4WSFQT|2023-04-30', NULL, '1949', '248153007', 'FALSE', NULL, '14', '00000196', 'VCF-00000196-7-000002', 'NO', 'DETERIORATION', NULL, '2023-04-30', 3, '40', 'PALL', NULL, 'REIMB', NULL, NULL, '2', '2023-04-08', 'SD', 'FALSE', '2023-10-15', 'PD', 168, 'TRUE', '2023-10-06', '2024-06-23', 'ALIVE', NULL);
+INSERT INTO "Precision_Treatment_1" VALUES (2, 'SGRPXYNG6N2TNYNIY', X'694D2B60BB7C87D193C9D4000000000A', 1, X'694D2B60BB7C87D193C9D40000000001', 2, 'healthdata.2.5KO3ZMZ7C3IPB4KJI446RZSB4V6|2022-08-14', NULL, '1961', '248153007', 'TRUE', '2024-02', '43', '00000196', NULL, 'NO', 'DETERIORATION', NULL, '2022-08-14', 1, '40', 'PALL', NULL, 'REIMB', NULL, NULL, '2', '2022-07-31', 'PD', 'FALSE', '2022-10-16', 'PD', 63, 'TRUE', '2022-10-09', '2024-02-01', 'DEAD', 'Clear clinical benefit after six weeks.');
+INSERT INTO "Precision_Treatment_1" VALUES (3, 'SGRPXYNG6N2TNYNIY', X'694D2B60BB7C87D193C9D40000000004', 1, X'694D2B60BB7C87D193C9D40000000007', 3, 'healthdata.2.DML2MSREHPB7WKDAKRRUZ5ZRHRF|2024-11-29', NULL, '1964', '248152002', 'FALSE', NULL, '35', '00000196', 'VCF-00000196-7-000006', 'NO', 'PATIENT_CHOICE', NULL, '2024-11-29', 3, '40', 'PALL', NULL, 'REIMB', NULL, NULL, '0', '2024-11-04', 'NE', 'FALSE', '2025-09-16', 'PD', 291, 'TRUE', '2025-09-03', '2026-02-27', 'ALIVE', 'Dosis van capecitabine verlaagd na de tweede cyclus.');
+INSERT INTO "Precision_Treatment_1" VALUES (4, 'SGRPXYNG6N2TNYNIY', X'694D2B60BB7C87D193C9D40000000008', 1, X'694D2B60BB7C87D193C9D40000000009', 4, 'healthdata.2.GAHCMZHYZQ7DTOF6QWWIJZIF6C6|2023-07-24', NULL, '1964', '248152002', 'FALSE', NULL, '40', '00000196', 'VCF-00000196-7-000005', 'NO', 'NOT_ELIGIBLE', NULL, '2023-07-24', 1, '60', 'PALL', NULL, 'REIMB', NULL, NULL, '2', '2023-07-01', 'SD', 'FALSE', '2024-02-13', 'PD', 204, 'TRUE', '2024-01-30', '2024-06-21', 'ALIVE', NULL);
+INSERT INTO "Precision_Treatment_1" VALUES (5, 'SGRPXYNG6N2TNYNIY', X'694D2B60BB7C87D193C9D40000000006', 1, X'694D2B60BB7C87D193C9D40000000005', 5, 'healthdata.2.MXEPBI2KL3BBR3S6OP5HH3KIV4E|2024-07-08', NULL, '1969', '248152002', 'TRUE', '2025-08', '85', '00000196', 'VCF-00000196-7-000008', 'NO', 'DETERIORATION', NULL, '2024-07-08', 1, '40', 'PALL', NULL, 'REIMB', NULL, NULL, '1', '2024-06-29', 'PD', 'FALSE', '2024-09-11', 'PD', 65, 'TRUE', '2024-09-09', '2025-08-31', 'DEAD', 'Tijdelijk onderbroken wegens een infectie, daarna hervat.');
+INSERT INTO "Precision_Treatment_1" VALUES (6, 'SGRPXYNG6N2TNYNIY', X'694D2B60BB7C87D193C9D40000000002', 1, X'694D2B60BB7C87D193C9D4000000000B', 6, 'healthdata.2.AR4PIVKJ2HSKSYUHP73GGDOMR4C|2023-08-25', NULL, '1978', '248153007', 'FALSE', NULL, '89', '00000196', 'VCF-00000196-7-000007', 'NO', 'NOT_ELIGIBLE', NULL, '2023-08-25', 1, '70', 'PALL', NULL, 'REIMB', NULL, NULL, '0', '2023-08-20', 'PR', 'TRUE', NULL, NULL, NULL, 'FALSE', NULL, '2024-04-10', 'ALIVE', NULL);
+INSERT INTO "Precision_Treatment_1" VALUES (7, 'SSJ5AAE7FMIITH3PE', X'A6F5ADA4B21D8E2EB043940000000004', 1, X'A6F5ADA4B21D8E2EB043940000000001', 7, 'healthdata.2.UNENDLB4C5JLXBSPVQ7A5Q7OSCM|2022-02-23', NULL, '1961', '248153007', 'FALSE', NULL, '23', '00000295', 'VCF-00000295-7-000003', 'YES', NULL, NULL, '2022-02-23', 2, '60', 'PALL', NULL, 'REIMB', NULL, NULL, '3', '2022-01-26', 'SD', 'FALSE', '2022-11-22', 'PD', 272, 'TRUE', '2022-11-10', '2022-12-27', 'ALIVE', NULL);
+INSERT INTO "Precision_Treatment_1" VALUES (8, 'SSJ5AAE7FMIITH3PE', X'A6F5ADA4B21D8E2EB043940000000000', 1, X'A6F5ADA4B21D8E2EB043940000000003', 8, 'healthdata.2.EJGYQRCDIAWD5AVAOCQYLJGVJC9|2023-12-12', NULL, '1952', '248153007', 'TRUE', '2025-01', '85', '00000295', 'VCF-00000295-7-000001', 'NO', 'DETERIORATION', NULL, '2023-12-12', 2, '60', 'PALL', NULL, 'REIMB', NULL, NULL, '1', '2023-11-10', 'SD', 'FALSE', '2024-08-28', 'PD', 260, 'TRUE', '2024-08-16', '2025-01-13', 'DEAD', NULL);
+INSERT INTO "Precision_Treatment_1" VALUES (9, 'SSJ5AAE7FMIITH3PE', X'A6F5ADA4B21D8E2EB043940000000002', 1, X'A6F5ADA4B21D8E2EB043940000000005', 9, 'healthdata.2.7DHIAQLWWJSQ6CRCYRCC6YTB36P|2024-11-24', NULL, '1952', '248153007', 'FALSE', NULL, '71', '00000295', 'VCF-00000295-7-000004', 'YES', NULL, NULL, '2024-11-24', 3, '45', 'PALL', 'TSC2', 'MNP', NULL, 'Programme médical d''urgence', '0', '2024-10-26', 'PR', 'FALSE', '2026-01-02', 'PD', 404, 'TRUE', '2025-12-27', '2026-01-06', 'ALIVE', NULL);
+CREATE UNIQUE INDEX "Precision_Treatment_1|by unique id" ON "Precision_Treatment_1" (unique_id, sender);
+CREATE INDEX "Precision_Treatment_1|by registration" ON "Precision_Treatment_1" (registration_id);
+CREATE INDEX "Precision_Treatment_1|by patient" ON "Precision_Treatment_1" (patient, "patient_id|sex", "patient_id|year_of_birth");
+CREATE INDEX "Precision_Treatment_1|by vcf_identifier" ON "Precision_Treatment_1" ("vcf_identifier");
+CREATE TABLE "Precision_Treatment_1|drugs" (record INTEGER NOT NULL, item INTEGER NOT NULL, "drugs|substance" TEXT, "drugs|dose" NUMERIC, "drugs|dose_unit" TEXT, "drugs|schedule" TEXT, PRIMARY KEY (record, item)) WITHOUT ROWID;
+INSERT INTO "Precision_Treatment_1|drugs" VALUES (1, 0, 'L01CA04', 60, 'mg/m2', 'q7d');
+INSERT INTO "Precision_Treatment_1|drugs" VALUES (2, 0, 'L01BC02', 2400, 'mg/m2', '46 h q14d');
+INSERT INTO "Precision_Treatment_1|drugs" VALUES (2, 1, 'L01CE02', 180, 'mg/m2', 'q14d');
+INSERT INTO "Precision_Treatment_1|drugs" VALUES (2, 2, 'L01XA03', 85, 'mg/m2', 'q14d');
+INSERT INTO "Precision_Treatment_1|drugs" VALUES (3, 0, 'L01BC06', 1000, 'mg/m2', '2x/d d1-14 q21d');
+INSERT INTO "Precision_Treatment_1|drugs" VALUES (4, 0, 'L01FF01', 240, 'mg', 'q14d');
+INSERT INTO "Precision_Treatment_1|drugs" VALUES (4, 1, 'L01FX04', 3, 'mg/kg', 'q21d');
+INSERT INTO "Precision_Treatment_1|drugs" VALUES (5, 0, 'L01BC02', 2400, 'mg/m2', '46 h q14d');
+INSERT INTO "Precision_Treatment_1|drugs" VALUES (5, 1, 'L01CE02', 180, 'mg/m2', 'q14d');
+INSERT INTO "Precision_Treatment_1|drugs" VALUES (5, 2, 'L01XA03', 85, 'mg/m2', 'q14d');
+INSERT INTO "Precision_Treatment_1|drugs" VALUES (7, 0, 'L01FF02', 200, 'mg', 'q21d');
+INSERT INTO "Precision_Treatment_1|drugs" VALUES (8, 0, 'L01FF02', 200, 'mg', 'q21d');
+INSERT INTO "Precision_Treatment_1|drugs" VALUES (9, 0, 'L01EG02', 10, 'mg', '1x/d');
+CREATE TABLE "Precision_Treatment_1|response_assessments" (record INTEGER NOT NULL, item INTEGER NOT NULL, "response_assessments|assessment_date" TEXT, "response_assessments|method" TEXT, "response_assessments|response" TEXT, "response_assessments|sum_of_diameters" NUMERIC, PRIMARY KEY (record, item)) WITHOUT ROWID;
+INSERT INTO "Precision_Treatment_1|response_assessments" VALUES (1, 0, '2023-06-21', 'PET_CT', 'SD', NULL);
+INSERT INTO "Precision_Treatment_1|response_assessments" VALUES (1, 1, '2023-08-21', 'PET_CT', 'SD', 115.6);
+INSERT INTO "Precision_Treatment_1|response_assessments" VALUES (1, 2, '2023-10-06', 'PET_CT', 'PD', 161.8);
+INSERT INTO "Precision_Treatment_1|response_assessments" VALUES (2, 0, '2022-10-09', 'CT', 'PD', 60.6);
+INSERT INTO "Precision_Treatment_1|response_assessments" VALUES (3, 0, '2025-01-23', 'CT', 'NE', NULL);
+INSERT INTO "Precision_Treatment_1|response_assessments" VALUES (3, 1, '2025-03-16', 'CT', 'NE', NULL);
+INSERT INTO "Precision_Treatment_1|response_assessments" VALUES (3, 2, '2025-05-06', 'CT', 'NE', NULL);
+INSERT INTO "Precision_Treatment_1|response_assessments" VALUES (3, 3, '2025-07-07', 'CT', 'NE', NULL);
+INSERT INTO "Precision_Treatment_1|response_assessments" VALUES (4, 0, '2023-09-16', 'CT', 'SD', 21.3);
+INSERT INTO "Precision_Treatment_1|response_assessments" VALUES (4, 1, '2023-11-10', 'CT', 'SD', 21.3);
+INSERT INTO "Precision_Treatment_1|response_assessments" VALUES (4, 2, '2024-01-06', 'CT', 'SD', 21.3);
+INSERT INTO "Precision_Treatment_1|response_assessments" VALUES (4, 3, '2024-01-30', 'CT', 'PD', NULL);
+INSERT INTO "Precision_Treatment_1|response_assessments" VALUES (5, 0, '2024-09-09', 'CT', 'PD', 141.3);
+INSERT INTO "Precision_Treatment_1|response_assessments" VALUES (6, 0, '2023-10-14', 'CT', 'PR', NULL);
+INSERT INTO "Precision_Treatment_1|response_assessments" VALUES (6, 1, '2023-12-05', 'CT', 'PR', NULL);
+INSERT INTO "Precision_Treatment_1|response_assessments" VALUES (6, 2, '2024-02-04', 'CT', 'PR', NULL);
+INSERT INTO "Precision_Treatment_1|response_assessments" VALUES (6, 3, '2024-04-03', 'CT', 'PR', 16.3);
+INSERT INTO "Precision_Treatment_1|response_assessments" VALUES (7, 0, '2022-04-19', 'PET_CT', 'SD', 21.8);
+INSERT INTO "Precision_Treatment_1|response_assessments" VALUES (7, 1, '2022-06-16', 'PET_CT', 'SD', NULL);
+INSERT INTO "Precision_Treatment_1|response_assessments" VALUES (7, 2, '2022-08-06', 'PET_CT', 'SD', 21.8);
+INSERT INTO "Precision_Treatment_1|response_assessments" VALUES (7, 3, '2022-10-02', 'PET_CT', 'SD', 21.8);
+INSERT INTO "Precision_Treatment_1|response_assessments" VALUES (8, 0, '2024-02-06', 'PET_CT', 'SD', 105.8);
+INSERT INTO "Precision_Treatment_1|response_assessments" VALUES (8, 1, '2024-03-28', 'PET_CT', 'SD', 105.8);
+INSERT INTO "Precision_Treatment_1|response_assessments" VALUES (8, 2, '2024-05-23', 'PET_CT', 'SD', 105.8);
+INSERT INTO "Precision_Treatment_1|response_assessments" VALUES (8, 3, '2024-07-13', 'PET_CT', 'SD', 105.8);
+INSERT INTO "Precision_Treatment_1|response_assessments" VALUES (9, 0, '2025-01-16', 'PET_CT', 'PR', 59.7);
+INSERT INTO "Precision_Treatment_1|response_assessments" VALUES (9, 1, '2025-03-17', 'PET_CT', 'PR', NULL);
+INSERT INTO "Precision_Treatment_1|response_assessments" VALUES (9, 2, '2025-05-10', 'PET_CT', 'PR', 25.2);
+INSERT INTO "Precision_Treatment_1|response_assessments" VALUES (9, 3, '2025-07-01', 'PET_CT', 'PR', 15.3);
+CREATE TABLE "Precision_Treatment_1|adverse_events" (record INTEGER NOT NULL, item INTEGER NOT NULL, "adverse_events|term" TEXT, "adverse_events|grade" NUMERIC, "adverse_events|onset_date" TEXT, "adverse_events|related" TEXT, PRIMARY KEY (record, item)) WITHOUT ROWID;
+INSERT INTO "Precision_Treatment_1|adverse_events" VALUES (1, 0, 'FATIGUE', 3, '2023-07-03', 'NO');
+INSERT INTO "Precision_Treatment_1|adverse_events" VALUES (1, 1, 'NEUTROPENIA', 1, '2023-06-26', 'NO');
+INSERT INTO "Precision_Treatment_1|adverse_events" VALUES (3, 0, 'DIARRHOEA', 1, '2024-12-16', 'YES');
+INSERT INTO "Precision_Treatment_1|adverse_events" VALUES (3, 1, 'PPE_SYNDROME', 2, NULL, 'UNK');
+INSERT INTO "Precision_Treatment_1|adverse_events" VALUES (3, 2, 'MUCOSITIS_ORAL', 3, '2025-02-07', 'YES');
+INSERT INTO "Precision_Treatment_1|adverse_events" VALUES (4, 0, 'RASH_MACULOPAPULAR', 2, NULL, 'UNK');
+INSERT INTO "Precision_Treatment_1|adverse_events" VALUES (4, 1, 'HEPATITIS', 1, '2023-08-04', 'UNK');
+INSERT INTO "Precision_Treatment_1|adverse_events" VALUES (5, 0, 'DIARRHOEA', 3, '2024-09-29', 'YES');
+INSERT INTO "Precision_Treatment_1|adverse_events" VALUES (7, 0, 'PNEUMONITIS', 2, '2022-03-16', 'YES');
+INSERT INTO "Precision_Treatment_1|adverse_events" VALUES (7, 1, 'RASH_MACULOPAPULAR', 1, '2022-03-08', 'YES');
+INSERT INTO "Precision_Treatment_1|adverse_events" VALUES (8, 0, 'FATIGUE', 2, '2024-01-14', 'YES');
