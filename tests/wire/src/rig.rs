@@ -18,6 +18,10 @@ use hd4dp::{AcceptedRow, Hd4dp, store::Hd4dpStore};
 use hd4res::{Hd4res, store::Hd4resStore};
 use host::{Chance, Context, NoProbe, Work};
 use sealing::keys::Party;
+use simulator::{
+    installation::Zones,
+    letters::{Filter, Job, Office, Order, State, Wanted},
+};
 use store::MemoryItinerary;
 use topology::{Actor, Arrow, Nihdi, QueueName, Topology};
 use uuid::Uuid;
@@ -167,6 +171,26 @@ impl Rig {
         let outcome = self.feed(arrow, documents);
         self.parties = right;
         outcome
+    }
+
+    /// Sets letters aside at an arrow, has an operator put them back, and takes what then stands in the working queue.
+    pub(crate) fn put_back(&mut self, arrow: Arrow, letters: Vec<Bytes>) -> Vec<Bytes> {
+        let (broker, hospital) = (Arc::clone(&self.broker), nihdi(HOSPITAL));
+        let zones = Zones::all_on(&(Arc::clone(&broker) as Arc<dyn Broker>));
+        let office = Office::new(&zones, &[hospital], Arc::clone(&self.context.clock));
+        let order = Order { wanted: Wanted::default(), filter: Filter::default(), per_minute: None };
+        let job = Job::new(Uuid::from_u128(2), order, self.context.clock.now());
+        let count = letters.len() as u64;
+        let standing = self.block_on(async move {
+            for letter in letters {
+                broker.publish(&arrow.dead_route(Some(&hospital)), letter).await.unwrap();
+            }
+            office.requeue(&job).await;
+            job.standing()
+        });
+        assert_eq!((standing.state, standing.requeued, standing.left), (State::Done, count, 0), "{standing:?}");
+        assert!(self.take(&arrow.queue(Some(&hospital)).dead()).is_empty());
+        self.take(&arrow.queue(Some(&hospital)))
     }
 
     /// HD4DP takes rows in and hands them over.

@@ -27,7 +27,7 @@ use crate::{
 
 /// What becomes of a document that is not as it should be.
 #[derive(Debug, Clone, Copy)]
-enum Fate {
+pub(crate) enum Fate {
     /// All of it goes on.
     Passes,
     /// It is set aside as it is, under a code in the log.
@@ -41,7 +41,7 @@ enum Fate {
 /// Gives `document` to the reader of `arrow` and sees to it that this becomes of it. `item` is the place of the item that is not as it
 /// should be. A good document behind it goes on in any case: `good` is one that the reader has had before, or the same as `document`.
 #[track_caller]
-fn assert_fate(rig: &mut Rig, arrow: Arrow, document: &Bytes, item: usize, fate: Fate) -> Outcome {
+pub(crate) fn assert_fate(rig: &mut Rig, arrow: Arrow, document: &Bytes, item: usize, fate: Fate) -> Outcome {
     let outcome = rig.feed(arrow, [document.clone()]);
     match fate {
         Fate::Passes => assert_set_aside(rig, arrow, document, &outcome, &[]),
@@ -84,7 +84,7 @@ fn assert_set_aside(rig: &mut Rig, arrow: Arrow, document: &Bytes, outcome: &Out
 }
 
 /// The items of a document that its reader acted upon.
-fn taken(rig: &mut Rig, arrow: Arrow, document: &Bytes, outcome: &Outcome) -> BTreeSet<ItemId> {
+pub(crate) fn taken(rig: &mut Rig, arrow: Arrow, document: &Bytes, outcome: &Outcome) -> BTreeSet<ItemId> {
     let items: Vec<ItemId> = items(document).iter().map(id).collect();
     match arrow {
         Arrow::ToHd4res => {
@@ -95,7 +95,12 @@ fn taken(rig: &mut Rig, arrow: Arrow, document: &Bytes, outcome: &Outcome) -> BT
         Arrow::ToHd4dp => {
             let feedback = Publication::<FeedbackDelivery>::decode(document).unwrap().data.items;
             let answers = feedback.iter().filter_map(|item| Some((item.id, item.feedback().ok()?.head().item_id)));
-            answers.filter(|(_, item)| is_confirmed(rig, ItemId::from_uuid(*item))).map(|(feedback, _)| feedback).collect()
+            // What a researcher says has a receipt.
+            let receipts = ids(outcome.at(Arrow::HandOver));
+            let has_receipt = |feedback: ItemId| receipts.contains(&feedback.derived("RECEIPT"));
+            let is_acted_upon =
+                |(feedback, item): &(ItemId, _)| has_receipt(*feedback) || is_confirmed(rig, ItemId::from_uuid(*item));
+            answers.filter(is_acted_upon).map(|(feedback, _)| feedback).collect()
         }
         _ => {
             let documents = [HOSPITAL, OTHER_HOSPITAL]

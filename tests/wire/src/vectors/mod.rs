@@ -8,6 +8,7 @@ mod fixed;
 mod format;
 mod make;
 mod openers;
+mod releases;
 mod services;
 
 use std::{fs, path::PathBuf};
