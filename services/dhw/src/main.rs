@@ -31,5 +31,5 @@ async fn start(config: &Config, alone: &StandAlone) -> anyhow::Result<Vec<Work>>
         let opened = settings.open(opening, |desk| api::api(Arc::clone(&dhw), desk).0).await?;
         alone.until_stopped(|stop| opened.serve(stop));
     }
-    Ok(dhw.works())
+    Ok(dhw.works().into_iter().chain([dhw.forgetting(config.common.itinerary_days)]).collect())
 }

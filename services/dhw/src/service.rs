@@ -10,7 +10,7 @@ use broker::{Broker, Delivery};
 use dcd::Definitions;
 use envelope::{ItemId, Message, Publication, Source};
 use hd_messages::{RecodedRows, Validation, ValidationItem, Verdict, VerdictItem};
-use host::{Backoff, Context, DeadLetter, Disposition, Handle, Point, Station, Trouble, Work, station};
+use host::{Backoff, Context, DeadLetter, Disposition, Handle, Point, Retention, Settled, Station, Trouble, Work, station};
 use recoding::{Learning, learn::Learner};
 use topology::Arrow;
 
@@ -74,6 +74,13 @@ impl Dhw {
             message: PhantomData,
         };
         vec![station.work(Arc::new(Step7(Arc::clone(self)))), learner.work()]
+    }
+
+    /// Work that forgets what passed more than so many days ago.
+    #[must_use]
+    pub fn forgetting(&self, days: u32) -> Work {
+        let (store, clock) = (Arc::clone(&self.store), Arc::clone(&self.context.clock));
+        Retention { service: SERVICE, itinerary: store, days, settled: Settled::AtOnce, clock }.work()
     }
 
     /// What it remembers.

@@ -28,6 +28,6 @@ async fn start(config: &Config, alone: &StandAlone) -> anyhow::Result<Vec<Work>>
         ehealth: alone.connect(Vhost::EHealth, &config.broker.ehealth).await?,
     });
     let mut works = client.works();
-    works.push(client.watching_keys(LOOK_FOR_KEYS_EVERY));
+    works.extend([client.watching_keys(LOOK_FOR_KEYS_EVERY), client.forgetting(config.common.itinerary_days)]);
     Ok(works)
 }

@@ -4,7 +4,7 @@ use std::{sync::Arc, time::Duration};
 
 use broker::Broker;
 use envelope::Source;
-use host::{Context, Relay, Work, watch_keys};
+use host::{Context, Relay, Retention, Settled, Work, watch_keys};
 use sealing::keys::{KeysInUse, MessagingKeys};
 use store::Itinerary;
 use topology::{Arrow, Nihdi};
@@ -89,6 +89,13 @@ impl EhboxHco {
             }
             .work(),
         ]
+    }
+
+    /// Work that forgets what passed more than so many days ago, but for what it saw no answer to.
+    #[must_use]
+    pub fn forgetting(&self, days: u32) -> Work {
+        let (itinerary, clock) = (Arc::clone(&self.parts.itinerary), Arc::clone(&self.parts.context.clock));
+        Retention { service: SERVICE, itinerary, days, settled: Settled::Seen, clock }.work()
     }
 
     /// Work that looks for renewed keys `every` so often.

@@ -6,7 +6,7 @@ use broker::Broker;
 use dcd::Definitions;
 use envelope::Source;
 use hd_messages::RecodedPatients;
-use host::{Context, Relay, Work, watch_keys};
+use host::{Context, Relay, Retention, Settled, Work, watch_keys};
 use recoding::{Telling, tell::Teller};
 use sealing::keys::{KeysInUse, MessagingKeys};
 use store::{Itinerary, StoreError};
@@ -141,6 +141,13 @@ impl EhboxHd {
         self.parts.store.aim_at(domain, epoch).await?;
         self.wakes.ask.notify_one();
         Ok(())
+    }
+
+    /// Work that forgets what passed more than so many days ago, but for what it saw no answer to.
+    #[must_use]
+    pub fn forgetting(&self, days: u32) -> Work {
+        let (store, clock) = (Arc::clone(&self.parts.store), Arc::clone(&self.parts.context.clock));
+        Retention { service: SERVICE, itinerary: store, days, settled: Settled::Seen, clock }.work()
     }
 
     /// Work that looks for renewed keys `every` so often.

@@ -28,6 +28,6 @@ async fn start(config: &Config, alone: &StandAlone) -> anyhow::Result<Vec<Work>>
     })?;
     alone.metrics().measure(ttp.measure());
     let mut works = ttp.works();
-    works.push(ttp.watching_keys(LOOK_FOR_KEYS_EVERY));
+    works.extend([ttp.watching_keys(LOOK_FOR_KEYS_EVERY), ttp.forgetting(config.common.itinerary_days)]);
     Ok(works)
 }

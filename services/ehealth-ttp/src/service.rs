@@ -4,7 +4,7 @@ use std::{sync::Arc, time::Duration};
 
 use broker::Broker;
 use envelope::{Message, Publication, PublicationId, Source};
-use host::{Context, Measure, Relay, Work, watch_keys};
+use host::{Context, Measure, Relay, Retention, Settled, Work, watch_keys};
 use pseudonymisation::PseudonymisationError;
 use sealing::keys::{KeysInUse, TtpKeys};
 use store::Itinerary;
@@ -97,6 +97,13 @@ impl EhealthTtp {
     pub fn watching_keys(&self, every: Duration) -> Work {
         let toolbox = Arc::clone(&self.ttp.toolbox);
         watch_keys(SERVICE, &self.ttp.context.clock, every, move || toolbox.look_again())
+    }
+
+    /// Work that forgets what passed more than so many days ago, but for what it saw no answer to.
+    #[must_use]
+    pub fn forgetting(&self, days: u32) -> Work {
+        let (store, clock) = (Arc::clone(&self.ttp.store), Arc::clone(&self.ttp.context.clock));
+        Retention { service: SERVICE, itinerary: store, days, settled: Settled::Seen, clock }.work()
     }
 
     fn relay<T>(&self, from: Arrow, to: Arrow, transform: T) -> Relay<T> {

@@ -94,7 +94,8 @@ impl OpenFiles {
     #[must_use]
     pub fn works(self, hd4dp: &Arc<Hd4dp>, config: &Config) -> Vec<Work> {
         let folders = config.folders.iter().map(|folders| folders.watched(hd4dp, config.uploads.language).work());
-        hd4dp.works().into_iter().chain([self.taking_in(hd4dp, &config.uploads)]).chain(folders).collect()
+        let more = [hd4dp.forgetting(config.common.itinerary_days), self.taking_in(hd4dp, &config.uploads)];
+        hd4dp.works().into_iter().chain(more).chain(folders).collect()
     }
 
     /// The work of taking them in, one after the other. A file that was taken in before changes nothing.

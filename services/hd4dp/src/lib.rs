@@ -41,6 +41,7 @@ pub mod store;
 mod submit;
 pub mod trail;
 pub mod upload;
+mod waiting;
 
 pub use intake::{Decided, SubmitError};
 pub use life::{GivenAnswer, LifeError};

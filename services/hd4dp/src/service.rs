@@ -11,7 +11,7 @@ use clock::Timestamp;
 use dcd::{Definition, Definitions};
 use envelope::{Capacity, IdBatch, ItemId, Publication, Source};
 use hco_messages::{Submission, SubmissionItem};
-use host::{Backoff, Context, Measure, Station, Stopping, Work, resend, station::reasons};
+use host::{Backoff, Context, Measure, Retention, Settled, Station, Stopping, Work, resend, station::reasons};
 use identifying::Identity;
 use registration::{Attachment, Cell, ContentKind, Policy};
 use store::{Outcome, Passage, StoreError};
@@ -27,6 +27,7 @@ use crate::{
     receipts::Receipts,
     row,
     store::{Hd4dpStore, Outgoing, Sent},
+    waiting::Waiting,
 };
 
 /// The service's name in logs, queues and key folders.
@@ -149,6 +150,14 @@ impl Hd4dp {
             }),
             station.work(answers),
         ]
+    }
+
+    /// Work that forgets what passed more than so many days ago, but for what belongs to a registration without an answer.
+    #[must_use]
+    pub fn forgetting(&self, days: u32) -> Work {
+        let (store, clock) = (Arc::clone(&self.parts.store), Arc::clone(&self.parts.context.clock));
+        let settled = Settled::Told(Arc::new(Waiting { store: Arc::clone(&store), clock: Arc::clone(&clock) }));
+        Retention { service: SERVICE, itinerary: store, days, settled, clock }.work()
     }
 
     /// The hospital's store.

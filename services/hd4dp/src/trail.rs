@@ -32,7 +32,7 @@ pub async fn of(store: &dyn Hd4dpStore, id: Uuid, now: Timestamp) -> Result<Opti
         }
     };
     let items = items(&view);
-    let ids: Vec<Uuid> = items.iter().filter_map(|item| item.item_id.parse().ok()).collect();
+    let ids: Vec<Uuid> = ids(&view).collect();
     let since = view.versions.first().map(|first| first.submitted_at);
     let passages = match since {
         Some(_) => trail::lines(&store.passages_of(&ids, since).await?),
@@ -52,6 +52,11 @@ pub async fn of(store: &dyn Hd4dpStore, id: Uuid, now: Timestamp) -> Result<Opti
         items,
         passages,
     }))
+}
+
+/// The ids of all items of a registration: its versions, and all that may have come or gone in answer to them.
+pub(crate) fn ids(view: &View) -> impl Iterator<Item = Uuid> {
+    items(view).into_iter().filter_map(|item| item.item_id.parse().ok())
 }
 
 /// The versions, and all that may have come or gone in answer to them. Ids of answers follow from their version's, so they need not be kept.

@@ -17,6 +17,7 @@ pub mod status;
 pub mod store;
 pub mod trail;
 pub mod verdict;
+mod waiting;
 
 pub use arrival::STATUS;
 pub use record::{ActRefusal, Action};

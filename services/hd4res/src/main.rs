@@ -31,5 +31,5 @@ async fn start(config: &Config, alone: &StandAlone) -> anyhow::Result<Vec<Work>>
         let opened = settings.open(opening, |desk| api::api(Arc::clone(&hd4res), desk).0).await?;
         alone.until_stopped(|stop| opened.serve(stop));
     }
-    Ok(hd4res.works())
+    Ok(hd4res.works().into_iter().chain([hd4res.forgetting(config.common.itinerary_days)]).collect())
 }

@@ -6,7 +6,7 @@ use broker::Broker;
 use dcd::{Approval, Definitions};
 use envelope::{B64, Capacity, ItemId, Message, Publication, PublicationId, Source, Text};
 use hd_messages::{RecodedPatients, RecodedRows, Validation, ValidationItem};
-use host::{Backoff, Context, Station, Trouble, Work, station::reasons};
+use host::{Backoff, Context, Retention, Settled, Station, Trouble, Work, station::reasons};
 use recoding::{Learning, Telling, learn::Learner, tell::Teller};
 use tokio::sync::Notify;
 use topology::Arrow;
@@ -15,6 +15,7 @@ use crate::{
     arrival::Arrivals,
     store::{FeedbackOutbox, Hd4resStore, ResearcherStore, Unvalidated},
     verdict::Verdicts,
+    waiting::Waiting,
 };
 
 /// The service's name in logs, queues and key folders.
@@ -69,6 +70,14 @@ impl Hd4res {
             pairs_wait: Arc::default(),
             approves_automatically,
         })
+    }
+
+    /// Work that forgets what passed more than so many days ago, but for what waits for a verdict or a receipt.
+    #[must_use]
+    pub fn forgetting(&self, days: u32) -> Work {
+        let (store, clock) = (Arc::clone(&self.store), Arc::clone(&self.context.clock));
+        let settled = Settled::Told(Arc::new(Waiting(Arc::clone(&store))));
+        Retention { service: SERVICE, itinerary: store, days, settled, clock }.work()
     }
 
     /// The researcher's side of what it remembers. What changes a record goes through [`Hd4res::act`].

@@ -51,6 +51,14 @@ pub async fn of(store: &dyn Hd4resStore, id: Uuid) -> Result<Option<Trail>, Stor
     }))
 }
 
+/// The ids of all items of a record: its versions, and all that was answered to them.
+pub(crate) async fn ids(store: &dyn Hd4resStore, record: i64) -> Result<Vec<Uuid>, StoreError> {
+    let records = store.researcher();
+    let Some(view) = records.view(record).await? else { return Ok(Vec::new()) };
+    let (versions, feedback) = (records.items(record).await?, store.outbox().of_record(record).await?);
+    Ok(items(&view, &versions, &feedback).iter().filter_map(|item| item.item_id.parse().ok()).collect())
+}
+
 /// When what came at `at` may have been sent first.
 fn first_sending(at: Timestamp) -> Timestamp {
     let resends = i64::try_from(RESEND_UNTIL.as_micros()).unwrap_or(i64::MAX);

@@ -82,6 +82,8 @@ pub struct Tuning {
     pub window: u64,
     /// Distinct patients per sender and day at the TTP; `None` lifts the limit.
     pub quota: Option<u32>,
+    /// Days for which each party keeps its itinerary; `None` keeps it for good.
+    pub itinerary_days: Option<u32>,
     /// Between two looks for renewed keys; `None` looks only when something does not open.
     pub look_for_keys_every: Option<Duration>,
 }
@@ -89,7 +91,7 @@ pub struct Tuning {
 impl Default for Tuning {
     fn default() -> Self {
         let look_for_keys_every = Some(host::watch::LOOK_FOR_KEYS_EVERY);
-        Self { publication_size: 1_000, window: 6_000, quota: None, look_for_keys_every }
+        Self { publication_size: 1_000, window: 6_000, quota: None, itinerary_days: None, look_for_keys_every }
     }
 }
 
@@ -223,6 +225,11 @@ impl Installation {
             works.extend(of_service.into_iter().map(|work| (service.to_owned(), work)));
         };
         let watching = plan.tuning.look_for_keys_every;
+        let days = plan.tuning.itinerary_days;
+        add(ehealth_ttp::SERVICE, days.map(|days| ttp.forgetting(days)).into_iter().collect());
+        add(ehbox_hd::SERVICE, days.map(|days| ehbox_hd.forgetting(days)).into_iter().collect());
+        add(hd4res::SERVICE, days.map(|days| hd4res.forgetting(days)).into_iter().collect());
+        add(dhw::service::SERVICE, days.map(|days| dhw.forgetting(days)).into_iter().collect());
         add(ehealth_ttp::SERVICE, ttp.works());
         add(ehealth_ttp::SERVICE, watching.map(|every| ttp.watching_keys(every)).into_iter().collect());
         add(ehbox_hd::SERVICE, ehbox_hd.works());
@@ -279,9 +286,12 @@ impl Installation {
             itinerary: Arc::clone(&stores.ehbox_hco),
             keys: Arc::clone(of_client),
         });
-        let works = hd4dp.works().into_iter().map(|work| (source(hd4dp::SERVICE), work));
+        let days = plan.tuning.itinerary_days;
+        let forgetting = days.map(|days| hd4dp.forgetting(days));
+        let works = hd4dp.works().into_iter().chain(forgetting).map(|work| (source(hd4dp::SERVICE), work));
         let watching = plan.tuning.look_for_keys_every.map(|every| client.watching_keys(every));
-        let works = works.chain(client.works().into_iter().chain(watching).map(|work| (source(ehbox_hco::SERVICE), work)));
+        let beside = watching.into_iter().chain(days.map(|days| client.forgetting(days)));
+        let works = works.chain(client.works().into_iter().chain(beside).map(|work| (source(ehbox_hco::SERVICE), work)));
         for (service, work) in works {
             self.works.push((service?.to_string(), work));
         }

@@ -8,7 +8,7 @@ use std::{
 use serde::{Deserialize, de::DeserializeOwned};
 use store::{Location, Server, StoreError};
 
-use crate::{environment::Variables, flaw::Flaw, logging::LogForm, station::reasons};
+use crate::{environment::Variables, flaw::Flaw, logging::LogForm, retention, station::reasons};
 
 /// What the configuration of every service has.
 #[derive(Debug, Clone, Deserialize)]
@@ -26,12 +26,19 @@ pub struct Common {
     /// Folder with definitions that add to or replace the built-in ones.
     #[serde(default)]
     pub definitions: Option<PathBuf>,
+    /// Days for which the service keeps its itinerary, 30 at least; what belongs to a registration on its way stays longer ([`crate::retention`]).
+    #[serde(default = "keep_days")]
+    pub itinerary_days: u32,
     /// How log lines look: `text` or `json`.
     #[serde(default)]
     pub log: LogForm,
     /// Address at which the service says whether it is ready and what it counts ([`crate::health`], [`crate::metrics`]), as `127.0.0.1:8090`; it says neither when this is missing.
     #[serde(default)]
     pub health: Option<SocketAddr>,
+}
+
+const fn keep_days() -> u32 {
+    retention::KEEP_DAYS
 }
 
 /// A broker that the service connects to. The address holds no password; that comes from a file.
@@ -155,6 +162,11 @@ impl Common {
             };
             flaws.push(Flaw::of(place, reasons(&error)));
         }
+        if self.itinerary_days < retention::KEEP_DAYS_MIN {
+            let least = retention::KEEP_DAYS_MIN;
+            let why = format_args!("keep the itinerary for {least} days at least: registrations are sent again for ten days");
+            flaws.push(Flaw::of("common.itinerary_days", why));
+        }
         for (place, folder) in [("common.keys", &self.keys), ("common.definitions", &self.definitions)] {
             let Some(folder) = folder else { continue };
             if let Err(error) = std::fs::read_dir(folder) {
@@ -253,6 +265,7 @@ mod tests {
             store_password_file: password_file,
             keys: None,
             definitions: None,
+            itinerary_days: keep_days(),
             log: LogForm::default(),
             health: None,
         }
@@ -283,6 +296,19 @@ mod tests {
             assert!(!format!("{refused:?} {refused}").contains("secret"));
         }
         assert!(matches!(common("/var/lib", Some("/nowhere".into())).location(), Err(ConfigError::StoreAddress)));
+    }
+
+    #[test]
+    fn an_itinerary_is_kept_for_as_long_as_registrations_are_sent_again() {
+        let flaws = |days: u32| {
+            let common = Common { itinerary_days: days, ..common("/var/lib/precision", None) };
+            common.flaws().iter().map(ToString::to_string).collect::<Vec<_>>()
+        };
+        assert_eq!((flaws(30), flaws(keep_days())), (Vec::new(), Vec::new()));
+        let told = flaws(29);
+        assert!(told.len() == 1 && told[0].starts_with("common.itinerary_days: keep the itinerary for 30 days"), "{told:?}");
+        let common: Common = toml::from_str("store = \"/var/lib/precision\"").unwrap();
+        assert_eq!(common.itinerary_days, 3_650);
     }
 
     #[test]

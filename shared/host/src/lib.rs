@@ -7,6 +7,7 @@
 //! - [`relay`]: a station that passes on what it reads, transformed: all that messaging clients and TTP do.
 //! - [`disposition`]: what becomes of an item that could not be handled.
 //! - [`resend`]: when something is sent again that has no answer.
+//! - [`retention`]: how long a party keeps its itinerary.
 //! - [`probe`]: the points where a simulation can crash a service.
 //! - [`chance`]: randomness for ids and shuffling, seeded in simulations.
 //! - [`stand_alone`]: a service as a process of its own.
@@ -30,6 +31,7 @@ pub mod probe;
 pub mod process;
 pub mod relay;
 pub mod resend;
+pub mod retention;
 pub mod stand_alone;
 pub mod state;
 pub mod station;
@@ -49,6 +51,7 @@ pub use metrics::{Figure, Measure, Metrics};
 pub use probe::{NoProbe, Point, Probe};
 pub use process::supervise;
 pub use relay::{BadItem, Passed, Refusal, Relay, Transform};
+pub use retention::{Retention, Settled, UnderWay};
 pub use stand_alone::{Settings, StandAlone};
 pub use state::State;
 pub use station::{Handle, Station, Verdict};

@@ -6,6 +6,7 @@
 mod search;
 
 use std::{
+    collections::HashMap,
     fmt,
     sync::{Mutex, MutexGuard, PoisonError},
 };
@@ -91,6 +92,15 @@ pub struct Passage {
     pub items: Vec<Uuid>,
 }
 
+/// What stays of a passage when the rest of it is forgotten.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Remnant {
+    /// The passage's number.
+    pub number: i64,
+    /// The items that stay, in their order. A passage without any is gone.
+    pub items: Vec<Uuid>,
+}
+
 /// Where a party keeps its passages.
 #[async_trait]
 pub trait Itinerary: Send + Sync {
@@ -115,6 +125,13 @@ pub trait Itinerary: Send + Sync {
     /// [`StoreError`].
     async fn last(&self) -> Result<i64, StoreError>;
 
+    /// Forgets of these passages all but what stays. Never to be asked for the newest one: numbers rise.
+    ///
+    /// # Errors
+    ///
+    /// [`StoreError`].
+    async fn forget(&self, remnants: &[Remnant]) -> Result<(), StoreError>;
+
     /// The passages in which one of `items` passed, with those items only, oldest first, each with its number. Passages that were written
     /// more than a day before `since` need not be looked at.
     ///
@@ -133,17 +150,20 @@ pub trait Itinerary: Send + Sync {
 /// Passages in memory, for simulations and tests.
 #[derive(Debug, Default)]
 pub struct MemoryItinerary {
-    passages: Mutex<Vec<Passage>>,
+    /// By their numbers, which rise.
+    passages: Mutex<Vec<(i64, Passage)>>,
 }
 
 impl MemoryItinerary {
-    fn lock(&self) -> MutexGuard<'_, Vec<Passage>> {
+    fn lock(&self) -> MutexGuard<'_, Vec<(i64, Passage)>> {
         self.passages.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Writes passages down inside a caller's own critical section.
     pub fn append(&self, passages: &[Passage]) {
-        self.lock().extend_from_slice(passages);
+        let mut known = self.lock();
+        let next = known.last().map_or(0, |(number, _)| *number) + 1;
+        known.extend((next..).zip(passages.iter().cloned()));
     }
 }
 
@@ -156,13 +176,24 @@ impl Itinerary for MemoryItinerary {
 
     async fn passages(&self, after: i64, limit: u32) -> Result<Vec<(i64, Passage)>, StoreError> {
         let passages = self.lock();
-        let first = usize::try_from(after).unwrap_or(0);
-        let page = passages.iter().enumerate().skip(first).take(limit as usize);
-        Ok(page.map(|(index, passage)| (i64::try_from(index).unwrap_or(i64::MAX) + 1, passage.clone())).collect())
+        let first = passages.partition_point(|(number, _)| *number <= after);
+        Ok(passages.iter().skip(first).take(limit as usize).cloned().collect())
     }
 
     async fn last(&self) -> Result<i64, StoreError> {
-        Ok(i64::try_from(self.lock().len()).unwrap_or(i64::MAX))
+        Ok(self.lock().last().map_or(0, |(number, _)| *number))
+    }
+
+    async fn forget(&self, remnants: &[Remnant]) -> Result<(), StoreError> {
+        let stays: HashMap<i64, &[Uuid]> = remnants.iter().map(|remnant| (remnant.number, remnant.items.as_slice())).collect();
+        let mut passages = self.lock();
+        for (number, passage) in passages.iter_mut() {
+            if let Some(items) = stays.get(number) {
+                passage.items = items.to_vec();
+            }
+        }
+        passages.retain(|(number, passage)| !passage.items.is_empty() || !stays.contains_key(number));
+        Ok(())
     }
 }
 
@@ -203,6 +234,19 @@ impl<S: InDatabase + Send + Sync> Itinerary for S {
         last(self.database()).await
     }
 
+    async fn forget(&self, remnants: &[Remnant]) -> Result<(), StoreError> {
+        let (gone, left): (Vec<&Remnant>, Vec<&Remnant>) = remnants.iter().partition(|remnant| remnant.items.is_empty());
+        let gone: Vec<i64> = gone.iter().map(|remnant| remnant.number).collect();
+        let mut transaction = self.database().write().await?;
+        const DELETE: &str = "DELETE FROM itinerary WHERE id IN (SELECT CAST(value AS BIGINT) FROM json_each(?))";
+        transaction.query(DELETE).bind(&bulk::list(&gone)?).execute().await?;
+        for Remnant { number, items } in left {
+            let update = transaction.query("UPDATE itinerary SET items = ? WHERE id = ?");
+            update.bind(bytes(items)).bind(*number).execute().await?;
+        }
+        transaction.commit().await
+    }
+
     async fn passages_of(&self, items: &[Uuid], since: Option<Timestamp>) -> Result<Vec<(i64, Passage)>, StoreError> {
         search::of_items(self.database(), items, since).await
     }
@@ -225,19 +269,22 @@ pub async fn last(database: &Database) -> Result<i64, StoreError> {
 pub async fn insert(connection: &mut Connection, passages: &[Passage]) -> Result<(), StoreError> {
     const HEAD: &str = "INSERT INTO itinerary (publication, step, queue, at, outcome, items)";
     bulk::insert(connection, HEAD, 6, "", passages, |statement, passage| {
-        let mut items = Vec::with_capacity(passage.items.len() * 16);
-        passage.items.iter().for_each(|item| items.extend_from_slice(item.as_bytes()));
         statement
             .bind(&passage.publication.as_bytes()[..])
             .bind(passage.step)
             .bind(passage.queue.as_str())
             .bind(passage.at.as_micros())
             .bind(passage.outcome.to_string())
-            .bind(items)
+            .bind(bytes(&passage.items))
     })
     .await?;
     connection.passed.note(passages);
     Ok(())
+}
+
+/// Items as they are stored: one behind the other.
+fn bytes(items: &[Uuid]) -> Vec<u8> {
+    items.iter().flat_map(|item| *item.as_bytes()).collect()
 }
 
 /// The first `limit` passages of `database` behind number `after`.
@@ -340,6 +387,45 @@ mod tests {
             let found = days(&itinerary.passages_of(&[alone], Some(written[day].at)).await.unwrap());
             assert!(written[day..].iter().all(|one| found.contains(&one.at)), "from day {day}");
         }
+    }
+
+    async fn what_is_forgotten_is_gone_and_the_rest_keeps_its_place(itinerary: &dyn Itinerary) {
+        let written: Vec<Passage> = (2..=5).map(|number| passage(number, Outcome::Forwarded)).collect();
+        itinerary.record(&written).await.unwrap();
+        let numbers: Vec<i64> = itinerary.passages(0, 10).await.unwrap().into_iter().map(|(number, _)| number).collect();
+        let stays = [Uuid::from_u128(0), Uuid::from_u128(2)];
+        let remnant = |number: i64, items: &[Uuid]| Remnant { number, items: items.to_vec() };
+        itinerary.forget(&[remnant(numbers[0], &[]), remnant(numbers[1], &stays)]).await.unwrap();
+        itinerary.forget(&[]).await.unwrap();
+        // Once more, as another process that works alike may.
+        itinerary.forget(&[remnant(numbers[0], &[]), remnant(numbers[1], &stays)]).await.unwrap();
+        let left = itinerary.passages(0, 10).await.unwrap();
+        let narrowed = Passage { items: stays.to_vec(), ..written[1].clone() };
+        let expected = [(numbers[1], narrowed), (numbers[2], written[2].clone()), (numbers[3], written[3].clone())];
+        assert_eq!(left, expected);
+        assert_eq!(itinerary.passages(numbers[1], 10).await.unwrap().len(), 2);
+        itinerary.record(&written[..1]).await.unwrap();
+        assert!(itinerary.last().await.unwrap() > numbers[3], "numbers rise");
+        assert_eq!(itinerary.passages_of(&[Uuid::from_u128(1)], None).await.unwrap().len(), 3);
+    }
+
+    #[tokio::test]
+    async fn passages_are_forgotten_in_memory() {
+        what_is_forgotten_is_gone_and_the_rest_keeps_its_place(&MemoryItinerary::default()).await;
+    }
+
+    #[tokio::test]
+    async fn passages_are_forgotten_in_sqlite() {
+        let folder = tempfile::tempdir().unwrap();
+        let database = Database::open(folder.path(), "party", Schema { steps: &[] }).await.unwrap();
+        what_is_forgotten_is_gone_and_the_rest_keeps_its_place(&SqlItinerary::new(database)).await;
+    }
+
+    #[tokio::test]
+    async fn passages_are_forgotten_in_postgres() {
+        let location = crate::test_server::database().await.unwrap();
+        let database = Database::open(location, "party", Schema { steps: &[] }).await.unwrap();
+        what_is_forgotten_is_gone_and_the_rest_keeps_its_place(&SqlItinerary::new(database)).await;
     }
 
     #[tokio::test]

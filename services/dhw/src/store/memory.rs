@@ -12,7 +12,7 @@ use async_trait::async_trait;
 use dcd::GroupKind;
 use recoding::memory::MemoryPairs;
 use registration::{Cell, ContentKind};
-use store::{Itinerary, MemoryItinerary, Passage, StoreError};
+use store::{Itinerary, MemoryItinerary, Passage, StoreError, itinerary::Remnant};
 use uuid::Uuid;
 
 use super::{Batch, DhwStore, LookStore, RowKey, StoredRow, passages, verdicts};
@@ -119,6 +119,10 @@ impl Itinerary for MemoryStore {
 
     async fn last(&self) -> Result<i64, StoreError> {
         self.itinerary.last().await
+    }
+
+    async fn forget(&self, remnants: &[Remnant]) -> Result<(), StoreError> {
+        self.itinerary.forget(remnants).await
     }
 }
 

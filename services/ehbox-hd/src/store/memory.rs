@@ -10,7 +10,7 @@ use std::{
 use async_trait::async_trait;
 use clock::Timestamp;
 use recoding::{Decision, Pair, memory::MemoryPairs};
-use store::{Itinerary, MemoryItinerary, Passage, StoreError};
+use store::{Itinerary, MemoryItinerary, Passage, StoreError, itinerary::Remnant};
 use topology::Nihdi;
 
 use super::{
@@ -123,6 +123,10 @@ impl Itinerary for MemoryStore {
 
     async fn last(&self) -> Result<i64, StoreError> {
         self.itinerary.last().await
+    }
+
+    async fn forget(&self, remnants: &[Remnant]) -> Result<(), StoreError> {
+        self.itinerary.forget(remnants).await
     }
 }
 

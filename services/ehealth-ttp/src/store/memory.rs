@@ -6,7 +6,7 @@ use std::{
 };
 
 use async_trait::async_trait;
-use store::{Itinerary, MemoryItinerary, Passage, StoreError};
+use store::{Itinerary, MemoryItinerary, Passage, StoreError, itinerary::Remnant};
 
 use super::{Recoding, TtpStore};
 use crate::quota::{Mark, Sketch};
@@ -42,6 +42,10 @@ impl Itinerary for MemoryStore {
 
     async fn last(&self) -> Result<i64, StoreError> {
         self.itinerary.last().await
+    }
+
+    async fn forget(&self, remnants: &[Remnant]) -> Result<(), StoreError> {
+        self.itinerary.forget(remnants).await
     }
 }
 

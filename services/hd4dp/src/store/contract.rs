@@ -57,6 +57,18 @@ async fn the_backlog_is_known_in_detail(store: &dyn Hd4dpStore) {
     assert_eq!(store.backlog().await.unwrap(), backlog(1, 30));
 }
 
+async fn registrations_without_an_answer_are_listed(store: &dyn Hd4dpStore) {
+    submitted(store, (1..=4).map(|number| version(number, 1)).collect(), vec![]).await;
+    let id = Uuid::from_u128;
+    // One is on its way, one was given up, one is answered.
+    let sent = |number: u128, next_send_at| Sent { registration_id: id(number), version: 1, next_send_at };
+    store.sent(&[sent(1, Some(at(500))), sent(2, None), sent(3, Some(at(500)))], at(10), &[]).await.unwrap();
+    store.confirm(&[(id(3), 1)], at(20), &[]).await.unwrap();
+    assert_eq!(store.waiting_registrations(Uuid::nil(), 10).await.unwrap(), [id(1), id(2), id(4)]);
+    assert_eq!(store.waiting_registrations(id(1), 1).await.unwrap(), [id(2)]);
+    assert!(store.waiting_registrations(id(4), 10).await.unwrap().is_empty());
+}
+
 async fn a_version_is_sent_confirmed_and_counted(store: &dyn Hd4dpStore) {
     let upload = submitted(store, vec![version(1, 1), version(2, 1)], vec![]).await;
     let unsent = store.unanswered(Uuid::nil(), false, 10).await.unwrap();
@@ -218,6 +230,7 @@ macro_rules! contract {
 contract!(
     a_version_is_sent_confirmed_and_counted,
     the_backlog_is_known_in_detail,
+    registrations_without_an_answer_are_listed,
     a_new_version_overtakes_the_one_before,
     versions_of_one_batch_leave_the_latest,
     a_later_answer_settles_earlier_versions,

@@ -11,7 +11,7 @@ use std::{
 
 use async_trait::async_trait;
 use clock::Timestamp;
-use store::{Itinerary, MemoryItinerary, Passage, StoreError};
+use store::{Itinerary, MemoryItinerary, Passage, StoreError, itinerary::Remnant};
 use uuid::Uuid;
 
 use self::{life::Life, uploads::Upload};
@@ -140,6 +140,10 @@ impl Itinerary for MemoryStore {
     async fn last(&self) -> Result<i64, StoreError> {
         self.itinerary.last().await
     }
+
+    async fn forget(&self, remnants: &[Remnant]) -> Result<(), StoreError> {
+        self.itinerary.forget(remnants).await
+    }
 }
 
 #[async_trait]
@@ -210,6 +214,11 @@ impl Hd4dpStore for MemoryStore {
             state.outbox.iter().filter(|(_, waiting)| waiting.next_send_at.is_some_and(|at| at <= now)).collect();
         due.sort_by_key(|(id, waiting)| (waiting.next_send_at, **id));
         Ok(due.into_iter().filter_map(|(id, waiting)| state.outgoing(*id, waiting)).take(limit as usize).collect())
+    }
+
+    async fn waiting_registrations(&self, after: Uuid, limit: u32) -> Result<Vec<Uuid>, StoreError> {
+        let state = self.lock();
+        Ok(state.outbox.keys().copied().filter(|id| *id > after).take(limit as usize).collect())
     }
 
     async fn next_due(&self) -> Result<Option<Timestamp>, StoreError> {

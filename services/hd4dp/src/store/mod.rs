@@ -255,6 +255,9 @@ pub trait Hd4dpStore: Itinerary + LifeStore + UploadStore + IndexStore {
     /// Notes that versions were confirmed, and returns how many of them were waiting. One that was confirmed before changes nothing.
     async fn confirm(&self, versions: &[(Uuid, u32)], at: Timestamp, passages: &[Passage]) -> Result<u64, StoreError>;
 
+    /// Up to `limit` registrations behind `after`, in order of their ids, whose latest version has no answer, also those that were given up or reopened.
+    async fn waiting_registrations(&self, after: Uuid, limit: u32) -> Result<Vec<Uuid>, StoreError>;
+
     /// How many versions wait for an answer.
     async fn waiting(&self) -> Result<u64, StoreError>;
 

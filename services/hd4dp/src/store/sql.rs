@@ -275,6 +275,12 @@ impl Hd4dpStore for SqlStore {
         self.attach(rows.iter().map(outgoing).collect::<Result<_, _>>()?).await
     }
 
+    async fn waiting_registrations(&self, after: Uuid, limit: u32) -> Result<Vec<Uuid>, StoreError> {
+        const SELECT: &str = "SELECT registration_id FROM outbox WHERE registration_id > ? ORDER BY registration_id LIMIT ?";
+        let rows = self.database.query(SELECT).bind(&after.as_bytes()[..]).bind(limit).fetch_all().await?;
+        rows.iter().map(|row| id(row, "registration_id")).collect()
+    }
+
     async fn next_due(&self) -> Result<Option<Timestamp>, StoreError> {
         let due: Option<i64> = self.database.query("SELECT min(next_send_at) FROM outbox").scalar().await?;
         Ok(due.map(Timestamp::from_micros))

@@ -12,7 +12,7 @@ use std::{
 use async_trait::async_trait;
 use clock::Timestamp;
 use recoding::memory::MemoryPairs;
-use store::{Itinerary, MemoryItinerary, Passage, StoreError};
+use store::{Itinerary, MemoryItinerary, Passage, StoreError, itinerary::Remnant};
 use uuid::Uuid;
 
 use super::{
@@ -188,6 +188,10 @@ impl Itinerary for MemoryStore {
 
     async fn last(&self) -> Result<i64, StoreError> {
         self.itinerary.last().await
+    }
+
+    async fn forget(&self, remnants: &[Remnant]) -> Result<(), StoreError> {
+        self.itinerary.forget(remnants).await
     }
 }
 

@@ -76,6 +76,9 @@ pub trait FeedbackOutbox: Send + Sync {
     /// Notes receipts: these feedbacks are sent no more. A receipt for no feedback of its sender changes nothing.
     async fn heard(&self, heard: &[Heard], at: Timestamp, passages: &[Passage]) -> Result<(), StoreError>;
 
+    /// Up to `limit` records behind `after`, in order, on which a feedback is to be sent, or sent again.
+    async fn waiting(&self, after: i64, limit: u32) -> Result<Vec<i64>, StoreError>;
+
     /// All feedback on a record, oldest first.
     async fn of_record(&self, record: i64) -> Result<Vec<IssuedFeedback>, StoreError>;
 

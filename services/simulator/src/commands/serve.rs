@@ -88,6 +88,9 @@ pub struct ServeConfig {
     /// Distinct patients per hospital and day at the TTP.
     #[serde(default = "quota")]
     pub quota_patients_per_day: u32,
+    /// Days for which each party keeps its itinerary, 30 at least.
+    #[serde(default = "itinerary_days")]
+    pub itinerary_days: u32,
     /// Services that parts of somebody else's stand in for: they are not started, and their queues are there.
     #[serde(default)]
     pub without: Vec<String>,
@@ -106,6 +109,10 @@ fn publication_size() -> usize {
 
 const fn quota() -> u32 {
     ehealth_ttp::quota::DEFAULT_LIMIT
+}
+
+const fn itinerary_days() -> u32 {
+    host::retention::KEEP_DAYS
 }
 
 /// Everything that `serve` needs, from the options or the file.
@@ -133,7 +140,7 @@ fn left_out(services: &[Service], hospitals: &[Nihdi], broker: &BrokerChoice) ->
 fn settings(args: &ServeArgs) -> anyhow::Result<Settings> {
     let Some(path) = &args.config else {
         let (store, keys) = places(args.place.store.as_deref(), args.place.keys.as_ref(), Path::new("precision-store"))?;
-        let tuning = Tuning { quota: Some(quota()), ..Tuning::default() };
+        let tuning = Tuning { quota: Some(quota()), itinerary_days: Some(itinerary_days()), ..Tuning::default() };
         let address = |port| SocketAddr::from((Ipv4Addr::LOCALHOST, port));
         let api = args.port.zip(args.tokens.clone());
         let api = api.map(|(port, tokens)| web::Settings { address: address(port), base_path: args.base_path.clone(), tokens });
@@ -150,6 +157,8 @@ fn settings(args: &ServeArgs) -> anyhow::Result<Settings> {
         });
     };
     let config: ServeConfig = host::config::load(path)?;
+    let least = host::retention::KEEP_DAYS_MIN;
+    anyhow::ensure!(config.itinerary_days >= least, "keep the itinerary for {least} days at least (itinerary_days)");
     let parsed = config.hospitals.iter().map(|text| hospital(text).map_err(anyhow::Error::msg));
     let (store, keys) = places(Some(config.store.as_str()), config.keys.as_ref(), Path::new(&config.store))?;
     let hospitals: Vec<Nihdi> = parsed.collect::<anyhow::Result<_>>()?;
@@ -165,6 +174,7 @@ fn settings(args: &ServeArgs) -> anyhow::Result<Settings> {
         tuning: Tuning {
             publication_size: config.publication_size.max(1),
             quota: Some(config.quota_patients_per_day),
+            itinerary_days: Some(config.itinerary_days),
             ..Tuning::default()
         },
         api: config.api,

@@ -26,7 +26,7 @@ use hd4res::{
     store::{Arrived, FeedbackOutbox, Hd4resStore, Judged, PassagesOf, RecordStatus, ResearcherStore, Unvalidated},
 };
 use recoding::{Finding, Learning, Pair, Telling, UntoldPair};
-use store::{Itinerary, Passage, StoreError};
+use store::{Itinerary, Passage, StoreError, itinerary::Remnant};
 use topology::Nihdi;
 use uuid::Uuid;
 
@@ -115,6 +115,11 @@ impl<T: Itinerary + ?Sized> Itinerary for OnDisk<T> {
 
     async fn last(&self) -> Result<i64, StoreError> {
         self.store.last().await
+    }
+
+    async fn forget(&self, remnants: &[Remnant]) -> Result<(), StoreError> {
+        self.write()?;
+        self.store.forget(remnants).await
     }
 
     async fn passages_of(&self, items: &[Uuid], since: Option<Timestamp>) -> Result<Vec<(i64, Passage)>, StoreError> {

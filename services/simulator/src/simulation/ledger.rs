@@ -13,7 +13,7 @@ use hd4res::{
 };
 use recoding::{Finding, Learning, Pair, Telling, UntoldPair};
 use registration::ContentKind;
-use store::{Itinerary, Passage, StoreError};
+use store::{Itinerary, Passage, StoreError, itinerary::Remnant};
 use uuid::Uuid;
 
 use super::{Violation, disk::Disks, op::Service};
@@ -119,6 +119,11 @@ impl Itinerary for Ledger {
 
     async fn last(&self) -> Result<i64, StoreError> {
         self.store.last().await
+    }
+
+    async fn forget(&self, remnants: &[Remnant]) -> Result<(), StoreError> {
+        self.write()?;
+        self.store.forget(remnants).await
     }
 }
 

@@ -49,7 +49,8 @@ use crate::{
 };
 
 /// Small, so that a few rows make several publications and a full window.
-pub(crate) const TUNING: Tuning = Tuning { publication_size: 3, window: 6, quota: None, look_for_keys_every: None };
+pub(crate) const TUNING: Tuning =
+    Tuning { publication_size: 3, window: 6, quota: None, itinerary_days: None, look_for_keys_every: None };
 
 /// Polls after which a world that has not come to rest at one moment never will.
 const STEPS_MAX: u64 = 1_000_000;

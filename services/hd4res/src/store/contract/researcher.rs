@@ -244,6 +244,8 @@ async fn feedback_goes_again_until_it_is_heard_or_answered(store: &dyn Hd4resSto
         acted.push(act(store, record, &corrections()).await);
     }
     assert_eq!(store.outbox().again(at(120)).await.unwrap(), 0, "all wait for their first sending");
+    assert_eq!(store.outbox().waiting(0, 10).await.unwrap(), [1, 2, 3]);
+    assert_eq!(store.outbox().waiting(1, 1).await.unwrap(), [2]);
     assert_eq!(send_all(store).await, 4);
     assert_eq!((due_at(store, 299).await, store.outbox().next_due().await.unwrap()), (vec![], Some(at(300))));
     assert_eq!(due_at(store, 300).await, [2, 3, 2, 2]);
@@ -282,6 +284,7 @@ async fn feedback_goes_again_until_it_is_heard_or_answered(store: &dyn Hd4resSto
     assert!(due_at(store, 299).await.is_empty(), "given up");
     // What else was due shows itself as answered when its time comes.
     assert_eq!((due_at(store, 300).await, store.outbox().next_due().await.unwrap()), (vec![], None));
+    assert!(store.outbox().waiting(0, 10).await.unwrap().is_empty());
     assert_eq!(status(store, 1).await, RecordStatus::CorrectionsRequested);
 }
 

@@ -1,5 +1,7 @@
 //! Feedback on its way, in memory.
 
+use std::collections::BTreeSet;
+
 use async_trait::async_trait;
 use clock::Timestamp;
 use envelope::ItemId;
@@ -105,6 +107,13 @@ impl FeedbackOutbox for MemoryStore {
         }
         self.itinerary.append(passages);
         Ok(())
+    }
+
+    async fn waiting(&self, after: i64, limit: u32) -> Result<Vec<i64>, StoreError> {
+        let state = self.lock();
+        let waits = state.feedback.iter().filter(|kept| kept.next_send_at.is_some() && kept.record > after);
+        let records: BTreeSet<i64> = waits.map(|kept| kept.record).collect();
+        Ok(records.into_iter().take(limit as usize).collect())
     }
 
     async fn of_record(&self, record: i64) -> Result<Vec<IssuedFeedback>, StoreError> {

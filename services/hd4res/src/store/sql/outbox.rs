@@ -127,6 +127,12 @@ impl FeedbackOutbox for SqlStore {
         Ok(())
     }
 
+    async fn waiting(&self, after: i64, limit: u32) -> Result<Vec<i64>, StoreError> {
+        const SELECT: &str =
+            "SELECT DISTINCT record FROM feedback WHERE next_send_at IS NOT NULL AND record > ? ORDER BY record LIMIT ?";
+        self.database.query(SELECT).bind(after).bind(limit).scalars().await
+    }
+
     async fn of_record(&self, record: i64) -> Result<Vec<IssuedFeedback>, StoreError> {
         const SELECT: &str =
             "SELECT item_id, kind, version, at, next_send_at, heard_at FROM feedback WHERE record = ? ORDER BY number";

@@ -180,6 +180,10 @@ impl Hd4dpStore for OnDisk<dyn Hd4dpStore> {
         self.store.due(now, limit).await
     }
 
+    async fn waiting_registrations(&self, after: Uuid, limit: u32) -> Result<Vec<Uuid>, StoreError> {
+        self.store.waiting_registrations(after, limit).await
+    }
+
     async fn next_due(&self) -> Result<Option<Timestamp>, StoreError> {
         self.store.next_due().await
     }
