@@ -1,8 +1,9 @@
-//! `precision dead-letters list`, `show`, `why`, `requeue`, `jobs`, `pause`, `resume`, `cancel`.
+//! `precision dead-letters list`, `show`, `why`, `requeue`, `discard`, `jobs`, `pause`, `resume`, `cancel`.
 //!
 //! With `--at` a running installation is asked, and a job is its own ([`over_http`]). With `--broker` the command reads the queues itself, as the operator of one zone can, and is the
 //! job ([`on_broker`]).
 
+mod discard;
 pub mod on_broker;
 pub mod over_http;
 mod print;
@@ -41,6 +42,11 @@ pub enum DeadLettersCommand {
         after_help = "A job is about what stood there when it began: a letter that comes straight back is not put back again. With --broker the command is the job:\nCtrl-Z pauses it (`fg` goes on), Ctrl-C ends it behind the letter in hand. With --at the installation does it: `pause`, `resume`, `cancel`."
     )]
     Requeue(RequeueArgs),
+    /// Takes letters away for good that nobody is going to put back. It says how many are meant, and does it when it is told that number
+    #[command(
+        after_help = "Only with --broker, and only letters that were set aside 11 days ago or longer, since registrations are sent again for ten days; one that cannot be read has no age, and is\nnamed by its id. Each letter is written down in the journal before it goes: its ids, its code, and who decided it; nothing that is in it.\n\nExample:\n  precision dead-letters discard --broker amqp://… --org 00000196 --older-than 180d\n  precision dead-letters discard --broker amqp://… --org 00000196 --older-than 180d --confirm 12 --journal discarded.jsonl --by 'A. Peeters'"
+    )]
+    Discard(discard::DiscardArgs),
     /// Shows the jobs of a running installation, or one of them
     Jobs(JobsArgs),
     /// Has a job stop behind the letter in hand; it holds nothing meanwhile
@@ -229,6 +235,7 @@ impl DeadLettersCommand {
             Self::List(ListArgs { place, .. })
             | Self::Show(ShowArgs { place, .. })
             | Self::Why(WhyArgs { place, .. })
+            | Self::Discard(discard::DiscardArgs { place, .. })
             | Self::Requeue(RequeueArgs { place, .. })
             | Self::Jobs(JobsArgs { place, .. })
             | Self::Pause(JobArgs { place, .. })
@@ -289,6 +296,7 @@ pub async fn dead_letters(command: DeadLettersCommand) -> anyhow::Result<Ended> 
         }
         DeadLettersCommand::Why(args) => explain(&args).await,
         DeadLettersCommand::Requeue(args) => requeue(&args).await,
+        DeadLettersCommand::Discard(args) => discard::discard(&args).await,
         DeadLettersCommand::Jobs(args) => jobs(&args).await,
         DeadLettersCommand::Pause(args) => act(&args, Act::Pause).await,
         DeadLettersCommand::Resume(args) => act(&args, Act::Resume).await,

@@ -4,7 +4,7 @@
 
 #![expect(clippy::expect_used, reason = "a contract is a test: its failures are panics")]
 
-use std::{num::NonZeroU32, sync::Arc, time::Duration};
+use std::{io, num::NonZeroU32, sync::Arc, time::Duration};
 
 use broker::{Broker, Payload, contract::Subject};
 use clock::{Clock, Timestamp};
@@ -16,7 +16,7 @@ use futures_util::future::{self, BoxFuture};
 use topology::{Arrow, Nihdi, QueueName, Topology};
 use uuid::Uuid;
 
-use super::{Filter, Job, Office, Order, Place, State, Wanted, letter::fingerprint};
+use super::{DiscardError, Filter, Job, Letter, Meant, Office, Order, Place, State, Wanted, letter::fingerprint};
 use crate::installation::Zones;
 
 /// One promise and the function that holds a broker to it.
@@ -41,6 +41,8 @@ cases![
     a_cancelled_job_loses_nothing,
     a_paused_job_holds_nothing,
     a_cut_connection_loses_nothing,
+    what_is_discarded_is_written_down_and_the_rest_stays,
+    what_cannot_be_written_down_stays,
 ];
 
 /// Holds one broker to one promise. The factory gives a broker with the topology's queues, empty.
@@ -300,4 +302,42 @@ async fn a_cut_connection_loses_nothing(bench: Bench) {
     let there = bench.broker().depth(&TTP.queue()).await.expect("the connection stands").ready;
     let back = bench.take(&TTP.queue(), usize::try_from(there).expect("few")).await;
     assert!(letters.iter().all(|letter| back.contains(letter)), "a letter stands on neither queue");
+}
+
+/// Those with one code; the others stand in their order, and what is more than was counted stays too.
+async fn what_is_discarded_is_written_down_and_the_rest_stays(bench: Bench) {
+    let letters: Vec<Payload> = (1..=9).map(|number| letter(number, if number % 3 == 0 { "QUOTA" } else { "DEFECT" })).collect();
+    bench.set_aside(TTP, &letters).await;
+    let filter = Filter::try_from(&Wanted { reason: Some("QUOTA".to_owned()), ..Wanted::default() }).expect("a filter");
+    let mut noted = Vec::new();
+    let mut note = |letter: &Letter| {
+        noted.push(letter.publication);
+        Ok(())
+    };
+    let meant = |count| Meant { filter: &filter, at: bench.clock().now(), count };
+    assert_eq!(bench.office.discard(&meant(0), &mut note).await.expect("the broker is there"), 0);
+    assert_eq!(bench.office.discard(&meant(2), &mut note).await.expect("the broker is there"), 2);
+    bench.expect_depth(&TTP.dead(), 7).await;
+    assert_eq!(bench.office.discard(&meant(9), &mut note).await.expect("the broker is there"), 1);
+    let of = |at: usize| letters.get(at).and_then(|letter| Letter::read(TTP, letter).publication);
+    assert_eq!(noted, [of(2), of(5), of(8)]);
+    bench.expect_depth(&TTP.dead(), 6).await;
+    bench.expect_depth(&TTP.queue(), 0).await;
+    let others: Vec<Payload> = letters.into_iter().enumerate().filter(|(at, _)| at % 3 != 2).map(|(_, letter)| letter).collect();
+    assert_eq!(bench.take(&TTP.dead(), 6).await, others);
+}
+
+async fn what_cannot_be_written_down_stays(bench: Bench) {
+    let letters: Vec<Payload> = (1..=6).map(|number| letter(number, "QUOTA")).collect();
+    bench.set_aside(TTP, &letters).await;
+    let mut left = 2;
+    let mut note = |_: &Letter| {
+        left -= 1;
+        if left < 0 { Err(io::Error::other("the disk is full")) } else { Ok(()) }
+    };
+    let meant = Meant { filter: &Filter::default(), at: bench.clock().now(), count: 6 };
+    let refused = bench.office.discard(&meant, &mut note).await;
+    assert!(matches!(refused, Err(DiscardError::Journal(_))), "{refused:?}");
+    bench.expect_depth(&TTP.dead(), 4).await;
+    assert_eq!(bench.take(&TTP.dead(), 4).await, letters.into_iter().skip(2).collect::<Vec<_>>());
 }

@@ -3,17 +3,19 @@
 //! - [`place`]: the queue of dead letters of each queue, and the way back from it.
 //! - [`letter`], [`shape`]: one dead letter as an operator may see it: its envelope and what its parts look like, never what they hold.
 //! - [`filter`]: which of them.
+//! - [`discard`]: taking them away for good, each written down first.
 //! - [`view`]: how a letter is shown.
 //! - [`why`]: what a reason means, and what can be done about it.
 //! - `reading`: taking letters off a queue so that they all go back to their places.
 //! - [`office`]: a look at all of them.
 //! - [`todo`], [`job`], `requeue`: putting them back, with progress, pause and cancel; [`jobs`] keeps the jobs of a process.
 //!
-//! Nothing is lost at any point: a letter is acknowledged behind the confirm of its publication on the working queue. What dies in between leaves it on both queues,
+//! Nothing is lost by putting back: a letter is acknowledged behind the confirm of its publication on the working queue. What dies in between leaves it on both queues,
 //! and that is harmless, since every effect is idempotent on the item id.
 
 #[cfg(any(test, feature = "contract"))]
 pub mod contract;
+pub mod discard;
 pub mod filter;
 pub mod job;
 pub mod jobs;
@@ -27,6 +29,7 @@ mod todo;
 pub mod view;
 pub mod why;
 
+pub use discard::{DiscardError, Meant};
 pub use filter::{Filter, FilterError, Wanted};
 pub use job::{Job, Order, Standing, State};
 pub use jobs::Jobs;

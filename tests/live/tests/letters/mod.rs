@@ -146,3 +146,54 @@ async fn a_command_that_is_interrupted_ends_in_order_and_one_that_is_killed_lose
     ensure!((50..=51).contains(&back) && left == 0, "{back} are back and {left} are left");
     quiet.retire().await
 }
+
+/// A letter that the command can read, set aside at a time.
+async fn set_aside_at(quiet: &Quiet, number: u32, time: &str) -> Result<()> {
+    let id = format!("018f3c2e-0000-8000-8000-00000000000{number}");
+    let letter = format!(
+        r#"{{"specversion":"1.0","id":"{id}","source":"dhw","type":"be.healthdata.precision.verdict.v1","time":"{time}","reason":"UNKNOWN_ITEM","data":{{"items":[{{"id":"{id}","sender":"SIS7SYKGYBXUNBQKM","clean":true,"findings":[]}}]}}}}"#
+    );
+    Ok(quiet.broker.publish(&VERDICTS.arrow.dead_route(None), Payload::from(letter)).await?)
+}
+
+const VERDICTS: Place = Place { arrow: topology::Arrow::Verdicts, nihdi: None };
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn letters_are_discarded_by_count_and_written_down() -> Result<()> {
+    let quiet = Quiet::declare().await?;
+    for number in 1..=3 {
+        set_aside_at(&quiet, number, "2020-01-01T00:00:00.000000Z").await?;
+    }
+    set_aside_at(&quiet, 4, "2999-01-01T00:00:00.000000Z").await?;
+    // Nobody can tell its age.
+    quiet.set_aside(VERDICTS, 1).await?;
+    let journal = quiet.store.path().join("discarded.jsonl").display().to_string();
+    let refused = async |more: &[&str], why: &str| {
+        let (said, status) = quiet.json(&[&["discard"], more].concat()).await?;
+        ensure!(said["error"].as_str().is_some_and(|error| error.contains(why)) && status == Some(2), "{said}");
+        ensure!(quiet.depths(VERDICTS).await? == (0, 5), "{more:?} took something away");
+        Ok(())
+    };
+    refused(&["--older-than", "10d"], "younger than 11 days").await?;
+    refused(&["018f3c2e-0000-8000-8000-0000000000ff"], "UNKNOWN_DEAD_LETTER").await?;
+    let sure = |count: &'static str| ["--older-than", "11d", "--confirm", count, "--by", "A. Peeters", "--journal", &*journal];
+    refused(&sure("2"), "3 are meant now").await?;
+    refused(&["--older-than", "11d", "--confirm", "3", "--by", "A", "--journal", "/nowhere/journal"], "open the journal").await?;
+    let (shown, status) = quiet.json(&["discard", "--older-than", "11d"]).await?;
+    ensure!((&shown["letters"], &shown["discarded"], status) == (&3.into(), &0.into(), Some(0)), "{shown}");
+    ensure!(quiet.depths(VERDICTS).await? == (0, 5), "{shown}");
+
+    let (gone, status) = quiet.json(&[&["discard"][..], &sure("3")].concat()).await?;
+    ensure!((&gone["letters"], &gone["discarded"], status) == (&3.into(), &3.into(), Some(0)), "{gone}");
+    until("the others stand there", Duration::from_secs(20), async || Ok(quiet.depths(VERDICTS).await? == (0, 2))).await?;
+    let written = std::fs::read_to_string(&journal)?;
+    let lines: Vec<Value> = written.lines().map(serde_json::from_str).collect::<Result<_, _>>()?;
+    for (number, line) in (1..).zip(&lines) {
+        let id = format!("018f3c2e-0000-8000-8000-00000000000{number}");
+        ensure!(line["letter"]["publication"] == id.as_str() && line["items"] == serde_json::json!([id]), "{line}");
+        ensure!(line["by"] == "A. Peeters" && line["letter"]["reason"] == "UNKNOWN_ITEM", "{line}");
+    }
+    let mode = std::os::unix::fs::PermissionsExt::mode(&std::fs::metadata(&journal)?.permissions());
+    ensure!(lines.len() == 3 && mode & 0o777 == 0o600, "{written}");
+    quiet.retire().await
+}

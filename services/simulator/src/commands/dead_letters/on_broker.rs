@@ -1,6 +1,6 @@
 //! Dead letters of a RabbitMQ, read without any service: the command itself is the job.
 
-use std::{pin::pin, sync::Arc, time::Duration};
+use std::{io, pin::pin, sync::Arc, time::Duration};
 
 use anyhow::Context as _;
 use broker::{Broker, RabbitBroker};
@@ -14,7 +14,7 @@ use crate::{
     audit::sweep,
     broker_choice::naming,
     installation::Zones,
-    letters::{Filter, Job, Look, Office, Order, Standing},
+    letters::{Filter, Job, Letter, Look, Meant, Office, Order, Standing},
     output,
 };
 
@@ -60,6 +60,18 @@ impl Way<'_> {
         let look = look.context("look at the dead letters")?;
         anyhow::ensure!(look.queues > 0, NO_QUEUE);
         Ok(look)
+    }
+
+    /// Takes letters away for good, each given to `note` first.
+    pub(super) async fn discard(
+        &self,
+        meant: &Meant<'_>,
+        note: &mut (dyn FnMut(&Letter) -> io::Result<()> + Send),
+    ) -> anyhow::Result<u64> {
+        let Open { office, broker } = self.open().await?;
+        let gone = office.discard(meant, note).await;
+        broker.close().await;
+        gone.context("take dead letters away")
     }
 
     /// Puts letters back, until all are or somebody says stop.
