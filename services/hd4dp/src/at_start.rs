@@ -7,6 +7,7 @@ use std::{
 };
 
 use clap::Args;
+use clock::Timestamp;
 use dcd::{Definition, Definitions};
 use host::{Backoff, Trouble, Work, station::reasons};
 use jiff::civil::Date;
@@ -46,10 +47,17 @@ pub struct AtStart {
     /// A register's CSV file to take in at start; may be repeated, and named again at the next start
     #[arg(long, value_name = "NAME=FILE.csv")]
     pub upload: Vec<NamedFile>,
+    /// Send once more, at start, what healthdata answered since this day: where HD4RES's store came back from a copy of before. What it knows it answers
+    /// again
+    #[arg(long, value_name = "YYYY-MM-DD")]
+    pub send_again_since: Option<Date>,
 }
 
-/// Files whose headers fit their registers.
-pub struct OpenFiles(Vec<OpenFile>);
+/// Files whose headers fit their registers, and the day since which answers count as forgotten.
+pub struct OpenFiles {
+    files: Vec<OpenFile>,
+    send_again_since: Option<Date>,
+}
 
 struct OpenFile {
     definition: Arc<Definition>,
@@ -85,7 +93,8 @@ impl AtStart {
             let opened = opened.map_err(|error| AtStartError::File(explain(&error, uploads)))?;
             Ok(OpenFile { definition, path: file.path.clone(), file: opened })
         };
-        self.upload.iter().map(open).collect::<Result<_, _>>().map(OpenFiles)
+        let files = self.upload.iter().map(open).collect::<Result<_, _>>()?;
+        Ok(OpenFiles { files, send_again_since: self.send_again_since })
     }
 }
 
@@ -94,14 +103,15 @@ impl OpenFiles {
     #[must_use]
     pub fn works(self, hd4dp: &Arc<Hd4dp>, config: &Config) -> Vec<Work> {
         let folders = config.folders.iter().map(|folders| folders.watched(hd4dp, config.uploads.language).work());
+        let again = self.send_again_since.map(|since| sending_again(hd4dp, since));
         let more = [hd4dp.forgetting(config.common.itinerary_days), self.taking_in(hd4dp, &config.uploads)];
-        hd4dp.works().into_iter().chain(more).chain(folders).collect()
+        hd4dp.works().into_iter().chain(again).chain(more).chain(folders).collect()
     }
 
     /// The work of taking them in, one after the other. A file that was taken in before changes nothing.
     #[must_use]
     pub fn taking_in(self, hd4dp: &Arc<Hd4dp>, uploads: &Uploads) -> Work {
-        let (hd4dp, uploads, files) = (Arc::clone(hd4dp), uploads.clone(), Arc::new(Mutex::new(self.0)));
+        let (hd4dp, uploads, files) = (Arc::clone(hd4dp), uploads.clone(), Arc::new(Mutex::new(self.files)));
         Work::new(TAKING_IN, move || {
             let (hd4dp, uploads, files) = (Arc::clone(&hd4dp), uploads.clone(), Arc::clone(&files));
             Box::pin(async move {
@@ -113,6 +123,32 @@ impl OpenFiles {
             })
         })
     }
+}
+
+/// The work of sending once more what healthdata answered since a day, once.
+fn sending_again(hd4dp: &Arc<Hd4dp>, since: Date) -> Work {
+    let (hd4dp, since) = (Arc::clone(hd4dp), start_of(since));
+    let is_done = Arc::new(Mutex::new(false));
+    Work::new("hd4dp sending again what was answered", move || {
+        let (hd4dp, is_done) = (Arc::clone(&hd4dp), Arc::clone(&is_done));
+        Box::pin(async move {
+            let done = std::mem::replace(&mut *is_done.lock().unwrap_or_else(PoisonError::into_inner), true);
+            if !done {
+                match hd4dp.send_again_since(since).await {
+                    Ok(registrations) => tracing::warn!(registrations, "what healthdata answered was sent again"),
+                    Err(error) => tracing::error!("failed to {}; start again to send what healthdata answered", reasons(&error)),
+                }
+            }
+            std::future::pending::<()>().await;
+        })
+    })
+}
+
+/// The first moment of a day, in UTC.
+#[must_use]
+pub fn start_of(day: Date) -> Timestamp {
+    let days = day.duration_since(Date::constant(1970, 1, 1)).as_secs() / 86_400;
+    Timestamp::from_micros(days * 86_400 * 1_000_000)
 }
 
 /// Figures and the register's name go to the log; a file's name may say more than it should.
@@ -180,6 +216,13 @@ fn explain(error: &UploadError, uploads: &Uploads) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_day_begins_at_midnight() {
+        let day = "2026-11-29".parse().unwrap();
+        assert_eq!(start_of(day).to_string(), "2026-11-29T00:00:00.000000Z");
+        assert_eq!(start_of(day).date(), day);
+    }
 
     #[test]
     fn a_file_is_named_with_its_register() {

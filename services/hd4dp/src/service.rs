@@ -152,6 +152,25 @@ impl Hd4dp {
         ]
     }
 
+    /// Sends once more what was answered since a moment, and says how much: for a healthdata that forgot what it answered. What it knows it answers
+    /// again.
+    ///
+    /// # Errors
+    ///
+    /// [`StoreError`].
+    pub async fn send_again_since(&self, since: Timestamp) -> Result<u64, StoreError> {
+        let (store, now) = (&self.parts.store, self.parts.context.clock.now());
+        let again = store.send_again(since, now).await?;
+        self.count_waiting(again);
+        loop {
+            let due = store.due(now, page_size(self.parts.publication_size)).await?;
+            if due.is_empty() {
+                return Ok(again);
+            }
+            self.send_outgoing(due).await;
+        }
+    }
+
     /// Work that forgets what passed more than so many days ago, but for what belongs to a registration without an answer.
     #[must_use]
     pub fn forgetting(&self, days: u32) -> Work {

@@ -8,6 +8,7 @@
 pub mod act;
 pub mod api;
 pub mod arrival;
+pub mod at_start;
 pub mod config;
 pub mod error;
 pub mod receive;

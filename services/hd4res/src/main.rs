@@ -3,17 +3,17 @@
 use std::{process::ExitCode, sync::Arc};
 
 use dcd::Definitions;
-use hd4res::{Hd4res, Parts, SERVICE, api, config::Config, store::SqlStore};
+use hd4res::{Hd4res, Parts, SERVICE, api, at_start::AtStart, config::Config, store::SqlStore};
 use host::{StandAlone, Work, stand_alone};
 use store::InDatabase;
 use topology::Vhost;
 use web::{Opening, SqlJournal};
 
 fn main() -> ExitCode {
-    stand_alone::main("The research application (steps 6 to 7 and back)", start)
+    stand_alone::main_with("The research application (steps 6 to 7 and back)", start)
 }
 
-async fn start(config: &Config, alone: &StandAlone) -> anyhow::Result<Vec<Work>> {
+async fn start(config: &Config, alone: &StandAlone, at_start: AtStart) -> anyhow::Result<Vec<Work>> {
     let built_in = Definitions::built_in()?;
     let definitions = config.common.definitions.iter().try_fold(built_in, |all, folder| all.with_directory(folder))?;
     let store = SqlStore::open(alone.store()).await?;
@@ -31,5 +31,5 @@ async fn start(config: &Config, alone: &StandAlone) -> anyhow::Result<Vec<Work>>
         let opened = settings.open(opening, |desk| api::api(Arc::clone(&hd4res), desk).0).await?;
         alone.until_stopped(|stop| opened.serve(stop));
     }
-    Ok(hd4res.works().into_iter().chain([hd4res.forgetting(config.common.itinerary_days)]).collect())
+    Ok(at_start.works(&hd4res, config.common.itinerary_days))
 }

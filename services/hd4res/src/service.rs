@@ -8,6 +8,7 @@ use envelope::{B64, Capacity, ItemId, Message, Publication, PublicationId, Sourc
 use hd_messages::{RecodedPatients, RecodedRows, Validation, ValidationItem};
 use host::{Backoff, Context, Retention, Settled, Station, Trouble, Work, station::reasons};
 use recoding::{Learning, Telling, learn::Learner, tell::Teller};
+use store::StoreError;
 use tokio::sync::Notify;
 use topology::Arrow;
 
@@ -70,6 +71,18 @@ impl Hd4res {
             pairs_wait: Arc::default(),
             approves_automatically,
         })
+    }
+
+    /// Hands all living records over once more, and says how many: for a data warehouse that forgot what it checked. What it knows it answers with the
+    /// verdict that it gave.
+    ///
+    /// # Errors
+    ///
+    /// [`StoreError`].
+    pub async fn validate_again(&self) -> Result<u64, StoreError> {
+        let again = self.store.validate_again().await?;
+        self.hand_over_unvalidated().await;
+        Ok(again)
     }
 
     /// Work that forgets what passed more than so many days ago, but for what waits for a verdict or a receipt.

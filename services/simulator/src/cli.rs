@@ -106,6 +106,11 @@ pub enum Command {
     /// Has everything that healthdata holds re-coded to the current epoch of pseudonyms
     #[command(after_help = "Example:\n  precision keys rotate out/store/keys --epoch\n  precision recode --store out/store")]
     Recode(commands::recode::RecodeArgs),
+    /// Brings back what HD4RES or the data warehouse forgot, whose store came back from a copy of before
+    #[command(
+        after_help = "Examples:\n  precision send-again --store out/store --to hd4res --since 2026-11-01\n  precision send-again --store out/store --to dhw\n\nWhere services run, they do it at their start: `hd4dp --config FILE --send-again-since 2026-11-01`, `hd4res --config FILE --validate-again`."
+    )]
+    SendAgain(commands::send_again::SendAgainArgs),
     /// Who saw what: looks for the hospitals' values in everything that others can see, and says whether the promises hold
     #[command(
         after_help = "Examples:\n  precision audit --run --html audit.html\n  precision audit --data out\n  precision audit --store postgres://me@db/precision --keys keys --file operator=service.log --json\n\nExit status: 0 the promises hold; 1 one is broken or not proved; 2 wrong usage."
@@ -282,6 +287,7 @@ impl Command {
             Self::Download(args) => args.reach.over.json,
             Self::Correct(args) => args.one.reach.over.json,
             Self::Recode(args) => args.there.json,
+            Self::SendAgain(args) => args.there.json,
             Self::Record(args) => args.json,
             Self::Fault(command) => command.wants_json(),
             Self::Replay(args) => args.json,
@@ -316,6 +322,7 @@ fn execute(cli: Cli) -> anyhow::Result<Ended> {
         Command::Reopen(args) => in_runtime(commands::life::act(args, Act::Reopen, definitions)),
         Command::Delete(args) => in_runtime(commands::life::act(args, Act::Delete, definitions)),
         Command::Recode(args) => in_runtime(commands::recode::recode(args, definitions)),
+        Command::SendAgain(args) => in_runtime(commands::send_again::send_again(args, definitions)),
         Command::Audit(args) => commands::audit::audit(&args, definitions),
         Command::DeadLetters(command) => in_runtime(commands::dead_letters::dead_letters(command)),
         Command::Conformance(args) => in_runtime(commands::conformance::conformance(args, definitions)),

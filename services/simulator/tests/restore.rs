@@ -14,10 +14,13 @@ use tempfile::TempDir;
 const REGISTER: &str = "Precision_Local_MAB";
 const HOSPITAL: &str = "00000196";
 
+/// What both sides see of what was deleted.
+const DELETED: [(u32, &str); 2] = [(2, "Deleted"), (2, "Deleted")];
+
 /// An installation whose stores have all moved on since they were copied, but for the one that is restored.
 struct Ground {
     folder: TempDir,
-    /// Sent, confirmed and validated before the copy; of the first a correction was asked after it.
+    /// Sent, confirmed and validated before the copy; after it a correction of the first was asked, and the third was deleted.
     before: Vec<String>,
     /// After it.
     after: Vec<String>,
@@ -35,6 +38,9 @@ impl Ground {
         ground.copy(&ground.path().join("copies")).await;
         ground.after = ids(&ground.submit("after.csv"));
         ground.call("correct", &[&ground.before[0], "--comment", "Please look again."]);
+        for deed in ["reopen", "delete"] {
+            ground.call(deed, &[&ground.before[2]]);
+        }
         let store = ground.path().join("store");
         for beside in ["", "-wal", "-shm"] {
             let _ = fs::remove_file(store.join(format!("{party}.sqlite{beside}")));
@@ -111,7 +117,8 @@ impl Ground {
         assert_eq!(ids(&self.submit("after.csv")), self.after, "unchanged");
         self.submit("later.csv");
         self.again(&self.after[0]);
-        assert_eq!(self.rows("after.csv"), 6);
+        assert_eq!(self.sees(&self.before[2]), DELETED.map(|(version, status)| (json!(version), json!(status))));
+        assert_eq!(self.rows("after.csv"), 5);
     }
 
     /// Opens a registration again and submits it as it is: a new version.
@@ -162,54 +169,81 @@ async fn a_hospital_submits_again_what_its_store_forgot() {
     for registration in &again {
         assert_eq!(ground.sees(registration), [(json!(1), json!("Submitted")), (json!(1), json!("New"))]);
     }
-    assert_eq!(ground.rows("after.csv"), 5, "and none twice");
+    assert_eq!(ground.rows("after.csv"), 4, "and none twice");
     // What the researcher asked since has had its receipt and does not come again: both sides stand apart until he asks once more, or the hospital
     // sends another version.
     let first = &ground.before[0];
     assert_eq!(ground.sees(first), [(json!(1), json!("Submitted")), (json!(1), json!("Corrections requested"))]);
     ground.again(first);
     assert_eq!(ground.sees(first)[1], (json!(2), json!("New correction")));
+    // What was deleted since is here again, and stays deleted there: nothing revives it.
+    assert_eq!(ground.sees(&ground.before[2]), [(json!(1), json!("Submitted")), (json!(2), json!("Deleted"))]);
+    for deed in ["reopen", "delete"] {
+        ground.call(deed, &[&ground.before[2]]);
+    }
+    assert_eq!(ground.sees(&ground.before[2]), DELETED.map(|(version, status)| (json!(version), json!(status))));
 }
 
-/// HD4RES does not know what arrived since, and the hospital has its STATUS: it does not send by itself, and the same rows are unchanged. Only another version
-/// brings it back.
+/// HD4RES does not know what arrived since, and the hospital has its STATUS: it does not send by itself, and the same rows are unchanged. Told to, it sends all of
+/// it once more.
 #[tokio::test]
-async fn what_hd4res_forgot_comes_with_another_version() {
+async fn what_hd4res_forgot_is_sent_again() {
     let ground = Ground::restored("hd4res").await;
     for registration in &ground.after {
         assert_eq!(ground.sees(registration), [(json!(1), json!("Submitted")), (Value::Null, Value::Null)]);
     }
-    // Unchanged rows are not sent; whoever runs them sees that they are missing.
+    // Whoever runs the file sees that they are missing.
     let (status, summary) = ground.run("after.csv");
     assert_eq!((status, &summary["unchanged"], &summary["lost"]), (Some(3), &json!(2), &json!(2)), "{summary}");
-    ground.submit("later.csv");
+    assert_eq!(ground.call("send-again", &["--to", "hd4res", "--since", "2999-01-01"])["sent_again"], 0);
+    assert_eq!(ground.call("send-again", &["--to", "hd4res", "--since", "2020-01-01"])["sent_again"], 5);
     for registration in &ground.after {
-        ground.again(registration);
-        assert_eq!(ground.sees(registration), [(json!(2), json!("Submitted")), (json!(2), json!("New"))]);
+        assert_eq!(ground.sees(registration), [(json!(1), json!("Submitted")), (json!(1), json!("New"))]);
     }
-    assert_eq!(ground.rows("later.csv"), 6);
-    // The researcher's question is forgotten too, and its number is given once more: the hospital takes what comes under it for what it has. A new version is free
-    // of that.
-    let first = &ground.before[0];
-    assert_eq!(ground.sees(first), [(json!(1), json!("Corrections needed")), (json!(1), json!("New"))]);
-    ground.call("submit", &[first, "--answer", "It is right."]);
-    assert_eq!(ground.sees(first), [(json!(2), json!("Submitted")), (json!(2), json!("New"))]);
-    ground.call("approve", &[first]);
-    assert_eq!(ground.sees(first)[1].1, json!("Approved"));
+    assert_eq!(
+        ground.sees(&ground.before[2]),
+        DELETED.map(|(version, status)| (json!(version), json!(status))),
+        "a deletion too"
+    );
+    ground.submit("later.csv");
+    assert_eq!(ground.rows("after.csv"), 5);
+    assert_eq!(ground.call("status", &[&ground.after[0]])["hospital"]["confirmation"], "OK");
 }
 
-/// HD4RES has verdicts on what the warehouse forgot, and asks for none again. Only another version brings the rows back.
+/// What a researcher said since is not among what comes again, and its number is given once more: the hospital takes what comes under it for what it has. A new
+/// version is free of that.
 #[tokio::test]
-async fn what_the_warehouse_forgot_comes_with_another_version() {
+async fn what_hd4res_forgot_to_have_asked_is_not_asked_under_the_same_number() {
+    let ground = Ground::restored("hd4res").await;
+    let first = &ground.before[0];
+    let comments =
+        |said: &Value| said["hospital"]["comments"].as_array().unwrap().iter().map(|one| one["text"].clone()).collect::<Vec<_>>();
+    assert_eq!(ground.sees(first), [(json!(1), json!("Corrections needed")), (json!(1), json!("New"))]);
+    let asked = ground.call("correct", &[first, "--comment", "Another question."]);
+    assert_eq!(sides(&asked)[1].1, json!("Corrections requested"));
+    assert_eq!(comments(&asked), ["Please look again."], "the hospital does not see it: what docs/OPERATIONS.md warns of");
+    ground.call("submit", &[first, "--answer", "It is right."]);
+    assert_eq!(ground.sees(first), [(json!(2), json!("Submitted")), (json!(2), json!("New correction"))]);
+    assert_eq!(comments(&ground.call("correct", &[first, "--comment", "A third one."]))[0], "A third one.");
+}
+
+/// HD4RES has verdicts on what the warehouse forgot, and asks for none by itself. Told to, it hands everything over once more.
+#[tokio::test]
+async fn what_the_warehouse_forgot_is_validated_again() {
     let ground = Ground::restored("dhw").await;
     assert_eq!(ground.sees(&ground.after[0])[1], (json!(1), json!("New")));
     let (status, summary) = ground.run("after.csv");
     assert_eq!((status, &summary["lost"], &summary["pending"]), (Some(3), &json!(0), &json!(2)), "{summary}");
-    for registration in &ground.after {
-        ground.again(registration);
-    }
-    ground.submit("later.csv");
-    assert_eq!(ground.rows("later.csv"), 6);
+    assert_eq!(ground.call("send-again", &["--to", "dhw"])["sent_again"], 4);
+    // What was deleted since is among them again: what docs/OPERATIONS.md warns of.
+    assert_eq!(ground.rows("after.csv"), 5);
+    assert_eq!(ground.sees(&ground.before[2]), DELETED.map(|(version, status)| (json!(version), json!(status))));
+    let first = ground.sees(&ground.before[0]);
+    assert_eq!(
+        first,
+        [(json!(1), json!("Corrections needed")), (json!(1), json!("Corrections requested"))],
+        "no status is another"
+    );
 }
 
 /// A copy that is made while a service writes holds what was committed, whole.

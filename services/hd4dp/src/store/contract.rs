@@ -69,6 +69,24 @@ async fn registrations_without_an_answer_are_listed(store: &dyn Hd4dpStore) {
     assert!(store.waiting_registrations(id(4), 10).await.unwrap().is_empty());
 }
 
+async fn what_was_answered_since_goes_once_more(store: &dyn Hd4dpStore) {
+    submitted(store, (1..=4).map(|number| version(number, 1)).collect(), vec![]).await;
+    let id = Uuid::from_u128;
+    store.confirm(&[(id(1), 1)], at(10), &[]).await.unwrap();
+    store.confirm(&[(id(2), 1), (id(3), 1)], at(20), &[]).await.unwrap();
+    // One has another version since, which has no answer; one never had any.
+    submitted(store, vec![version(3, 2)], vec![]).await;
+    assert_eq!(store.send_again(at(20), at(50)).await.unwrap(), 1);
+    assert_eq!(store.send_again(at(20), at(60)).await.unwrap(), 0, "it waits already");
+    let due = store.due(at(50), 10).await.unwrap();
+    assert_eq!(due.iter().map(|one| (one.registration_id, one.version)).collect::<Vec<_>>(), [(id(2), 1)]);
+    assert_eq!(store.sending(id(2), at(50)).await.unwrap(), Some(Sending::Ok), "it stays confirmed");
+    assert_eq!(store.waiting().await.unwrap(), 3);
+    assert_eq!(store.confirm(&[(id(2), 1)], at(70), &[]).await.unwrap(), 1);
+    assert_eq!(store.waiting().await.unwrap(), 2);
+    assert_eq!(store.send_again(at(0), at(80)).await.unwrap(), 2);
+}
+
 async fn a_version_is_sent_confirmed_and_counted(store: &dyn Hd4dpStore) {
     let upload = submitted(store, vec![version(1, 1), version(2, 1)], vec![]).await;
     let unsent = store.unanswered(Uuid::nil(), false, 10).await.unwrap();
@@ -231,6 +249,7 @@ contract!(
     a_version_is_sent_confirmed_and_counted,
     the_backlog_is_known_in_detail,
     registrations_without_an_answer_are_listed,
+    what_was_answered_since_goes_once_more,
     a_new_version_overtakes_the_one_before,
     versions_of_one_batch_leave_the_latest,
     a_later_answer_settles_earlier_versions,

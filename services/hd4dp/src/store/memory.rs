@@ -241,6 +241,18 @@ impl Hd4dpStore for MemoryStore {
         Ok(settled)
     }
 
+    async fn send_again(&self, since: Timestamp, now: Timestamp) -> Result<u64, StoreError> {
+        let State { versions, outbox, .. } = &mut *self.lock();
+        let latest: BTreeMap<Uuid, &Version> = versions.iter().map(|((id, _), version)| (*id, version)).collect();
+        let before = outbox.len();
+        for (id, version) in latest.into_iter().filter(|(_, version)| version.confirmed_at.is_some_and(|at| at >= since)) {
+            let waiting =
+                Waiting { version: version.new.version, first_sent_at: Some(now), next_send_at: Some(now), stopped: false };
+            outbox.entry(id).or_insert(waiting);
+        }
+        Ok((outbox.len() - before) as u64)
+    }
+
     async fn waiting(&self) -> Result<u64, StoreError> {
         Ok(self.lock().outbox.len() as u64)
     }

@@ -258,6 +258,10 @@ pub trait Hd4dpStore: Itinerary + LifeStore + UploadStore + IndexStore {
     /// Up to `limit` registrations behind `after`, in order of their ids, whose latest version has no answer, also those that were given up or reopened.
     async fn waiting_registrations(&self, after: Uuid, limit: u32) -> Result<Vec<Uuid>, StoreError>;
 
+    /// Has the latest version of each registration that was answered since a moment sent once more, from `now` on: it waits for an answer again, and
+    /// stays confirmed meanwhile. Says how many. For a healthdata that forgot what it answered.
+    async fn send_again(&self, since: Timestamp, now: Timestamp) -> Result<u64, StoreError>;
+
     /// How many versions wait for an answer.
     async fn waiting(&self) -> Result<u64, StoreError>;
 

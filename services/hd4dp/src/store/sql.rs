@@ -312,6 +312,17 @@ impl Hd4dpStore for SqlStore {
         Ok(settled)
     }
 
+    async fn send_again(&self, since: Timestamp, now: Timestamp) -> Result<u64, StoreError> {
+        const AGAIN: &str = "INSERT INTO outbox (registration_id, version, attempt, first_sent_at, next_send_at)
+            SELECT v.registration_id, v.version, 0, ?1, ?1 FROM version v
+            JOIN registration r ON r.id = v.registration_id AND r.version = v.version
+            WHERE v.confirmed_at >= ?2 ON CONFLICT (registration_id) DO NOTHING";
+        let mut transaction = self.database.write().await?;
+        let again = transaction.query(AGAIN).bind(now.as_micros()).bind(since.as_micros()).execute().await?;
+        transaction.commit().await?;
+        Ok(again)
+    }
+
     async fn waiting(&self) -> Result<u64, StoreError> {
         let waiting: i64 = self.database.query("SELECT count(*) FROM outbox").scalar().await?;
         Ok(u64::try_from(waiting).unwrap_or(0))

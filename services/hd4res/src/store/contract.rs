@@ -155,6 +155,18 @@ async fn senders_do_not_touch_each_others_records(store: &dyn Hd4resStore) {
     assert_eq!(store.records().await.unwrap(), 2);
 }
 
+async fn all_living_records_are_validated_again(store: &dyn Hd4resStore) {
+    receive(store, &[arrived(1, "U1", 1), arrived(2, "U2", 1)]).await;
+    judge(store, 1, true).await;
+    assert_eq!(store.validate_again().await.unwrap(), 1, "the other has no verdict yet");
+    let items = async || store.unvalidated(0, 10).await.unwrap().iter().map(|one| one.item_id.as_u128()).collect::<Vec<_>>();
+    assert_eq!(items().await, [1, 2]);
+    let known = receive(store, &[arrived(1, "U1", 1)]).await;
+    assert!(matches!(known[0], Reception::Known { hand_over: true, .. }), "{known:?}");
+    judge(store, 1, true).await;
+    assert_eq!(items().await, [2]);
+}
+
 async fn unvalidated_records_come_in_pages(store: &dyn Hd4resStore) {
     let arrivals: Vec<Arrived> = (1..=5).map(|item| arrived(item, &format!("U{item}"), 1)).collect();
     receive(store, &arrivals).await;
@@ -186,6 +198,7 @@ contract!(
     verdicts_on_two_versions_of_many_records_come_together,
     a_verdict_on_a_replaced_registration_says_nothing_of_the_new_one,
     senders_do_not_touch_each_others_records,
+    all_living_records_are_validated_again,
     unvalidated_records_come_in_pages,
     another_incarnation_is_noticed_until_it_is_remembered,
 );

@@ -226,6 +226,15 @@ impl Hd4resStore for MemoryStore {
         Ok(unvalidated.collect())
     }
 
+    async fn validate_again(&self) -> Result<u64, StoreError> {
+        let mut state = self.lock();
+        let living = state.records.values_mut().filter(|record| record.held.status != RecordStatus::Deleted);
+        let validated: Vec<_> = living.filter(|record| record.held.validated_version > 0).collect();
+        let again = validated.len() as u64;
+        validated.into_iter().for_each(|record| record.held.validated_version = 0);
+        Ok(again)
+    }
+
     async fn validated(&self, items: &[Uuid]) -> Result<u64, StoreError> {
         let state = self.lock();
         let of = |id: &Uuid| state.items.range((*id, String::new())..).next().filter(|(key, _)| key.0 == *id);

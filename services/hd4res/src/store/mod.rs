@@ -109,6 +109,9 @@ pub trait Hd4resStore: Itinerary + Telling + Learning {
     /// Up to `limit` records behind `after` that wait for a verdict on their latest version.
     async fn unvalidated(&self, after: i64, limit: u32) -> Result<Vec<Unvalidated>, StoreError>;
 
+    /// Has all living records wait for a verdict again, and says how many: for a data warehouse that forgot what it checked.
+    async fn validate_again(&self) -> Result<u64, StoreError>;
+
     /// How many of `items` have a verdict, on their version or a later one of their record.
     async fn validated(&self, items: &[Uuid]) -> Result<u64, StoreError>;
 

@@ -160,6 +160,14 @@ impl Hd4resStore for SqlStore {
             .collect()
     }
 
+    async fn validate_again(&self) -> Result<u64, StoreError> {
+        const AGAIN: &str = "UPDATE record SET validated_version = 0 WHERE deleted = 0 AND validated_version > 0";
+        let mut transaction = self.database.write().await?;
+        let again = transaction.query(AGAIN).execute().await?;
+        transaction.commit().await?;
+        Ok(again)
+    }
+
     async fn validated(&self, items: &[Uuid]) -> Result<u64, StoreError> {
         const COUNT: &str = "SELECT count(*) FROM item i JOIN record r ON r.id = i.record AND r.validated_version >= i.version
             WHERE i.id IN (SELECT unhex(value) FROM json_each(?))";

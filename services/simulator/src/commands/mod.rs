@@ -20,6 +20,7 @@ pub mod recode;
 pub mod record;
 pub mod replay;
 pub mod run;
+pub mod send_again;
 pub mod serve;
 pub mod session;
 pub mod sight;

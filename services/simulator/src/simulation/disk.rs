@@ -291,6 +291,11 @@ impl Hd4resStore for OnDisk<dyn Hd4resStore> {
         self.store.unvalidated(after, limit).await
     }
 
+    async fn validate_again(&self) -> Result<u64, StoreError> {
+        self.write()?;
+        self.store.validate_again().await
+    }
+
     async fn validated(&self, items: &[Uuid]) -> Result<u64, StoreError> {
         self.store.validated(items).await
     }

@@ -197,6 +197,11 @@ impl Hd4dpStore for OnDisk<dyn Hd4dpStore> {
         self.store.confirm(versions, at, passages).await
     }
 
+    async fn send_again(&self, since: Timestamp, now: Timestamp) -> Result<u64, StoreError> {
+        self.write()?;
+        self.store.send_again(since, now).await
+    }
+
     async fn waiting(&self) -> Result<u64, StoreError> {
         self.store.waiting().await
     }
