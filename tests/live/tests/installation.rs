@@ -34,6 +34,7 @@ async fn six_services_as_processes_lose_nothing_and_keep_apart() -> Result<()> {
     let outcome = async {
         what_is_not_there_yet_is_waited_for(&installation, &node).await?;
         nothing_is_lost_when_a_service_is_killed(&installation, &node).await?;
+        what_healthdata_forgot_comes_again(&installation, &node).await?;
         who_can_read_a_foreign_key_does_not_start(&installation).await?;
         other_keys_over_a_store_are_refused(&installation).await?;
         a_store_that_a_later_release_opened_is_refused(&installation).await
@@ -137,6 +138,38 @@ async fn nothing_is_lost_when_a_service_is_killed(installation: &Installation, n
         service.stop().await?;
     }
     until("all queues are empty after an orderly end", async || Ok(left_behind(node).await?.is_empty())).await
+}
+
+/// First the data warehouse's store is gone, and HD4RES hands everything over again; then HD4RES's, and the hospitals send everything again.
+async fn what_healthdata_forgot_comes_again(installation: &Installation, node: &Node) -> Result<()> {
+    let again = |option: &str| option.split(' ').map(str::to_owned).collect::<Vec<_>>();
+    for (forgetful, asked, option) in [
+        ("dhw", vec!["hd4res"], "--validate-again"),
+        ("hd4res", vec!["hd4dp-00000196", "hd4dp-00000295"], "--send-again-since 2020-01-01"),
+    ] {
+        let lost = installation.folder(forgetful).join("store");
+        std::fs::remove_dir_all(&lost).with_context(|| format!("lose {}", lost.display()))?;
+        let mut services = Vec::new();
+        for name in ["ehbox-hco-00000196", "ehbox-hco-00000295", "ehealth-ttp", "ehbox-hd", "dhw"] {
+            services.push(installation.start(name, &[]).await?);
+        }
+        for name in ["hd4res", "hd4dp-00000196", "hd4dp-00000295"] {
+            let options = if asked.contains(&name) { again(option) } else { Vec::new() };
+            services.push(installation.start(name, &options).await?);
+        }
+        let (warehouse, research) =
+            (installation.warehouse().await?, hd4res::store::SqlStore::open(installation.store("hd4res")?).await?);
+        let is_back = async || Ok((warehouse.count().await?, research.records().await?) == (2 * ROWS, 2 * ROWS));
+        until(&format!("what {forgetful} forgot is back"), is_back).await?;
+        let confirmed =
+            async || Ok(installation.hospital(HOSPITALS[0]).await?.backlog().await? == hd4dp::store::Backlog::default());
+        until("the hospital has its answers", confirmed).await?;
+        for service in services {
+            service.stop().await?;
+        }
+        until("all queues are empty", async || Ok(left_behind(node).await?.is_empty())).await?;
+    }
+    Ok(())
 }
 
 /// What each service counted of it, and nothing that looks like a national number.
