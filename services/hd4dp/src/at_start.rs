@@ -134,10 +134,8 @@ fn sending_again(hd4dp: &Arc<Hd4dp>, since: Date) -> Work {
         Box::pin(async move {
             let done = std::mem::replace(&mut *is_done.lock().unwrap_or_else(PoisonError::into_inner), true);
             if !done {
-                match hd4dp.send_again_since(since).await {
-                    Ok(registrations) => tracing::warn!(registrations, "what healthdata answered was sent again"),
-                    Err(error) => tracing::error!("failed to {}; start again to send what healthdata answered", reasons(&error)),
-                }
+                let registrations = hd4dp.keep_trying(|| hd4dp.send_again_since(since)).await;
+                tracing::warn!(registrations, "what healthdata answered was sent again");
             }
             std::future::pending::<()>().await;
         })

@@ -83,7 +83,7 @@ async fn a_file_waits_for_its_store() {
     population::write(&order, &mut file).unwrap();
     fs::write(&path, file).unwrap();
     let uploads = Uploads { reports: folder.path().join("reports"), language: Language::English };
-    let named = AtStart { upload: vec![format!("{REGISTER}={}", path.display()).parse().unwrap()] };
+    let named = AtStart { upload: vec![format!("{REGISTER}={}", path.display()).parse().unwrap()], send_again_since: None };
     let files = named.open(&definitions, &uploads, clock.now().date()).unwrap();
 
     let define = async |sql: &str| {

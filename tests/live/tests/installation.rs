@@ -7,6 +7,7 @@
 use anyhow::{Context, Result, ensure};
 use dhw::DhwStore;
 use hd4dp::store::{Hd4dpStore, UploadId};
+use hd4res::store::Hd4resStore;
 use live::{
     installation::{HOSPITALS, Installation, TWIN, replaced, until},
     programs,
