@@ -129,7 +129,8 @@ async fn head(stream: &mut tokio::net::TcpStream) -> std::io::Result<Vec<u8>> {
     Ok(head)
 }
 
-async fn answer(head: &[u8], health: &Health, metrics: &Metrics, clock: &dyn Clock) -> String {
+/// What is answered to the head of a question, whatever it is.
+pub async fn answer(head: &[u8], health: &Health, metrics: &Metrics, clock: &dyn Clock) -> String {
     let line = head.split(|byte| *byte == b'\r').next().unwrap_or_default();
     let (status, form, text) = match line {
         b"GET /health HTTP/1.1" | b"GET /health HTTP/1.0" => ("200 OK", PLAIN, "alive\n".to_owned()),
