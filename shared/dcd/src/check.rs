@@ -1,5 +1,6 @@
 //! One row against its definition: all findings in one go, and the canonical values of what is filled.
 
+use std::collections::HashSet;
 use std::fmt;
 
 use jiff::civil::Date;
@@ -15,7 +16,6 @@ use crate::layout::{Column, Layout};
 use crate::privacy::Identifiers;
 use crate::read::{Form, read};
 use crate::row::{Row, Value};
-use crate::rule::Rule;
 
 /// A cell's bytes are not UTF-8.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
@@ -295,7 +295,7 @@ pub(crate) fn check_privacy(row: &Row<'_>, faults: &mut Vec<Fault>) {
 
 /// Turns faults into findings, each code once per place.
 pub(crate) fn name_faults(definition: &Definition, faults: &[Fault], name: impl Fn(&Field, u16) -> String) -> Vec<Finding> {
-    let mut findings: Vec<Finding> = Vec::with_capacity(faults.len());
+    let (mut findings, mut told) = (Vec::with_capacity(faults.len()), HashSet::new());
     for fault in faults {
         let (column, field) = match fault.target {
             Some(Target::Field(number)) => {
@@ -309,16 +309,12 @@ pub(crate) fn name_faults(definition: &Definition, faults: &[Fault], name: impl 
             Some(Target::Group(group)) => (definition.groups.get(usize::from(group)).map(|group| group.column.clone()), None),
             None => (None, None),
         };
-        let rule = fault.rule.and_then(|at| definition.rules.get(at)).map(Rule::id);
-        if findings.iter().any(|other| other.code == fault.code && other.column == column && other.rule.as_deref() == rule) {
-            continue;
-        }
         // E17 says the same whether a rule or the search of all texts found it.
-        if fault.code == Code::E17 && findings.iter().any(|other| other.code == Code::E17 && other.column == column) {
+        if !told.insert((fault.code, column.clone(), fault.rule.filter(|_| fault.code != Code::E17))) {
             continue;
         }
         let advice = field.and_then(|field| field.advice.clone()).filter(|_| is_about_form(fault.code));
-        let rule = rule.map(str::to_owned);
+        let rule = fault.rule.and_then(|at| definition.rules.get(at)).map(|rule| rule.id().to_owned());
         let severity = fault.code.severity();
         findings.push(Finding { line: None, column, code: fault.code, severity, rule, expected: fault.expected.clone(), advice });
     }

@@ -1,6 +1,7 @@
 //! From a cell's text to a value: one field, no other fields.
 
 use std::borrow::Cow;
+use std::collections::HashSet;
 
 use crate::catalogue::Code;
 use crate::date;
@@ -75,13 +76,13 @@ fn read_text<'a>(field: &Field, text: &'a str, note: &mut impl FnMut(Code, Expec
     if !field.multiple {
         return if part_fits(field, text, note) { Value::Text(Cow::Borrowed(text)) } else { Value::Invalid };
     }
-    let mut fits = true;
-    for (at, part) in text.split('|').enumerate() {
+    let (mut fits, mut seen) = (true, HashSet::new());
+    for part in text.split('|') {
         if part.trim().is_empty() {
             note(Code::E09, Expected::Nothing);
             return Value::Invalid;
         }
-        if text.split('|').take(at).any(|before| before == part) {
+        if !seen.insert(part) {
             note(Code::E29, Expected::Nothing);
             return Value::Invalid;
         }

@@ -147,6 +147,18 @@ mod tests {
         assert_eq!(with(Place::of(9999)), Vec::<String>::new());
     }
 
+    /// A hospital may send what no file of its could hold. Compared one by one, so many findings would take minutes.
+    #[test]
+    fn very_many_cells_at_impossible_places_are_findings_as_fast_as_they_come() {
+        let definition = definition();
+        let gene = definition.field_no("variants|gene").unwrap();
+        let cells = (0..u16::MAX).map(|item| Cell { place: Place::in_item(gene, item), value: "EGFR".into() });
+        let found = definition.recheck(&cells.collect::<Vec<_>>(), &context());
+        let impossible = found.iter().filter(|finding| finding.code == crate::Code::E08).count();
+        let possible = definition.groups().iter().find(|group| group.column() == "variants").unwrap().max_items();
+        assert_eq!(impossible, usize::from(u16::MAX - possible));
+    }
+
     #[test]
     fn columns_at_healthdata_have_their_own_names() {
         let columns = definition().hd_columns();

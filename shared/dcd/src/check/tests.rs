@@ -319,3 +319,13 @@ fn every_cell_of_a_row_may_be_any_text() {
         prop_assert!(checked.findings.iter().all(|finding: &Finding| finding.severity == finding.code.severity()));
     });
 }
+
+/// A cell may be as long as a file allows. Compared one by one, the parts of this one would take minutes.
+#[test]
+fn a_cell_of_very_many_parts_is_read_as_fast_as_it_is_long() {
+    let parts: Vec<String> = (0..200_000).map(|part| format!("{part:x}")).collect();
+    let all = parts.join("|");
+    assert_eq!(findings(&[("tags", &all)]), Vec::<String>::new());
+    assert_eq!(findings(&[("tags", &format!("{all}|{:x}", 199_999))]), ["E29 tags"]);
+    assert_eq!(findings(&[("sites", &all)]), ["E06 sites"]);
+}
