@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# What takes too long for every change: many random lists under new seeds, property tests with many cases, the live tests
-# again and again with those of a broker in trouble and of a cluster, and 2,000,000 rows in constant memory. Hours on 2 cores; about 6 GB of disk in $TMPDIR.
+# What takes too long for every change: many random lists under new seeds, property tests with many cases, a search for bytes that
+# no reader was made for, the live tests again and again with those of a broker in trouble and of a cluster, and 2,000,000 rows in constant memory. Hours on 2 cores; about 6 GB of disk in $TMPDIR.
 #
 # usage: tests/nightly.sh [SEED]      the first seed of the random lists; printed, so that a night can be had again
 set -euo pipefail
@@ -12,6 +12,7 @@ lists=${NIGHTLY_LISTS:-20000}
 cases=${NIGHTLY_CASES:-20000}
 rounds=${NIGHTLY_LIVE_ROUNDS:-20}
 rows=${NIGHTLY_ROWS:-2000000}
+fuzz_seconds=${NIGHTLY_FUZZ_SECONDS:-60}
 memory_bytes_max=$((256 * 1024 * 1024))
 failures=()
 
@@ -35,6 +36,21 @@ random_lists() {
         said=$(FLOW_SEED="$number" "$program" random:: 2>&1) && grep -q '^test result: ok. [1-9]' <<<"$said" ||
             { printf 'FLOW_SEED=%s\n%s\n' "$number" "$said"; return 1; }
     done
+}
+
+# So many seconds for each target of tests/hostile. What breaks one is left in tests/hostile/fuzz/artifacts.
+hostile_bytes() {
+    local fuzz=tests/hostile/fuzz program target broken=()
+    command -v cargo-fuzz >/dev/null 2>&1 || cargo install cargo-fuzz --locked || return 1
+    for program in "$fuzz"/fuzz_targets/*.rs; do
+        target=$(basename "$program" .rs)
+        echo "target $target"
+        # What is new goes into the first folder, which nobody keeps.
+        mkdir -p "$fuzz/corpus/$target"
+        cargo fuzz run --fuzz-dir "$fuzz" --sanitizer none "$target" "$fuzz/corpus/$target" "tests/hostile/corpus/$target" -- \
+            -max_total_time="$fuzz_seconds" -timeout=20 -seed="$seed" -print_final_stats=1 || broken+=("$target")
+    done
+    [ "${#broken[@]}" -eq 0 ] || { echo "broken: ${broken[*]}"; return 1; }
 }
 
 many_rows() {
@@ -74,6 +90,7 @@ step "seed $seed; again with: tests/nightly.sh $seed"
 attempt "$lists random lists from seed $seed on" random_lists
 attempt "every scenario under 20 seeds from $seed on" scenarios
 attempt "property tests with $cases cases" env PROPTEST_CASES="$cases" cargo test --release --locked --workspace --exclude flow --exclude live
+attempt "hostile bytes, $fuzz_seconds s for each reader" hostile_bytes
 attempt "live tests, $rounds rounds" live
 attempt "live tests on RabbitMQ in containers of their own" tests/containers.sh --release --test broker
 attempt "the installation in containers, on RabbitMQ 4 and 3.10, and its image" installation

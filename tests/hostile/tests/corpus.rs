@@ -53,6 +53,14 @@ fn every_target_has_a_corpus_and_a_program_and_neither_is_without_its_target() {
 }
 
 #[test]
+fn the_page_names_every_target() {
+    let page = fs::read_to_string(folder("../../docs/ARCHITECTURE.md")).unwrap();
+    let missing: Vec<&str> =
+        TARGETS.iter().map(|target| target.name).filter(|name| !page.contains(&format!("`{name}`"))).collect();
+    assert_eq!(missing, Vec::<&str>::new(), "docs/ARCHITECTURE.md says nothing of them");
+}
+
+#[test]
 fn the_corpus_is_small() {
     let files = TARGETS.iter().flat_map(|target| {
         let folder = folder("corpus").join(target.name);
