@@ -136,9 +136,8 @@ impl Common {
                 Err(ConfigError::StoreAddress)
             };
         }
-        let (login, rest) =
-            self.store.split_once("://").and_then(|(_, rest)| rest.split_once('@')).ok_or(ConfigError::StoreAddress)?;
-        if login.is_empty() || login.contains([':', '/']) || rest.contains("password=") {
+        let named = self.store.split_once("://").and_then(|(_, rest)| user_and_place(rest));
+        if named.is_none_or(|(_, place)| place.contains("password=") || has_hidden_parameter(place)) {
             return Err(ConfigError::StoreAddress);
         }
         let server = Server::at(&self.store).map_err(|error| match error {
@@ -202,15 +201,27 @@ impl BrokerSettings {
     /// [`ConfigError`] when the address holds a password already, is no AMQP address, or the password file cannot be read.
     pub fn address(&self) -> Result<String, ConfigError> {
         let (scheme, rest) = self.url.split_once("://").ok_or(ConfigError::Address)?;
-        let (user, place) = rest.split_once('@').ok_or(ConfigError::Address)?;
-        if !matches!(scheme, "amqp" | "amqps") || user.is_empty() || user.contains([':', '/', '?', '#']) {
-            return Err(ConfigError::Address);
-        }
+        let (user, place) = user_and_place(rest).filter(|_| matches!(scheme, "amqp" | "amqps")).ok_or(ConfigError::Address)?;
         let Some(path) = &self.password_file else { return Ok(self.url.clone()) };
         let text = read(path)?;
         let password: String = text.lines().next().unwrap_or_default().bytes().map(escape).collect();
         Ok(format!("{scheme}://{user}:{password}@{place}"))
     }
+}
+
+/// The user of an address without its scheme, and what stands behind the `@`; none unless a user and nothing else stands in front of the host.
+/// Who reads the address takes the last `@` there for that, and what is between the first colon and it for the password.
+fn user_and_place(rest: &str) -> Option<(&str, &str)> {
+    let authority = rest.split(['/', '?', '#']).next()?;
+    let (user, host) = authority.split_once('@')?;
+    let is_alone = !user.is_empty() && !user.contains(':') && !host.contains('@');
+    rest.get(user.len() + 1..).filter(|_| is_alone).map(|place| (user, place))
+}
+
+/// Whether the name of a parameter is written so that only who reads the address sees what it is.
+fn has_hidden_parameter(place: &str) -> bool {
+    let (_, parameters) = place.split_once('?').unwrap_or_default();
+    parameters.split('&').any(|parameter| parameter.split('=').next().is_some_and(|name| name.contains('%')))
 }
 
 /// A byte as RFC 3986 wants it in an address.
@@ -237,7 +248,9 @@ mod tests {
 
     #[test]
     fn a_password_in_the_address_is_refused() {
-        assert!(matches!(settings("amqp://user:secret@broker/hd", None).address(), Err(ConfigError::Address)));
+        for url in ["amqp://user:secret@broker/hd", "amqp://user@:secret@broker/hd", "amqps://user@other:secret@broker?a=b"] {
+            assert!(matches!(settings(url, None).address(), Err(ConfigError::Address)), "{url}");
+        }
     }
 
     /// It would be put before the first `@`, wherever that stands, and end in the name of a file that an error tells.
@@ -287,6 +300,8 @@ mod tests {
     fn a_password_in_the_stores_address_is_refused_and_not_repeated() {
         for address in [
             "postgres://hd4res:secret@db/precision",
+            "postgres://hd4res@:secret@db/precision",
+            "postgres://hd4res@db/precision?p%61ssword=secret",
             "postgres://hd4res@db/precision?password=secret",
             "postgres://db/precision",
             "postgres://hd4res@db:port/precision?secret",
