@@ -14,9 +14,12 @@ const COLUMN_MAX: usize = 100;
 /// What findings say around the texts of catalogues and definitions.
 const AROUND: &str = "from of at least most to van tot en met ten minste hoogste vanaf de à d'au moins plus à partir du au";
 
-/// The words of the catalogues and of the definitions that are built in.
+/// The words of steps, by which an operator wishes for a fault, and around them.
+const STEPS: &str = concat!(include_str!("../../../docs/SCENARIOS.md"), " one step, one thing: stands beside; there are");
+
+/// The words of the catalogues, of steps, and of the definitions that are built in.
 static WORDS: LazyLock<BTreeSet<String>> = LazyLock::new(|| {
-    let mut texts = vec![AROUND.to_owned(), dcd::errors_markdown(), web::problems_markdown()];
+    let mut texts = vec![AROUND.to_owned(), STEPS.to_owned(), dcd::errors_markdown(), web::problems_markdown()];
     if let Ok(definitions) = Definitions::built_in() {
         let json = |name: &str, version| definitions.json(name, version).map(str::to_owned);
         texts.extend(definitions.iter().filter_map(|definition| json(definition.name(), definition.version())));

@@ -8,7 +8,9 @@ use clock::{Clock, SystemClock};
 use dcd::Definitions;
 use envelope::IdBatch;
 use hd4dp::{entry::NewRegistration, form::Form};
+use hd4res::store::{Arrived, Judged};
 use host::{Chance, Context, NoProbe};
+use registration::{CodeKey, Content, ContentHead, ContentKind};
 use serde_json::Value;
 use simulator::{
     faults::Switchboard,
@@ -145,6 +147,7 @@ async fn installation(clock: &Arc<dyn Clock>) -> Option<Installation> {
     installation.works.clear();
     installation.faults = Some(switchboard);
     keep(&installation).await?;
+    receive(&installation, clock).await?;
     Some(installation)
 }
 
@@ -157,6 +160,42 @@ async fn keep(installation: &Installation) -> Option<()> {
     let registration_id = Some(REGISTRATION);
     let new = NewRegistration { definition: &definition, registration_id, form, files: Vec::new(), submit: false, author: "a" };
     hd4dp.create(new).await.ok().map(drop)
+}
+
+/// Has healthdata receive one registration and a clean verdict on it, for routes that are about a record.
+async fn receive(installation: &Installation, clock: &Arc<dyn Clock>) -> Option<()> {
+    let (sender, pseudonym) = ("SABCDEFGHIJKLMNO7".to_owned(), "healthdata.12.ABCDEFGHIJKLMNOPQRSTUVWXYZ4".to_owned());
+    let head = ContentHead {
+        registration_id: REGISTRATION,
+        version: 1,
+        kind: ContentKind::Registration,
+        dcd: REGISTER.to_owned(),
+        dcd_version: 1,
+        organisation: HOSPITAL.to_owned(),
+        patient_tag: [9; 16],
+    };
+    let content = Content::reduce(head, [], Vec::new(), &[], &CodeKey::new([1; 32])).ok()?;
+    let arrived = Arrived {
+        item_id: REGISTRATION,
+        sender: sender.clone(),
+        pseudonym,
+        recoded_from: Vec::new(),
+        hospital: [1; 8],
+        handle: vec![1; 97],
+        registration_id: REGISTRATION,
+        version: 1,
+        kind: ContentKind::Registration,
+        dcd: REGISTER.to_owned(),
+        dcd_version: 1,
+        is_approved_automatically: false,
+        unique_id: "P-1".to_owned(),
+        answers: Vec::new(),
+        content_hash: content.hash(),
+        content: content.encode(),
+    };
+    let (store, at) = (&installation.stores.hd4res, clock.now());
+    store.receive(&[arrived], at, &|_| Vec::new()).await.ok()?;
+    store.judge(&[Judged { item_id: REGISTRATION, sender, is_clean: true, at }], &[]).await.ok().map(drop)
 }
 
 /// A file with a token of every role, at the hospital and at healthdata.
