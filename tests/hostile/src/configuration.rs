@@ -6,8 +6,8 @@ use crate::chosen;
 
 /// What stands between the file and the variables.
 const BETWEEN: &str = "\n---\n";
-/// A value that is shorter says nothing.
-const VALUE_MIN: usize = 6;
+/// What begins a value that is looked for. No text of the program has it.
+const SECRET: &str = "secret-";
 
 /// A service's configuration: the first byte chooses whose; then the file, a line `---`, and the variables, a line each.
 ///
@@ -39,9 +39,7 @@ fn read<S: Settings>(text: &str) {
     let said: Vec<String> = flaws.iter().map(ToString::to_string).collect();
     // What the file or a name says as well may be told.
     let is_secret = |value: &str| {
-        let known =
-            [file, S::SAMPLE].iter().any(|text| text.contains(value)) || pairs.iter().any(|(name, _)| name.contains(value));
-        value.chars().count() >= VALUE_MIN && value.chars().any(|character| !character.is_alphabetic()) && !known
+        value.starts_with(SECRET) && text.matches(SECRET).count() == variables.matches(&format!("={SECRET}")).count()
     };
     for (name, value) in pairs.iter().filter(|(_, value)| is_secret(value)) {
         assert!(said.iter().all(|flaw| !flaw.contains(value)), "{name} is repeated: {said:?}");

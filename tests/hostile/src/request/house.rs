@@ -1,6 +1,10 @@
 //! All services of an installation in memory, none of which works on what it is given: a request is answered, and nothing follows.
 
-use std::{collections::BTreeMap, io::Write as _, sync::Arc};
+use std::{
+    collections::BTreeMap,
+    io::Write as _,
+    sync::{Arc, LazyLock},
+};
 
 use axum::Router;
 use broker::{Broker, EmbeddedBroker, EmbeddedOptions};
@@ -36,6 +40,9 @@ const METHODS: [&str; 5] = ["get", "put", "post", "patch", "delete"];
 
 /// What a caller of a role shows, at the hospital and elsewhere.
 type Secrets = BTreeMap<(Role, bool), String>;
+
+/// They are read once: a house is opened many times.
+static DEFINITIONS: LazyLock<Option<Arc<Definitions>>> = LazyLock::new(|| Definitions::built_in().ok().map(Arc::new));
 
 /// An installation whose APIs answer.
 pub(super) struct House {
@@ -125,7 +132,7 @@ fn placed(template: &str) -> String {
 
 async fn installation(clock: &Arc<dyn Clock>) -> Option<Installation> {
     let hospitals: [Nihdi; 1] = [HOSPITAL.parse().ok()?];
-    let definitions = Arc::new(Definitions::built_in().ok()?);
+    let definitions = Arc::clone(DEFINITIONS.as_ref()?);
     let chance = Arc::new(Chance::seeded(1));
     let options = EmbeddedOptions::new(IdBatch::new(chance.bytes()).next_uuid());
     let broker = EmbeddedBroker::new(Arc::clone(clock), &Topology::for_hospitals(&hospitals), options);
