@@ -64,7 +64,7 @@ fn ask(house: &House, bytes: &[u8]) -> bool {
     if is_problem {
         assert_problem(&route, declared, &body);
     }
-    status.is_success() && operation.method != "GET"
+    status.is_success() && operation.is_change()
 }
 
 /// Three lines, and the body behind them. No request when what stands in a line can stand in none.
@@ -76,7 +76,7 @@ fn request_of(house: &House, operation: &Operation, bytes: &[u8]) -> Option<Requ
     let uri: Uri = path.parse().ok()?;
     let mut request = Request::builder().method(operation.method.as_str()).uri(uri);
     request = request.header("authorization", house.token(operation)?);
-    if operation.has_header("Idempotency-Key") {
+    if operation.is_change() {
         request = request.header("idempotency-key", "a-key-of-this-request");
     }
     for (name, value) in [("if-match", seen), ("content-disposition", disposition)] {

@@ -68,8 +68,10 @@ impl Operation {
         format!("{} {}", self.method, self.template)
     }
 
-    pub(super) fn has_header(&self, name: &str) -> bool {
-        self.document["parameters"].as_array().into_iter().flatten().any(|one| one["in"] == "header" && one["name"] == name)
+    /// Whether it changes something: a change has a key of its own.
+    pub(super) fn is_change(&self) -> bool {
+        let mut parameters = self.document["parameters"].as_array().into_iter().flatten();
+        parameters.any(|one| one["in"] == "header" && one["name"] == "Idempotency-Key")
     }
 
     pub(super) fn media_type(&self) -> Option<&str> {
