@@ -16,8 +16,8 @@ trap 'rm -rf "$answers"' EXIT
 for service in $($COMPOSE config --services | grep -E '^(hd4dp|ehbox-hco|ehealth-ttp|ehbox-hd|hd4res|dhw)(-[0-9]{8})?$'); do
     program=$(echo "$service" | sed 's/-[0-9]*$//')
     {
-        state=$($COMPOSE exec -T "$service" "$program" --config "/etc/precision/$program.toml" --state 2>/dev/null </dev/null) || state=null
-        printf '{"at":"%s","state":%s}\n' "$service" "${state:-null}" >"$answers/$service"
+        condition=$($COMPOSE exec -T "$service" "$program" --config "/etc/precision/$program.toml" --condition 2>/dev/null </dev/null) || condition=null
+        printf '{"at":"%s","condition":%s}\n' "$service" "${condition:-null}" >"$answers/$service"
     } &
 done
 wait

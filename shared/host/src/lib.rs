@@ -19,6 +19,7 @@
 
 pub mod backoff;
 pub mod chance;
+pub mod condition;
 pub mod config;
 pub mod dead;
 pub mod disposition;
@@ -33,7 +34,6 @@ pub mod relay;
 pub mod resend;
 pub mod retention;
 pub mod stand_alone;
-pub mod state;
 pub mod station;
 pub mod stopping;
 pub mod watch;
@@ -45,6 +45,7 @@ use futures_util::future::BoxFuture;
 
 pub use backoff::Backoff;
 pub use chance::Chance;
+pub use condition::Condition;
 pub use dead::{DeadLetter, Trouble};
 pub use disposition::Disposition;
 pub use metrics::{Figure, Measure, Metrics};
@@ -53,7 +54,6 @@ pub use process::supervise;
 pub use relay::{BadItem, Passed, Refusal, Relay, Transform};
 pub use retention::{Retention, Settled, UnderWay};
 pub use stand_alone::{Settings, StandAlone};
-pub use state::State;
 pub use station::{Handle, Station, Verdict};
 pub use stopping::{Stopper, Stopping};
 pub use watch::watch_keys;

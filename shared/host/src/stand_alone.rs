@@ -29,14 +29,13 @@ use topology::{Actor, Naming, Nihdi, Topology, User, Vhost};
 
 use crate::{
     Backoff, Chance, Context, Metrics, Work,
+    condition::Condition,
     config::{self, BrokerSettings, Common},
     environment::{self, Variables},
     flaw::{self, Flaw, Flaws},
     health::{self, Health},
     logging::{self, LogForm},
-    process,
-    state::State,
-    supervise,
+    process, supervise,
 };
 
 /// Exit status of a service that cannot start.
@@ -177,7 +176,7 @@ pub fn main_with<S: Settings, A: Args>(
 ) -> ExitCode {
     let file = Arg::new("config").long("config").value_name("FILE").value_parser(value_parser!(PathBuf));
     let health = Arg::new("health").long("health").action(ArgAction::SetTrue);
-    let state = Arg::new("state").long("state").action(ArgAction::SetTrue).conflicts_with("health");
+    let condition = Arg::new("condition").long("condition").action(ArgAction::SetTrue).conflicts_with("health");
     let below = Arg::new("base-path").long("base-path").value_name("PATH");
     let below = below.help("Path below which the API stands, as /hd4res; in place of the configuration's");
     let namespace = environment::namespace(S::ACTOR.as_str());
@@ -185,7 +184,7 @@ pub fn main_with<S: Settings, A: Args>(
         .version(env!("CARGO_PKG_VERSION"))
         .arg(file.help("Configuration file (TOML); deploy/config has a commented sample"))
         .arg(health.help("Ask the service that runs with this configuration whether it is ready, and end with status 0 or 1"))
-        .arg(state.help("Ask it how it stands, and print its answer (JSON), for `precision status --from`"))
+        .arg(condition.help("Ask it how it stands, and print its answer (JSON), for `precision status --from`"))
         .after_help(format!(
             "Exit status: 0 stopped as told; 2 could not start.\n\
              Every setting can be given by the environment too, which counts more than the file: {namespace}_COMMON__STORE is common.store.\n\
@@ -195,9 +194,9 @@ pub fn main_with<S: Settings, A: Args>(
     let command = A::augment_args(if S::HAS_API { command.arg(below) } else { command }).about(about);
     let given = command.get_matches();
     let base_path = given.try_get_one::<String>("base-path").ok().flatten();
-    let asked = match (given.get_flag("health"), given.get_flag("state")) {
+    let asked = match (given.get_flag("health"), given.get_flag("condition")) {
         (true, _) => Some(is_ready::<S> as fn(&S) -> anyhow::Result<ExitCode>),
-        (_, true) => Some(state_of::<S> as _),
+        (_, true) => Some(condition_of::<S> as _),
         _ => None,
     };
     // Whoever asks needs the address alone, and may not be allowed to read the rest.
@@ -241,8 +240,8 @@ fn is_ready<S: Settings>(settings: &S) -> anyhow::Result<ExitCode> {
 }
 
 /// Asks the service with these settings how it stands, and prints what it says.
-fn state_of<S: Settings>(settings: &S) -> anyhow::Result<ExitCode> {
-    let Ok(text) = State::ask(&health_address(settings)?.to_string()).map(|state| state.to_string()) else {
+fn condition_of<S: Settings>(settings: &S) -> anyhow::Result<ExitCode> {
+    let Ok(text) = Condition::ask(&health_address(settings)?.to_string()).map(|condition| condition.to_string()) else {
         return Ok(ExitCode::FAILURE);
     };
     say_what_it_said(&text)?;

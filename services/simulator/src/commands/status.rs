@@ -1,7 +1,7 @@
 //! `precision status` without a registration: how an installation of separate services stands, in one screen.
 //!
-//! Each service says how it stands where `common.health` of its configuration has it ([`host::State`]). All are asked at once; one that does not answer is a line like the
-//! others. Where nobody from outside gets there, as in containers, somebody inside asks (`SERVICE --state`) and the answers are read from a file. What somebody has to look at stands below, by the limits of docs/OPERATIONS.md, and is the exit status.
+//! Each service says how it stands where `common.health` of its configuration has it ([`host::Condition`]). All are asked at once; one that does not answer is a line like the
+//! others. Where nobody from outside gets there, as in containers, somebody inside asks (`SERVICE --condition`) and the answers are read from a file. What somebody has to look at stands below, by the limits of docs/OPERATIONS.md, and is the exit status.
 
 use std::{
     collections::BTreeMap,
@@ -14,7 +14,7 @@ use std::{
 
 use anyhow::{Context as _, ensure};
 use clap::Args;
-use host::{State, resend};
+use host::{Condition, resend};
 use serde::{Deserialize, Serialize};
 use topology::Actor;
 
@@ -36,7 +36,7 @@ pub struct Services {
     /// has them all
     #[arg(long = "service", value_name = "HOST:PORT", conflicts_with_all = ["registration", "store", "at", "from"])]
     services: Vec<String>,
-    /// File with what services said, or `-`: a line `{"at":NAME,"state":WHAT}` for each, WHAT being what `SERVICE --state` prints
+    /// File with what services said, or `-`: a line `{"at":NAME,"condition":WHAT}` for each, WHAT being what `SERVICE --condition` prints
     #[arg(long, value_name = "FILE", conflicts_with_all = ["registration", "store", "at"])]
     from: Option<String>,
 }
@@ -49,7 +49,7 @@ struct Look {
     at: String,
     /// How it stands.
     #[serde(default)]
-    state: Option<State>,
+    condition: Option<Condition>,
     /// Why nobody knows.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     error: Option<String>,
@@ -57,16 +57,16 @@ struct Look {
 
 impl Look {
     fn at(address: &str) -> Self {
-        let (state, error) = match State::ask(address) {
-            Ok(state) => (Some(state), None),
+        let (condition, error) = match Condition::ask(address) {
+            Ok(condition) => (Some(condition), None),
             Err(error) => (None, Some(format!("failed to {error:#}"))),
         };
-        Self { at: address.to_owned(), state, error }
+        Self { at: address.to_owned(), condition, error }
     }
 
     /// The service, or where it should be.
     fn name(&self) -> &str {
-        self.state.as_ref().map_or(&self.at, |state| &state.service)
+        self.condition.as_ref().map_or(&self.at, |condition| &condition.service)
     }
 }
 
@@ -129,7 +129,7 @@ fn read(file: &str) -> anyhow::Result<Vec<Look>> {
 
 fn parse(line: &str) -> anyhow::Result<Look> {
     let mut look: Look = serde_json::from_str(line)?;
-    if look.state.is_none() && look.error.is_none() {
+    if look.condition.is_none() && look.error.is_none() {
         look.error = Some("does not run, or does not answer".to_owned());
     }
     Ok(look)
@@ -143,23 +143,23 @@ fn place_on_route(name: &str) -> (usize, String) {
 
 /// What is to be looked at in one service.
 fn to_look_at(look: &Look) -> Vec<String> {
-    let Some(state) = &look.state else {
+    let Some(condition) = &look.condition else {
         return vec![format!("{}: {}", look.at, look.error.as_deref().unwrap_or_default())];
     };
-    let service = &state.service;
+    let service = &condition.service;
     let mut lines = Vec::new();
-    if !state.missing.is_empty() {
-        lines.push(format!("{service}: not ready, missing: {}", state.missing.join(", ")));
+    if !condition.missing.is_empty() {
+        lines.push(format!("{service}: not ready, missing: {}", condition.missing.join(", ")));
     }
-    for queue in state.queues.iter().filter(|queue| queue.dead_letters > 0) {
+    for queue in condition.queues.iter().filter(|queue| queue.dead_letters > 0) {
         let letters = if queue.dead_letters == 1 { "dead letter" } else { "dead letters" };
         lines.push(format!("{}: {} {letters}: precision dead-letters list", queue.queue, queue.dead_letters));
     }
-    let age = span_of(state, "oldest_unanswered_age_seconds");
+    let age = span_of(condition, "oldest_unanswered_age_seconds");
     if age > resend::NOK_AFTER {
         lines.push(format!("{service}: a registration has had no answer for {}: precision trace", span(age)));
     }
-    let given_up = state.figure("unanswered_registrations", &[("state", "given-up")]).unwrap_or_default();
+    let given_up = condition.figure("unanswered_registrations", &[("state", "given-up")]).unwrap_or_default();
     if given_up > 0.0 {
         lines.push(format!("{service}: {given_up} registrations had no answer in ten days: precision trace"));
     }
@@ -168,11 +168,11 @@ fn to_look_at(look: &Look) -> Vec<String> {
 
 /// Hospitals that have asked for most of what they may today.
 fn full_quotas(services: &[Look]) -> Vec<String> {
-    let states = services.iter().filter_map(|look| look.state.as_ref());
-    let quotas = states.filter_map(|state| Some((state, state.figure("quota_limit", &[])?)));
+    let conditions = services.iter().filter_map(|look| look.condition.as_ref());
+    let quotas = conditions.filter_map(|condition| Some((condition, condition.figure("quota_limit", &[])?)));
     quotas
-        .flat_map(|(state, limit)| {
-            let full = state.figures("quota_patients").filter(move |asked| asked.value > QUOTA_WARNING * limit);
+        .flat_map(|(condition, limit)| {
+            let full = condition.figures("quota_patients").filter(move |asked| asked.value > QUOTA_WARNING * limit);
             full.map(move |asked| {
                 let sender = asked.labels.get("sender").map_or("", String::as_str);
                 format!("{sender}: {} of {limit} patients of today are asked for", asked.value)
@@ -181,8 +181,8 @@ fn full_quotas(services: &[Look]) -> Vec<String> {
         .collect()
 }
 
-fn span_of(state: &State, figure: &str) -> Duration {
-    Duration::from_secs_f64(state.figure(figure, &[]).unwrap_or_default().max(0.0))
+fn span_of(condition: &Condition, figure: &str) -> Duration {
+    Duration::from_secs_f64(condition.figure(figure, &[]).unwrap_or_default().max(0.0))
 }
 
 /// A span in its largest unit: `12 s`, `3 min`, `5 h`, `9 d`.
@@ -197,10 +197,10 @@ fn span(span: Duration) -> String {
 }
 
 /// Items that passed in one direction: of a service that takes in at one step and sends at another, they are the same twice.
-fn items(state: &State, is_back: bool) -> u64 {
+fn items(condition: &Condition, is_back: bool) -> u64 {
     const NOT_AGAIN: [&str; 6] = ["sent", "forwarded", "arrived", "validated", "receipt", "ignored"];
     let mut by_step: BTreeMap<&str, u64> = BTreeMap::new();
-    let counted = state.passed.iter().filter(|passed| NOT_AGAIN.contains(&passed.outcome.as_str()));
+    let counted = condition.passed.iter().filter(|passed| NOT_AGAIN.contains(&passed.outcome.as_str()));
     for passed in counted.filter(|passed| passed.step.ends_with(" back") == is_back && !passed.step.starts_with('R')) {
         *by_step.entry(&passed.step).or_default() += passed.items;
     }
@@ -208,38 +208,38 @@ fn items(state: &State, is_back: bool) -> u64 {
 }
 
 fn row(look: &Look) -> Vec<String> {
-    let Some(state) = &look.state else {
+    let Some(condition) = &look.condition else {
         return vec![look.at.clone(), "no answer".to_owned()];
     };
-    let sum = |figure: fn(&host::state::Queue) -> u64| state.queues.iter().map(figure).sum::<u64>().to_string();
-    let known = |text: String| if state.queues.is_empty() { "?".to_owned() } else { text };
+    let sum = |figure: fn(&host::condition::Queue) -> u64| condition.queues.iter().map(figure).sum::<u64>().to_string();
+    let known = |text: String| if condition.queues.is_empty() { "?".to_owned() } else { text };
     vec![
-        state.service.clone(),
-        if state.missing.is_empty() { "ready" } else { "not ready" }.to_owned(),
-        span(Duration::from_secs(state.up_seconds)),
-        items(state, false).to_string(),
-        items(state, true).to_string(),
+        condition.service.clone(),
+        if condition.missing.is_empty() { "ready" } else { "not ready" }.to_owned(),
+        span(Duration::from_secs(condition.up_seconds)),
+        items(condition, false).to_string(),
+        items(condition, true).to_string(),
         known(sum(|queue| queue.publications)),
         known(sum(|queue| queue.dead_letters)),
-        state.retries.to_string(),
-        state.version.clone(),
+        condition.retries.to_string(),
+        condition.version.clone(),
     ]
 }
 
 /// What a hospital waits for.
 fn waits(look: &Look) -> Option<String> {
-    let state = look.state.as_ref()?;
-    let count = |name: &str| state.figure("unanswered_registrations", &[("state", name)]);
+    let condition = look.condition.as_ref()?;
+    let count = |name: &str| condition.figure("unanswered_registrations", &[("state", name)]);
     let (unsent, sent, given_up) = (count("unsent")?, count("sent")?, count("given-up")?);
-    let age = span_of(state, "oldest_unanswered_age_seconds");
+    let age = span_of(condition, "oldest_unanswered_age_seconds");
     let since = if sent > 0.0 { format!(", the oldest for {}", span(age)) } else { String::new() };
-    Some(format!("  {}: {unsent} to be sent; {sent} without an answer{since}; {given_up} given up", state.service))
+    Some(format!("  {}: {unsent} to be sent; {sent} without an answer{since}; {given_up} given up", condition.service))
 }
 
 fn screen(Seen { services, to_look_at }: &Seen) -> String {
-    let is_ready = |look: &&Look| look.state.as_ref().is_some_and(|state| state.missing.is_empty());
+    let is_ready = |look: &&Look| look.condition.as_ref().is_some_and(|condition| condition.missing.is_empty());
     let ready = services.iter().filter(is_ready).count();
-    let heading = ["service", "state", "up", "forward", "back", "waiting", "dead letters", "retries", "version"];
+    let heading = ["service", "is", "up", "forward", "back", "waiting", "dead letters", "retries", "version"];
     let mut rows = vec![heading.map(str::to_owned).to_vec()];
     rows.extend(services.iter().map(row));
     let mut text = format!("{} of {} services are ready\n\n{}", ready, services.len(), output::table(&rows, &[2, 3, 4, 5, 6, 7]));
@@ -263,8 +263,8 @@ mod tests {
 
     use super::*;
 
-    fn look(state: serde_json::Value) -> Look {
-        Look { at: "127.0.0.1:1".to_owned(), state: Some(serde_json::from_value(state).unwrap()), error: None }
+    fn look(condition: serde_json::Value) -> Look {
+        Look { at: "127.0.0.1:1".to_owned(), condition: Some(serde_json::from_value(condition).unwrap()), error: None }
     }
 
     fn passed(step: &str, outcome: &str, items: u64) -> serde_json::Value {
@@ -273,7 +273,7 @@ mod tests {
 
     fn hospital(unsent: u64, given_up: u64, age: f64) -> Look {
         let unanswered =
-            |state: &str, value: u64| json!({ "name": "unanswered_registrations", "labels": { "state": state }, "value": value });
+            |waits: &str, value: u64| json!({ "name": "unanswered_registrations", "labels": { "state": waits }, "value": value });
         look(json!({
             "service": "hd4dp-00000196", "version": "0.1.0", "up_seconds": 7_300, "missing": [], "retries": 2,
             "brokers": [{ "vhost": "hospital-00000196", "is_reachable": true }],
@@ -313,7 +313,7 @@ mod tests {
         let expected = "\
 2 of 2 services are ready
 
-  service         state    up  forward  back  waiting  dead letters  retries  version
+  service         is       up  forward  back  waiting  dead letters  retries  version
   --------------  -----  ----  -------  ----  -------  ------------  -------  -------
   hd4dp-00000196  ready   2 h      120    90        3             0        2  0.1.0
   dhw             ready  59 s       90    90        0             0        0  0.1.0
@@ -333,7 +333,7 @@ Nothing needs to be looked at.
     fn what_somebody_has_to_look_at_is_said() {
         let away = Look {
             at: "127.0.0.1:1".to_owned(),
-            state: None,
+            condition: None,
             error: Some("failed to ask the service at 127.0.0.1:1".to_owned()),
         };
         let said = |look: &Look| to_look_at(look).join("; ");
@@ -354,9 +354,9 @@ Nothing needs to be looked at.
     fn what_services_said_is_read_line_by_line() {
         let said = serde_json::to_string(&hospital(0, 0, 0.0)).unwrap();
         assert_eq!(parse(&said).unwrap(), hospital(0, 0, 0.0));
-        let silent = parse(r#"{"at":"dhw","state":null}"#).unwrap();
+        let silent = parse(r#"{"at":"dhw","condition":null}"#).unwrap();
         assert_eq!(to_look_at(&silent), ["dhw: does not run, or does not answer"]);
-        for wrong in ["", "{}", r#"{"at":"dhw","state":{}}"#, r#"{"at":"dhw","more":1}"#, &said[..said.len() - 1]] {
+        for wrong in ["", "{}", r#"{"at":"dhw","condition":{}}"#, r#"{"at":"dhw","more":1}"#, &said[..said.len() - 1]] {
             assert!(parse(wrong).is_err(), "{wrong}");
         }
     }

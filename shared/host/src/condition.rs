@@ -1,4 +1,4 @@
-//! How a service that stands alone stands, as one document: `/state` beside `/ready`, which `precision status` reads.
+//! How a service that stands alone stands, as one document: `/condition` beside `/ready`, which `precision status` reads.
 //!
 //! A reader takes what it knows and leaves what it does not, so that programs of two versions understand each other. Nothing of a patient is in it.
 
@@ -15,7 +15,7 @@ pub(crate) const VERSION: &str = env!("CARGO_PKG_VERSION");
 
 /// How a service stands at one moment, and as JSON when it is displayed. Counts begin with its process.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct State {
+pub struct Condition {
     /// What it is called in the key directory and on brokers: `ehbox-hco-<nihdi>`, `ehealth-ttp`.
     pub service: String,
     /// The version of its program.
@@ -100,7 +100,7 @@ impl From<Figure> for Measured {
     }
 }
 
-impl State {
+impl Condition {
     /// The figure of this name with these labels.
     #[must_use]
     pub fn figure(&self, name: &str, labels: &[(&str, &str)]) -> Option<f64> {
@@ -121,14 +121,14 @@ impl State {
     ///
     /// Nobody answers there, or not as a service of this product does.
     pub fn ask(address: &str) -> anyhow::Result<Self> {
-        let (is_said, text) = health::get(address, "/state")?;
-        ensure!(is_said, "understand what answers at {address}: no service of this product, or one that has no /state");
+        let (is_said, text) = health::get(address, "/condition")?;
+        ensure!(is_said, "understand what answers at {address}: no service of this product, or one that has no /condition");
         // What stands there may be anybody's, so nothing of it is repeated.
-        serde_json::from_str(&text).ok().with_context(|| format!("understand what answers at {address}: it is no state"))
+        serde_json::from_str(&text).ok().with_context(|| format!("understand what answers at {address}: it is no condition"))
     }
 }
 
-impl fmt::Display for State {
+impl fmt::Display for Condition {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&serde_json::to_string(self).map_err(|_| fmt::Error)?)
     }
