@@ -176,6 +176,7 @@ async fn letters_are_discarded_by_count_and_written_down() -> Result<()> {
     };
     refused(&["--older-than", "10d"], "younger than 11 days").await?;
     refused(&["018f3c2e-0000-8000-8000-0000000000ff"], "UNKNOWN_DEAD_LETTER").await?;
+    refused(&["018f3c2e-0000-8000-8000-000000000004"], "younger than 11 days").await?;
     let sure = |count: &'static str| ["--older-than", "11d", "--confirm", count, "--by", "A. Peeters", "--journal", &*journal];
     refused(&sure("2"), "3 are meant now").await?;
     refused(&["--older-than", "11d", "--confirm", "3", "--by", "A", "--journal", "/nowhere/journal"], "open the journal").await?;

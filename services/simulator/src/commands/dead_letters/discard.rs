@@ -5,6 +5,7 @@ use std::{
     io::{self, Write as _},
     os::unix::fs::OpenOptionsExt as _,
     path::{Path, PathBuf},
+    time::Duration,
 };
 
 use anyhow::{Context as _, ensure};
@@ -21,6 +22,8 @@ use crate::{
 
 /// A registration is sent for ten days, and a day more is for what is on its way then: until then a letter may still be needed.
 const AGE_MIN_S: u64 = 11 * 86_400;
+
+const TOO_YOUNG: &str = "discard letters that are younger than 11 days: registrations are sent again for ten days, and what is set aside may be put back";
 
 /// What `discard` takes.
 #[derive(Debug, Args)]
@@ -87,10 +90,7 @@ struct Entry<'a> {
 pub(super) async fn discard(args: &DiscardArgs) -> anyhow::Result<Ended> {
     let wanted = args.which.wanted(args.publication);
     let age = wanted.older_than_s;
-    ensure!(
-        args.publication.is_some() || age.is_some_and(|age| age >= AGE_MIN_S),
-        "discard letters that are younger than 11 days: registrations are sent again for ten days, and what is set aside may be put back"
-    );
+    ensure!(args.publication.is_some() || age.is_some_and(|age| age >= AGE_MIN_S), TOO_YOUNG);
     let filter = Filter::try_from(&wanted)?;
     let Way::Broker(way) = args.place.way()? else {
         anyhow::bail!("discard letters over HTTP: only who runs the broker does it, with --broker");
@@ -98,6 +98,9 @@ pub(super) async fn discard(args: &DiscardArgs) -> anyhow::Result<Ended> {
     let (at, look) = (SystemClock.now(), way.look(&filter).await?);
     let letters = look.letters.len() as u64;
     ensure!(letters > 0 || args.publication.is_none(), UNKNOWN_LETTER);
+    // One that is named may be without an age, but not of a young one.
+    let is_young = |letter: &Letter| letter.time.is_some_and(|time| at.since(time) < Duration::from_secs(AGE_MIN_S));
+    ensure!(!look.letters.iter().any(is_young), TOO_YOUNG);
     let mut said = Discarded { letters, discarded: 0, missed: look.missed };
     if let (Some(confirmed), Some(journal), Some(by)) = (args.confirm, &args.journal, &args.by) {
         ensure!(
@@ -119,8 +122,12 @@ struct Journal<'a> {
 
 impl<'a> Journal<'a> {
     fn open(path: &Path, by: &'a str) -> anyhow::Result<Self> {
-        let file = OpenOptions::new().create(true).append(true).mode(0o600).open(path);
-        Ok(Self { file: file.with_context(|| format!("open the journal {}", path.display()))?, by })
+        let failed = || format!("open the journal {}", path.display());
+        let file = OpenOptions::new().create(true).append(true).mode(0o600).open(path).with_context(failed)?;
+        // The name of a new one has to be there after a crash as well.
+        let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+        File::open(folder).and_then(|folder| folder.sync_all()).with_context(failed)?;
+        Ok(Self { file, by })
     }
 
     /// Writes a letter down, so that it is there after a crash.
@@ -130,7 +137,12 @@ impl<'a> Journal<'a> {
         let entry = Entry { discarded_at, by: self.by, letter: LetterView::from(letter), items };
         let mut line = serde_json::to_vec(&entry)?;
         line.push(b'\n');
-        self.file.write_all(&line)?;
-        self.file.sync_data()
+        let end = self.file.metadata()?.len();
+        let written = self.file.write_all(&line).and_then(|()| self.file.sync_data());
+        if written.is_err() {
+            // Half a line would take the next one with it.
+            let _ = self.file.set_len(end);
+        }
+        written
     }
 }
