@@ -3,7 +3,10 @@
 use std::{
     path::PathBuf,
     str::FromStr,
-    sync::{Arc, Mutex, PoisonError},
+    sync::{
+        Arc, Mutex, PoisonError,
+        atomic::{AtomicBool, Ordering},
+    },
 };
 
 use clap::Args;
@@ -128,14 +131,14 @@ impl OpenFiles {
 /// The work of sending once more what healthdata answered since a day, once.
 fn sending_again(hd4dp: &Arc<Hd4dp>, since: Date) -> Work {
     let (hd4dp, since) = (Arc::clone(hd4dp), start_of(since));
-    let is_done = Arc::new(Mutex::new(false));
+    let is_done = Arc::new(AtomicBool::new(false));
     Work::new("hd4dp sending again what was answered", move || {
         let (hd4dp, is_done) = (Arc::clone(&hd4dp), Arc::clone(&is_done));
         Box::pin(async move {
-            let done = std::mem::replace(&mut *is_done.lock().unwrap_or_else(PoisonError::into_inner), true);
-            if !done {
+            if !is_done.load(Ordering::SeqCst) {
                 let registrations = hd4dp.keep_trying(|| hd4dp.send_again_since(since)).await;
                 tracing::warn!(registrations, "what healthdata answered was sent again");
+                is_done.store(true, Ordering::SeqCst);
             }
             std::future::pending::<()>().await;
         })

@@ -326,15 +326,27 @@ impl Hd4dp {
     }
 
     async fn send_outgoing(&self, outgoing: Vec<Outgoing>) {
-        let (mut first, mut again) = (Vec::new(), Vec::new());
+        let (mut first, mut again, mut stuck) = (Vec::new(), Vec::new(), Vec::new());
+        let now = self.parts.context.clock.now();
         for version in outgoing {
             let item = version.item_id;
-            let sent_before = version.first_sent_at.is_some();
-            match self.rebuild(version) {
-                Ok(ready) if sent_before => again.push(ready),
-                Ok(ready) => first.push(ready),
-                Err(error) => tracing::error!(%item, %error, "a registration cannot be sent; it stays in the outbox"),
+            let due_again = version.first_sent_at.map(|first| Sent {
+                registration_id: version.registration_id,
+                version: version.version,
+                next_send_at: resend::next_send(first, now),
+            });
+            match (self.rebuild(version), due_again) {
+                (Ok(ready), Some(_)) => again.push(ready),
+                (Ok(ready), None) => first.push(ready),
+                (Err(error), due_again) => {
+                    tracing::error!(%item, %error, "a registration cannot be sent; it stays in the outbox");
+                    stuck.extend(due_again);
+                }
             }
+        }
+        // What was due and cannot be sent is not due all the time.
+        if !stuck.is_empty() {
+            self.keep_trying(|| self.parts.store.sent(&stuck, now, &[])).await;
         }
         for (batch, outcome) in [(first, Outcome::Sent), (again, Outcome::Resent)] {
             if !batch.is_empty() {

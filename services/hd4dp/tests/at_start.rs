@@ -19,7 +19,8 @@ use hd4dp::{
     at_start::AtStart,
     config::Uploads,
     prepare::Secrets,
-    store::{Backlog, Hd4dpStore, SqlStore},
+    store::{Backlog, Hd4dpStore, Sent, SqlStore},
+    upload::{CsvFile, upload},
 };
 use host::{Chance, Context, Point, Probe};
 use identifying::{SharedHospitalKey, TagKey};
@@ -48,21 +49,18 @@ impl Probe for Retries {
     }
 }
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_file_waits_for_its_store() {
-    let folder = tempfile::tempdir().unwrap();
-    let store = Arc::new(SqlStore::open(folder.path(), HOSPITAL).await.unwrap());
-    let (clock, retries): (Arc<dyn Clock>, _) = (Arc::new(SystemClock), Arc::new(Retries::default()));
-    let definitions = Arc::new(Definitions::built_in().unwrap());
+/// HD4DP over a store, with a broker of its own.
+async fn hospital(store: &Arc<SqlStore>, definitions: &Arc<Definitions>, retries: &Arc<Retries>) -> Arc<Hd4dp> {
+    let clock: Arc<dyn Clock> = Arc::new(SystemClock);
     let topology = Topology::for_hospitals(&[HOSPITAL.parse().unwrap()]);
     let broker = EmbeddedBroker::new(Arc::clone(&clock), &topology, EmbeddedOptions::new(uuid::Uuid::from_u128(1)));
-    let hd4dp = Hd4dp::new(Parts {
+    let parts = Parts {
         nihdi: HOSPITAL.parse().unwrap(),
         source: "hd4dp-00000196".parse().unwrap(),
-        context: Context { clock: Arc::clone(&clock), chance: Arc::new(Chance::seeded(1)), probe: Arc::clone(&retries) as _ },
+        context: Context { clock, chance: Arc::new(Chance::seeded(1)), probe: Arc::clone(retries) as _ },
         broker: Arc::new(broker),
-        store: Arc::clone(&store) as Arc<dyn Hd4dpStore>,
-        definitions: Arc::clone(&definitions),
+        store: Arc::clone(store) as Arc<dyn Hd4dpStore>,
+        definitions: Arc::clone(definitions),
         secrets: Secrets {
             tag: TagKey::new([1; 32]),
             generated_id: SharedHospitalKey::new([2; 32]),
@@ -70,9 +68,20 @@ async fn a_file_waits_for_its_store() {
         },
         publication_size: 7,
         window: 1_000,
-    })
-    .await
-    .unwrap();
+    };
+    Hd4dp::new(parts).await.unwrap()
+}
+
+/// So long a test waits for what is to come, on processors that do other things too.
+const DEADLINE: Duration = Duration::from_secs(60);
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_file_waits_for_its_store() {
+    let folder = tempfile::tempdir().unwrap();
+    let store = Arc::new(SqlStore::open(folder.path(), HOSPITAL).await.unwrap());
+    let (clock, retries): (Arc<dyn Clock>, _) = (Arc::new(SystemClock), Arc::new(Retries::default()));
+    let definitions = Arc::new(Definitions::built_in().unwrap());
+    let hd4dp = hospital(&store, &definitions, &retries).await;
     for work in hd4dp.works() {
         tokio::spawn(work.start());
     }
@@ -93,15 +102,53 @@ async fn a_file_waits_for_its_store() {
     };
     define("ALTER TABLE outbox RENAME TO outbox_away").await;
     let taking_in = tokio::spawn(files.taking_in(&hd4dp, &uploads).start());
-    let look_again = async || clock::sleep(&*clock, Duration::from_millis(20)).await;
-    while retries.0.load(Ordering::SeqCst) == 0 {
-        look_again().await;
-    }
+    until(async || retries.0.load(Ordering::SeqCst) > 0).await;
     define("ALTER TABLE outbox_away RENAME TO outbox").await;
     let in_hand = |Backlog { unsent, sent, .. }: Backlog| unsent + sent;
-    while store.backlog().await.map(in_hand).unwrap_or(0) < ROWS {
-        look_again().await;
-    }
+    until(async || store.backlog().await.map(in_hand).unwrap_or(0) >= ROWS).await;
     assert!(!taking_in.is_finished());
     taking_in.abort();
+}
+
+/// A registration whose definition is gone is due again at the hours of a resend, and not all the time.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_cannot_be_sent_again_does_not_keep_it_busy() {
+    let folder = tempfile::tempdir().unwrap();
+    let (store, retries) = (Arc::new(SqlStore::open(folder.path(), HOSPITAL).await.unwrap()), Arc::default());
+    let definitions = Arc::new(Definitions::built_in().unwrap());
+    let hd4dp = hospital(&store, &definitions, &retries).await;
+    let definition = definitions.get(REGISTER).unwrap();
+    let mut file = Vec::new();
+    population::write(
+        &Order { definition: &definition, organisation: HOSPITAL, count: 3, seed: 5, faulty_percent: 0 },
+        &mut file,
+    )
+    .unwrap();
+    let path = folder.path().join("mab.csv");
+    fs::write(&path, file).unwrap();
+    let now = SystemClock.now();
+    let file = CsvFile::open(&path, &definition, now.date()).unwrap();
+    upload(&hd4dp, &definition, file, folder.path(), Language::English, async |_| {}).await.unwrap();
+    let sent: Vec<Sent> = (store.unanswered(uuid::Uuid::nil(), true, 10).await.unwrap().iter())
+        .map(|version| Sent { registration_id: version.registration_id, version: version.version, next_send_at: Some(now) })
+        .collect();
+    assert_eq!(sent.len(), 3);
+    store.sent(&sent, now, &[]).await.unwrap();
+
+    let mut transaction = store.database().write().await.unwrap();
+    transaction.define("UPDATE version SET dcd_version = 99").await.unwrap();
+    transaction.commit().await.unwrap();
+    let ended = clock::timeout(&SystemClock, DEADLINE, hd4dp.send_again_since(now)).await;
+    ended.unwrap_or_else(|_| panic!("it never ends")).unwrap();
+    let waiting = store.backlog().await.unwrap();
+    assert_eq!((waiting.sent, waiting.unsent), (3, 0), "they stay in the outbox");
+}
+
+async fn until(reached: impl AsyncFn() -> bool) {
+    let waiting = async {
+        while !reached().await {
+            clock::sleep(&SystemClock, Duration::from_millis(20)).await;
+        }
+    };
+    clock::timeout(&SystemClock, DEADLINE, waiting).await.unwrap();
 }

@@ -6,7 +6,7 @@ use std::sync::{
 };
 
 use clap::Args;
-use host::{Work, station::reasons};
+use host::Work;
 
 use crate::Hd4res;
 
@@ -33,11 +33,10 @@ fn validating_again(hd4res: &Arc<Hd4res>) -> Work {
     Work::new("hd4res handing over once more", move || {
         let (hd4res, is_done) = (Arc::clone(&hd4res), Arc::clone(&is_done));
         Box::pin(async move {
-            if !is_done.swap(true, Ordering::SeqCst) {
-                match hd4res.validate_again().await {
-                    Ok(records) => tracing::warn!(records, "everything was handed over to the data warehouse once more"),
-                    Err(error) => tracing::error!("failed to {}; start again to hand everything over", reasons(&error)),
-                }
+            if !is_done.load(Ordering::SeqCst) {
+                let records = hd4res.keep_trying(|| hd4res.validate_again()).await;
+                tracing::warn!(records, "everything was handed over to the data warehouse once more");
+                is_done.store(true, Ordering::SeqCst);
             }
             std::future::pending::<()>().await;
         })
