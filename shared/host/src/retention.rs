@@ -107,10 +107,8 @@ impl Retention {
     async fn look(&self) -> Result<u64, StoreError> {
         let before = earlier(self.clock.now(), DAY.saturating_mul(self.days));
         let newest = self.itinerary.last().await?;
-        let under_way = match &self.settled {
-            Settled::Told(knows) => knows.under_way().await?,
-            Settled::Seen | Settled::AtOnce => HashSet::new(),
-        };
+        // Asked for once something is old: it is all that waits.
+        let mut under_way: Option<HashSet<Uuid>> = None;
         let (mut after, mut gone, mut receipts) = (0, 0, HashSet::new());
         loop {
             let portion = self.itinerary.passages(after, PORTION).await?;
@@ -118,9 +116,11 @@ impl Retention {
                 portion.into_iter().filter(|(number, passage)| *number < newest && passage.at < before).collect();
             let Some((last, _)) = old.last() else { return Ok(gone) };
             after = *last;
-            let stays = match self.settled {
-                Settled::Seen => self.unanswered(&old, &mut receipts).await?,
-                Settled::Told(_) | Settled::AtOnce => under_way.clone(),
+            let stays = match (&self.settled, under_way.take()) {
+                (Settled::Seen, _) => self.unanswered(&old, &mut receipts).await?,
+                (Settled::Told(_) | Settled::AtOnce, Some(under_way)) => under_way,
+                (Settled::Told(knows), None) => knows.under_way().await?,
+                (Settled::AtOnce, None) => HashSet::new(),
             };
             // The answers that passed are what tells a receipt, so they stay until it has been looked at too.
             let spares = |passage: &Passage| {
@@ -128,6 +128,7 @@ impl Retention {
             };
             let goes = old.iter().filter(|(_, passage)| !spares(passage));
             let remnants: Vec<Remnant> = goes.filter_map(|(number, passage)| remnant(*number, passage, &stays)).collect();
+            under_way = Some(stays);
             gone += remnants.iter().filter(|remnant| remnant.items.is_empty()).count() as u64;
             if !remnants.is_empty() {
                 self.itinerary.forget(&remnants).await?;
