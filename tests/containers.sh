@@ -25,6 +25,7 @@ trap end EXIT
 
 bring_docker
 tests/images/make.sh rabbitmq:4-management || give_up "the image cannot be had."
+containers() { docker ps -aq --filter ancestor=rabbitmq:4-management | sort; }
+before=$(containers)
 PRECISION_TEST_RABBITMQ=container cargo test --locked -p live "$@"
-left=$(docker ps -aq --filter ancestor=rabbitmq:4-management)
-[ -z "$left" ] || give_up "containers are left behind: $left"
+[ "$(containers)" = "$before" ] || give_up "containers are left behind: $(containers)"

@@ -348,7 +348,6 @@ mod tests {
         let text = metrics.text(&health, &SystemClock).await;
         let expected = [
             "precision_ready 1",
-            "precision_service_info{service=\"ehealth-ttp\",version=\"0.1.0\"} 1.0",
             "precision_items_total{step=\"4\",queue=\"ttp.in\",outcome=\"forwarded\",code=\"\"} 2",
             "precision_publications_total{step=\"4\",queue=\"ttp.in\",outcome=\"dead-lettered\",code=\"QUOTA\"} 1",
             "precision_retries_total{work=\"ttp.in\"} 2",
@@ -359,6 +358,8 @@ mod tests {
         for line in expected {
             assert!(text.lines().any(|said| said == line), "{line} is missing in\n{text}");
         }
+        let info = format!("precision_service_info{{service=\"ehealth-ttp\",version=\"{}\"}} 1.0", condition::VERSION);
+        assert!(text.lines().any(|said| said == info), "{info} is missing in\n{text}");
         assert!(text.ends_with("# EOF\n") && text.contains("\nprecision_start_time_seconds "), "{text}");
 
         // The same in one document, as it is read on the other side.

@@ -186,7 +186,7 @@ pub fn main_with<S: Settings, A: Args>(
         .arg(health.help("Ask the service that runs with this configuration whether it is ready, and end with status 0 or 1"))
         .arg(condition.help("Ask it how it stands, and print its answer (JSON), for `precision status --from`"))
         .after_help(format!(
-            "Exit status: 0 stopped as told; 2 could not start.\n\
+            "Exit status: 0 stopped as told, or ready; 1 asked, and not ready or no answer; 2 could not start.\n\
              Every setting can be given by the environment too, which counts more than the file: {namespace}_COMMON__STORE is common.store.\n\
              PRECISION_LOG=warn shows less of what it does."
         ));
@@ -241,11 +241,13 @@ fn is_ready<S: Settings>(settings: &S) -> anyhow::Result<ExitCode> {
 
 /// Asks the service with these settings how it stands, and prints what it says.
 fn condition_of<S: Settings>(settings: &S) -> anyhow::Result<ExitCode> {
-    let Ok(text) = Condition::ask(&health_address(settings)?.to_string()).map(|condition| condition.to_string()) else {
-        return Ok(ExitCode::FAILURE);
-    };
-    say_what_it_said(&text)?;
-    Ok(ExitCode::SUCCESS)
+    match Condition::ask(&health_address(settings)?.to_string()) {
+        Ok(condition) => say_what_it_said(&condition.to_string()).map(|()| ExitCode::SUCCESS),
+        Err(error) => {
+            tracing::error!(service = S::ACTOR.as_str(), "failed to {error:#}");
+            Ok(ExitCode::FAILURE)
+        }
+    }
 }
 
 fn ended<S: Settings>(ended: anyhow::Result<ExitCode>) -> ExitCode {

@@ -155,6 +155,9 @@ fn to_look_at(look: &Look) -> Vec<String> {
         let letters = if queue.dead_letters == 1 { "dead letter" } else { "dead letters" };
         lines.push(format!("{}: {} {letters}: precision dead-letters list", queue.queue, queue.dead_letters));
     }
+    if condition.figures.is_none() {
+        lines.push(format!("{service}: its store does not say how it stands"));
+    }
     let age = span_of(condition, "oldest_unanswered_age_seconds");
     if age > resend::NOK_AFTER {
         lines.push(format!("{service}: a registration has had no answer for {}: precision trace", span(age)));
@@ -343,6 +346,9 @@ Nothing needs to be looked at.
             "hd4dp-00000196: a registration has had no answer for 2 d: precision trace; \
              hd4dp-00000196: 4 registrations had no answer in ten days: precision trace"
         );
+        let mut silent = hospital(0, 4, 172_801.0);
+        silent.condition.iter_mut().for_each(|condition| condition.figures = None);
+        assert_eq!(said(&silent), "hd4dp-00000196: its store does not say how it stands");
         assert_eq!(said(&warehouse(&["the broker of hd"], 0)), "dhw: not ready, missing: the broker of hd");
         assert_eq!(said(&warehouse(&[], 1)), "dhw.in: 1 dead letter: precision dead-letters list");
         assert_eq!(said(&away), "127.0.0.1:1: failed to ask the service at 127.0.0.1:1");
