@@ -27,6 +27,7 @@ const HOSPITALS: [&str; 2] = ["00000196", "00000295"];
 const BROKER: &str = "broker";
 const SETUP: &str = "setup";
 const STUDY: &str = "study";
+const OPERATOR: &str = "operator";
 
 /// What follows a zone's name in that of the network over which its APIs are published.
 const EDGE: &str = "-edge";
@@ -103,11 +104,22 @@ fn the_databases_roles_are_those_of_the_parties() -> Result<()> {
     Ok(())
 }
 
+/// Whoever looks at all zones stands in none, and has nothing of anybody's.
+#[test]
+fn who_shows_how_all_stand_is_in_no_zone() -> Result<()> {
+    let compose = Compose::read()?;
+    let operator = compose.service(OPERATOR)?;
+    assert_eq!((operator.networks().len(), operator.network_mode.as_deref()), (0, Some("none")));
+    ensure!(operator.volumes.is_empty(), "it mounts {:?}", operator.volumes);
+    assert_eq!(operator.profiles, ["callers"]);
+    Ok(())
+}
+
 #[test]
 fn every_party_is_a_service_of_docker_compose_and_runs_its_own_program() -> Result<()> {
     let (compose, programs) = (Compose::read()?, programs()?);
     let mut expected: BTreeSet<String> = topology()?.users().iter().map(ToString::to_string).collect();
-    expected.extend([BROKER, SETUP, STUDY].map(str::to_owned));
+    expected.extend([BROKER, SETUP, STUDY, OPERATOR].map(str::to_owned));
     expected.extend(topology()?.vhosts().iter().map(database_of));
     expected.extend(HOSPITALS.map(|nihdi| format!("desk-{nihdi}")));
     assert_eq!(compose.services.keys().cloned().collect::<BTreeSet<_>>(), expected);
