@@ -111,20 +111,26 @@ impl OpenFiles {
         hd4dp.works().into_iter().chain(again).chain(more).chain(folders).collect()
     }
 
-    /// The work of taking them in, one after the other. A file that was taken in before changes nothing.
-    #[must_use]
-    pub fn taking_in(self, hd4dp: &Arc<Hd4dp>, uploads: &Uploads) -> Work {
-        let (hd4dp, uploads, files) = (Arc::clone(hd4dp), uploads.clone(), Arc::new(Mutex::new(self.files)));
+    /// The work of taking them in.
+    fn taking_in(self, hd4dp: &Arc<Hd4dp>, uploads: &Uploads) -> Work {
+        let (hd4dp, uploads, files) = (Arc::clone(hd4dp), uploads.clone(), Arc::new(Mutex::new(Some(self))));
         Work::new(TAKING_IN, move || {
             let (hd4dp, uploads, files) = (Arc::clone(&hd4dp), uploads.clone(), Arc::clone(&files));
             Box::pin(async move {
-                let files = std::mem::take(&mut *files.lock().unwrap_or_else(PoisonError::into_inner));
-                for file in files {
-                    take_in(&hd4dp, file, &uploads).await;
+                let files = files.lock().unwrap_or_else(PoisonError::into_inner).take();
+                if let Some(files) = files {
+                    files.take_in(&hd4dp, &uploads).await;
                 }
                 std::future::pending::<()>().await;
             })
         })
+    }
+
+    /// Takes the files in, one after the other. One that was taken in before changes nothing.
+    pub async fn take_in(self, hd4dp: &Hd4dp, uploads: &Uploads) {
+        for file in self.files {
+            take_in(hd4dp, file, uploads).await;
+        }
     }
 }
 

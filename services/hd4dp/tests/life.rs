@@ -1,25 +1,25 @@
 //! A registration's life at its hospital: what a researcher says, and what a person then does, through the queues of steps 3 and 3 back.
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a test fails by panicking")]
 
+mod hospital;
+
 use std::{fs, path::PathBuf, sync::Arc};
 
-use broker::{Broker, EmbeddedBroker, EmbeddedOptions};
+use broker::{Broker, EmbeddedBroker};
 use clock::{Clock, SystemClock};
-use dcd::{Definitions, Language};
+use dcd::Language;
 use envelope::{ItemId, Publication, PublicationId};
 use hco_messages::{DeliveredItem, FeedbackDelivery, Submission, SubmissionItem};
 use hd4dp::{
-    GivenAnswer, Hd4dp, LifeError, Parts,
-    prepare::Secrets,
+    GivenAnswer, Hd4dp, LifeError,
     status::{Confirmation, State, Status},
     store::{Filter, Hd4dpStore, MemoryStore, Refusal, Tally, View},
     upload::{CsvFile, upload},
 };
-use host::{Chance, Context, NoProbe};
-use identifying::{SharedHospitalKey, TagKey};
+use host::{NoProbe, Probe};
 use population::Order;
-use registration::{Answer, CodeKey, Comment, Content, ContentKind, Feedback, FeedbackHead, Place, Receipt, Submitted};
-use topology::{Arrow, Nihdi, QueueName, Topology};
+use registration::{Answer, Comment, Content, ContentKind, Feedback, FeedbackHead, Place, Receipt, Submitted};
+use topology::{Arrow, Nihdi, QueueName};
 use uuid::Uuid;
 
 const HOSPITAL: &str = "00000196";
@@ -41,26 +41,10 @@ impl Hospital {
 
     async fn with(store: Arc<MemoryStore>, incarnation: u128) -> Self {
         let clock: Arc<dyn Clock> = Arc::new(SystemClock);
-        let topology = Topology::for_hospitals(&[nihdi()]);
-        let options = EmbeddedOptions::new(Uuid::from_u128(incarnation));
-        let broker = Arc::new(EmbeddedBroker::new(Arc::clone(&clock), &topology, options));
-        let hd4dp = Hd4dp::new(Parts {
-            nihdi: nihdi(),
-            source: "hd4dp-00000196".parse().unwrap(),
-            context: Context { clock, chance: Arc::new(Chance::seeded(1)), probe: Arc::new(NoProbe) },
-            broker: Arc::clone(&broker) as Arc<dyn Broker>,
-            store: Arc::clone(&store) as Arc<dyn Hd4dpStore>,
-            definitions: Arc::new(Definitions::built_in().unwrap()),
-            secrets: Secrets {
-                tag: TagKey::new([1; 32]),
-                generated_id: SharedHospitalKey::new([2; 32]),
-                code: CodeKey::new([3; 32]),
-            },
-            publication_size: 7,
-            window: 1_000,
-        })
-        .await
-        .unwrap();
+        let broker = hospital::broker(&clock, incarnation);
+        let context = (clock, Arc::new(NoProbe) as Arc<dyn Probe>);
+        let parts = hospital::parts(context, Arc::clone(&broker), Arc::clone(&store) as _, hospital::definitions(false));
+        let hd4dp = Hd4dp::new(parts).await.unwrap();
         for work in hd4dp.works() {
             tokio::spawn(work.start());
         }

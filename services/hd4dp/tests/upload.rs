@@ -1,25 +1,22 @@
 //! Steps 1 and 2 with real files: what becomes of each row, and what the hospital gets back.
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a test fails by panicking")]
 
+mod hospital;
+
 use std::{fs, path::Path, sync::Arc};
 
-use broker::{EmbeddedBroker, EmbeddedOptions};
 use clock::{Clock, SystemClock};
 use dcd::{Definition, Definitions, Language};
 use hd4dp::{
-    Hd4dp, Parts,
+    Hd4dp,
     download::download,
     options::{ConflictMaster, ConflictMode, How, UploadOptions, Validation},
-    prepare::Secrets,
     status::State,
     store::{Filter, Hd4dpStore, Listed, MemoryStore, Tally, UploadId},
     upload::{CsvFile, UploadError, upload, upload_with},
 };
-use host::{Chance, Context, NoProbe};
-use identifying::{SharedHospitalKey, TagKey};
+use host::{NoProbe, Probe};
 use population::Order;
-use registration::CodeKey;
-use topology::Topology;
 
 const HOSPITAL: &str = "00000196";
 /// A required column outside the patient block, free enough for any panel.
@@ -41,26 +38,9 @@ impl Hospital {
         let definitions = Arc::new(Definitions::built_in().unwrap());
         let definition = definitions.get(register).unwrap();
         let clock: Arc<dyn Clock> = Arc::new(SystemClock);
-        let topology = Topology::for_hospitals(&[HOSPITAL.parse().unwrap()]);
-        let broker = EmbeddedBroker::new(Arc::clone(&clock), &topology, EmbeddedOptions::new(uuid::Uuid::from_u128(1)));
-        let store = Arc::new(MemoryStore::default());
-        let hd4dp = Hd4dp::new(Parts {
-            nihdi: HOSPITAL.parse().unwrap(),
-            source: "hd4dp-00000196".parse().unwrap(),
-            context: Context { clock, chance: Arc::new(Chance::seeded(1)), probe: Arc::new(NoProbe) },
-            broker: Arc::new(broker),
-            store: Arc::clone(&store) as Arc<dyn Hd4dpStore>,
-            definitions,
-            secrets: Secrets {
-                tag: TagKey::new([1; 32]),
-                generated_id: SharedHospitalKey::new([2; 32]),
-                code: CodeKey::new([3; 32]),
-            },
-            publication_size: 7,
-            window: 1_000,
-        })
-        .await
-        .unwrap();
+        let (broker, store) = (hospital::broker(&clock, 1), Arc::new(MemoryStore::default()));
+        let context = (clock, Arc::new(NoProbe) as Arc<dyn Probe>);
+        let hd4dp = Hd4dp::new(hospital::parts(context, broker, Arc::clone(&store) as _, definitions)).await.unwrap();
         for work in hd4dp.works() {
             tokio::spawn(work.start());
         }

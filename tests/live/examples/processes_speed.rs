@@ -3,15 +3,14 @@
 //!
 //! `cargo run --release -p live --example processes_speed -- [registrations] [rounds]`. RabbitMQ and PostgreSQL are started for it, as they are installed on this machine, and write what they
 //! confirm to the disk: `TMPDIR` should be on one. Each round measures the one and the other. More than 20,000 patients would be held back by the TTP's quota of a day.
-#![allow(clippy::print_stdout, clippy::disallowed_methods, reason = "a measurement, run by hand")]
-
-use std::time::{Duration, Instant};
+#![allow(clippy::print_stdout, reason = "a measurement, run by hand")]
 
 use anyhow::{Context, Result, ensure};
+use clock::{Clock as _, SystemClock, Timestamp};
 use dhw::DhwStore;
 use hd4dp::store::{Hd4dpStore, UploadId};
 use live::{
-    installation::{HOSPITALS, Installation, Service},
+    installation::{HOSPITALS, Installation, Service, until},
     programs,
 };
 use serde_json::Value;
@@ -23,9 +22,8 @@ use tokio::process::Command;
 const SERVICES: [&str; 6] = ["dhw", "hd4res", "ehbox-hd", "ehealth-ttp", "ehbox-hco-00000196", "hd4dp-00000196"];
 /// As the sample has it.
 const PUBLICATION_SIZE: u64 = 500;
-/// Until an idle service has all the memory that it takes.
-const SETTLE: Duration = Duration::from_secs(10);
-const LOOK_EVERY: Duration = Duration::from_millis(100);
+/// What a service logs when it is ready.
+const STARTED: &str = "\"started\"";
 
 #[tokio::main]
 async fn main() -> Result<()> {
@@ -57,32 +55,41 @@ async fn one_process(node: &Node, count: u64) -> Result<f64> {
     figures["registrations_per_s"].as_f64().context("find the rate")
 }
 
+/// When a service was ready for the last time, as it says itself.
+fn started_at(installation: &Installation, name: &str) -> Result<Timestamp> {
+    let log = std::fs::read_to_string(installation.folder(name).join("log"))?;
+    let line: Value = serde_json::from_str(log.lines().rfind(|line| line.contains(STARTED)).context("find when it started")?)?;
+    Ok(line["timestamp"].as_str().context("find the time of a line")?.parse()?)
+}
+
 async fn processes(installation: &Installation, count: u64) -> Result<f64> {
     let mut services: Vec<Service> = Vec::new();
     // The first start makes the store.
     for name in SERVICES {
         installation.start(name, &[]).await?.stop().await?;
-        let start = Instant::now();
+        let start = SystemClock.now();
         let service = installation.spawn(name, &installation.configuration(name)?, &[])?;
-        while installation.times_said(name, "\"started\"")? < 2 {
-            tokio::time::sleep(Duration::from_millis(2)).await;
-        }
-        println!("{name}: ready after {} ms", start.elapsed().as_millis());
+        until("it has started again", async || Ok(installation.times_said(name, STARTED)? == 2)).await?;
+        println!("{name}: ready after {} ms", started_at(installation, name)?.since(start).as_millis());
         services.push(service);
     }
-    tokio::time::sleep(SETTLE).await;
     for service in &services {
+        let mut before = 0;
+        until("its memory stands still", async || {
+            let now = service.memory_bytes()?;
+            Ok(std::mem::replace(&mut before, now) == now)
+        })
+        .await?;
         println!("{}: {:.1} MiB idle", service.name, service.memory_bytes()? as f64 / f64::from(1 << 20));
     }
     // HD4DP takes a file in when it starts.
     services.pop().context("find HD4DP")?.stop().await?;
     services.push(installation.upload(HOSPITALS[0], "Precision_Local_MAB", count).await?);
-    let start = Instant::now();
+    let start = started_at(installation, SERVICES[5])?;
     let (hospital, warehouse) = (installation.hospital(HOSPITALS[0]).await?, installation.warehouse().await?);
-    while hospital.tally(UploadId(1)).await?.confirmed < count || warehouse.count().await? < count {
-        tokio::time::sleep(LOOK_EVERY).await;
-    }
-    let elapsed = start.elapsed();
+    let is_all_there = async || Ok(hospital.tally(UploadId(1)).await?.confirmed == count && warehouse.count().await? == count);
+    until("all are confirmed and validated", is_all_there).await?;
+    let elapsed = SystemClock.now().since(start);
     for service in services {
         println!("{}: {:.1} MiB after {count}", service.name, service.memory_bytes()? as f64 / f64::from(1 << 20));
         service.stop().await?;

@@ -1,10 +1,7 @@
 //! What a PostgreSQL meets in its life, under all services of an installation while registrations pass: nothing is lost, nothing is doubled, and no service has to be
 //! started again by hand.
 
-use std::time::Duration;
-
 use anyhow::{Context, Result, ensure};
-use clock::SystemClock;
 use dhw::DhwStore;
 use live::{
     installation::{HOSPITALS, Installation, until},
@@ -15,10 +12,7 @@ use testkit::Node;
 
 /// Registrations of each hospital.
 const ROWS: u64 = 2_000;
-/// How long a trouble lasts: longer than a service takes to notice that its store is not held.
-const A_WHILE: Duration = Duration::from_secs(8);
-
-/// What happens to the server, and what ends it.
+/// What happens to the server, and what ends it. In between every service notices.
 const TROUBLES: [(&str, Turn, Turn); 3] = [
     ("stopped", Turn::Stop, Turn::Start),
     ("killed", Turn::Kill, Turn::Start),
@@ -53,7 +47,6 @@ async fn under_troubles(installation: &Installation, server: &mut OwnServer) -> 
         ensure!(before < 2 * ROWS, "all had arrived before it was {what}");
         drop(warehouse);
         server.turn(begins)?;
-        clock::sleep(&SystemClock, A_WHILE).await;
         for service in &services {
             until(&format!("{} says that its store does not answer, {what}", service.name), async || {
                 Ok(installation.times_said(&service.name, "the store does not answer")? >= number)

@@ -58,6 +58,44 @@ pub(crate) fn definitions(has_ends: bool) -> Arc<Definitions> {
     Arc::new(built_in.with_directory(folder.path()).unwrap())
 }
 
+/// A hospital's broker of its own, as a process of this number has it.
+pub(crate) fn broker(clock: &Arc<dyn Clock>, incarnation: u128) -> Arc<EmbeddedBroker> {
+    let topology = Topology::for_hospitals(&[NIHDI.parse().unwrap()]);
+    Arc::new(EmbeddedBroker::new(Arc::clone(clock), &topology, EmbeddedOptions::new(Uuid::from_u128(incarnation))))
+}
+
+/// What an HD4DP is made of: small publications, and a window that never closes.
+pub(crate) fn parts(
+    (clock, probe): (Arc<dyn Clock>, Arc<dyn Probe>),
+    broker: Arc<EmbeddedBroker>,
+    store: Arc<dyn Hd4dpStore>,
+    definitions: Arc<Definitions>,
+) -> Parts {
+    let chance = Arc::new(Chance::seeded(NEXT_SEED.fetch_add(1, Ordering::Relaxed)));
+    Parts {
+        nihdi: NIHDI.parse().unwrap(),
+        source: "hd4dp-00000196".parse().unwrap(),
+        context: Context { clock, chance, probe },
+        broker,
+        store,
+        definitions,
+        secrets: Secrets {
+            tag: TagKey::new([1; 32]),
+            generated_id: SharedHospitalKey::new([2; 32]),
+            code: CodeKey::new([3; 32]),
+        },
+        publication_size: 7,
+        window: 1_000,
+    }
+}
+
+/// A file of valid rows for a register.
+pub(crate) fn file(folder: &std::path::Path, definition: &Arc<Definition>, count: u64) -> std::path::PathBuf {
+    let path = folder.join("mab.csv");
+    fs::write(&path, rows(definition, count)).unwrap();
+    path
+}
+
 impl Hospital {
     pub(crate) async fn new() -> Self {
         Self::with(Arc::new(MemoryStore::default()), definitions(false), Arc::new(NoProbe)).await
@@ -71,30 +109,9 @@ impl Hospital {
     pub(crate) async fn with(store: Arc<dyn Hd4dpStore>, definitions: Arc<Definitions>, probe: Arc<dyn Probe>) -> Self {
         let clock = SimulatedClock::new(noon(1));
         let shared: Arc<dyn Clock> = Arc::new(clock.clone());
-        let topology = Topology::for_hospitals(&[NIHDI.parse().unwrap()]);
-        let broker = EmbeddedBroker::new(Arc::clone(&shared), &topology, EmbeddedOptions::new(Uuid::from_u128(1)));
+        let broker = broker(&shared, 1);
         let definition = definitions.get(REGISTER).unwrap();
-        let hd4dp = Hd4dp::new(Parts {
-            nihdi: NIHDI.parse().unwrap(),
-            source: "hd4dp-00000196".parse().unwrap(),
-            context: Context {
-                clock: shared,
-                chance: Arc::new(Chance::seeded(NEXT_SEED.fetch_add(1, Ordering::Relaxed))),
-                probe,
-            },
-            broker: Arc::new(broker),
-            store: Arc::clone(&store),
-            definitions,
-            secrets: Secrets {
-                tag: TagKey::new([1; 32]),
-                generated_id: SharedHospitalKey::new([2; 32]),
-                code: CodeKey::new([3; 32]),
-            },
-            publication_size: 7,
-            window: 1_000,
-        })
-        .await
-        .unwrap();
+        let hd4dp = Hd4dp::new(parts((shared, probe), broker, Arc::clone(&store), definitions)).await.unwrap();
         for work in hd4dp.works() {
             tokio::spawn(work.start());
         }

@@ -8,7 +8,7 @@ use std::{
 use anyhow::Context as _;
 use clock::{Clock, SystemClock};
 use dcd::Definitions;
-use host::{Chance, Context, NoProbe};
+use host::{Chance, Context, NoProbe, Probe};
 use store::{Company, Location, StoreLock};
 use topology::{Naming, Nihdi, Topology};
 
@@ -48,7 +48,7 @@ pub struct Session {
     pub naming: Naming,
     /// The system's clock.
     pub clock: Arc<dyn Clock>,
-    running: Running,
+    running: Option<Running>,
     stores: Stores,
     broker: OpenBroker,
     _lock: StoreLock,
@@ -79,6 +79,13 @@ impl Prepared {
         let chance = Arc::new(Chance::from_system().context("draw randomness")?);
         let context = Context { clock, chance, probe: Arc::new(NoProbe) };
         Ok(Self { lock, keys, stores, context })
+    }
+
+    /// The services will tell `probe` how far they come.
+    #[must_use]
+    pub fn watched_by(mut self, probe: Arc<dyn Probe>) -> Self {
+        self.context.probe = probe;
+        self
     }
 
     /// The stores.
@@ -128,7 +135,15 @@ impl Prepared {
         let board = Arc::clone(&switchboard);
         let running = Running::until_told(move |stop| async move { board.run(stop).await });
         installation.faults = Some(switchboard);
-        Ok(Session { installation, naming: broker.naming.clone(), clock, running, stores, broker, _lock: self.lock })
+        Ok(Session {
+            installation,
+            naming: broker.naming.clone(),
+            clock,
+            running: Some(running),
+            stores,
+            broker,
+            _lock: self.lock,
+        })
     }
 
     /// Starts all services on an open broker.
@@ -150,14 +165,29 @@ impl Prepared {
         };
         let mut installation = Installation::new(plan).await?.without(&wanted.left_out);
         let running = Running::start(&mut installation, &clock);
-        Ok(Session { installation, naming: broker.naming.clone(), clock, running, stores, broker, _lock: self.lock })
+        Ok(Session {
+            installation,
+            naming: broker.naming.clone(),
+            clock,
+            running: Some(running),
+            stores,
+            broker,
+            _lock: self.lock,
+        })
     }
 }
 
 impl Session {
+    /// Stops the services: they finish what they are at, and what they hold can still be looked at.
+    pub async fn stop(&mut self) {
+        if let Some(running) = self.running.take() {
+            running.stop().await;
+        }
+    }
+
     /// Stops the services, leaves the broker and closes the stores; after a `clean` end the broker's queues are deleted.
-    pub async fn close(self, clean: bool) {
-        self.running.stop().await;
+    pub async fn close(mut self, clean: bool) {
+        self.stop().await;
         self.broker.close(clean).await;
         self.stores.close().await;
     }

@@ -3,10 +3,12 @@
 use std::{fs, path::Path, sync::Arc, time::Duration};
 
 use dcd::{Definitions, Language};
+use futures_util::future::BoxFuture;
 use hd4dp::{
     centre::Incoming,
     options::{How, UploadOptions},
 };
+use host::{Point, Probe};
 use serde_json::Value;
 use simulator::{
     commands::{
@@ -18,6 +20,7 @@ use simulator::{
     stores::names,
 };
 use store::{Outcome, kept};
+use tokio::sync::watch;
 use topology::Arrow;
 
 use crate::place::{ELSEWHERE, Engine, HOSPITAL, LOCAL_BOARD, Place, TREATMENT, copy, hospitals, precision};
@@ -108,19 +111,18 @@ async fn leave_unanswered(place: &Place) -> Value {
         tuning: Tuning { quota: Some(2), ..Tuning::default() },
         left_out: LeftOut::new(&["ehbox-hd".parse().unwrap()], &hospitals).unwrap(),
     };
-    let prepared = Prepared::open(&wanted).await.unwrap();
+    let ttp = Arc::new(TtpIsDone::default());
+    let prepared = Prepared::open(&wanted).await.unwrap().watched_by(Arc::clone(&ttp) as _);
     let broker = prepared.broker(&wanted).await.unwrap();
-    let session = prepared.start(wanted, broker).await.unwrap();
+    let mut session = prepared.start(wanted, broker).await.unwrap();
     let since = session.installation.stores.ttp.last().await.unwrap();
     take_in(place, &session, "late.csv").await;
-    until(&session, since, |outcome| *outcome == Outcome::Forwarded, 2).await;
+    ttp.until(&session, since, |outcome| *outcome == Outcome::Forwarded, 2).await;
     take_in(place, &session, "refused.csv").await;
-    until(&session, since, |outcome| *outcome == Outcome::DeadLettered("QUOTA".to_owned()), 2).await;
-    // The hospital's broker has confirmed them before the TTP reads them; that the hospital notes it may come later.
-    let hd4dp = session.installation.hd4dp[&hospitals[0]].store();
-    while hd4dp.backlog().await.unwrap().sent < 4 {
-        clock::sleep(&*session.clock, Duration::from_millis(5)).await;
-    }
+    ttp.until(&session, since, |outcome| *outcome == Outcome::DeadLettered("QUOTA".to_owned()), 2).await;
+    // The hospital's broker has confirmed them before the TTP reads them. That the hospital notes it may come later, and before it stops.
+    session.stop().await;
+    assert_eq!(session.installation.hd4dp[&hospitals[0]].store().backlog().await.unwrap().sent, 4);
     let registrations = page(&session, None, None, None, 1_000).await.unwrap();
     session.close(true).await;
     serde_json::to_value(registrations).unwrap()
@@ -135,18 +137,34 @@ async fn take_in(place: &Place, session: &Session, name: &str) {
     assert!(outcome.refused.is_empty());
 }
 
-/// Waits until so many items have passed the TTP on their way to healthdata since a passage, and ended so.
-async fn until(session: &Session, since: i64, ended: impl Fn(&Outcome) -> bool, items: usize) {
-    let ttp = &session.installation.stores.ttp;
-    let waiting = async {
-        loop {
-            let passages = ttp.passages(since, u32::MAX).await.unwrap();
-            let forward = passages.iter().filter(|(_, passage)| passage.step == Arrow::ToHd.step() && ended(&passage.outcome));
-            if forward.map(|(_, passage)| passage.items.len()).sum::<usize>() == items {
-                return;
-            }
-            clock::sleep(&*session.clock, Duration::from_millis(5)).await;
+/// How often the TTP was done with a batch, and its passages stood in its store.
+#[derive(Default)]
+struct TtpIsDone(watch::Sender<u32>);
+
+impl Probe for TtpIsDone {
+    fn reach(&self, service: &str, point: Point) -> Option<BoxFuture<'static, ()>> {
+        if service == ehealth_ttp::SERVICE && point == Point::BeforeAck {
+            self.0.send_modify(|times| *times += 1);
         }
-    };
-    clock::timeout(&*session.clock, Duration::from_secs(60), waiting).await.expect("it comes that far");
+        None
+    }
+}
+
+impl TtpIsDone {
+    /// Waits until so many items have passed the TTP on their way to healthdata since a passage, and ended so.
+    async fn until(&self, session: &Session, since: i64, ended: impl Fn(&Outcome) -> bool, items: usize) {
+        let (ttp, mut done) = (&session.installation.stores.ttp, self.0.subscribe());
+        let waiting = async {
+            loop {
+                let passages = ttp.passages(since, u32::MAX).await.unwrap();
+                let forward =
+                    passages.iter().filter(|(_, passage)| passage.step == Arrow::ToHd.step() && ended(&passage.outcome));
+                if forward.map(|(_, passage)| passage.items.len()).sum::<usize>() == items {
+                    return;
+                }
+                done.changed().await.unwrap();
+            }
+        };
+        clock::timeout(&*session.clock, Duration::from_secs(60), waiting).await.expect("it comes that far");
+    }
 }
