@@ -17,8 +17,8 @@ trap 'rm -rf "$answers"' EXIT
 for service in $(echo "$services" | grep -E '^(hd4dp|ehbox-hco|ehealth-ttp|ehbox-hd|hd4res|dhw)(-[0-9]{8})?$'); do
     program=$(echo "$service" | sed 's/-[0-9]*$//')
     {
-        condition=$($COMPOSE exec -T "$service" "$program" --config "/etc/precision/$program.toml" --condition 2>/dev/null </dev/null) || condition=null
-        printf '{"at":"%s","condition":%s}\n' "$service" "${condition:-null}" >"$answers/$service"
+        bulletin=$($COMPOSE exec -T "$service" "$program" --config "/etc/precision/$program.toml" --bulletin 2>/dev/null </dev/null) || bulletin=null
+        printf '{"at":"%s","bulletin":%s}\n' "$service" "${bulletin:-null}" >"$answers/$service"
     } &
 done
 wait

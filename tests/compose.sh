@@ -190,13 +190,13 @@ compose run --rm -T study list --limit 5 >"$work/study.log" 2>&1 || fail "the st
 grep -q Precision_ "$work/study.log" || fail "the study sees nothing: $(tail -n 5 "$work/study.log")"
 
 # How it stands, in one screen; and who does not run is seen.
-condition() { COMPOSE="$COMPOSE --file $work/docker-compose.yml" "$work/deploy/status.sh" >"$work/condition" 2>"$work/condition.err"; }
-condition || fail "something is to be looked at: $(cat "$work/condition" "$work/condition.err")"
-grep -q '^8 of 8 services are ready$' "$work/condition" && grep -q 'Nothing needs to be looked at' "$work/condition" || fail "it stands: $(cat "$work/condition")"
-cat "$work/condition" >&2
+status() { COMPOSE="$COMPOSE --file $work/docker-compose.yml" "$work/deploy/status.sh" >"$work/status" 2>"$work/status.err"; }
+status || fail "something is to be looked at: $(cat "$work/status" "$work/status.err")"
+grep -q '^8 of 8 services are ready$' "$work/status" && grep -q 'Nothing needs to be looked at' "$work/status" || fail "it stands: $(cat "$work/status")"
+cat "$work/status" >&2
 docker stop "${id[ehealth-ttp]}" >/dev/null
-! condition || fail "a service that does not run is not to be looked at"
-grep -q '^7 of 8 services are ready$' "$work/condition" && grep -q '^  ehealth-ttp: does not run' "$work/condition" || fail "it stands: $(cat "$work/condition" "$work/condition.err")"
+! status || fail "a service that does not run is not to be looked at"
+grep -q '^7 of 8 services are ready$' "$work/status" && grep -q '^  ehealth-ttp: does not run' "$work/status" || fail "it stands: $(cat "$work/status" "$work/status.err")"
 docker start "${id[ehealth-ttp]}" >/dev/null
 
 # Nobody gets out of a zone, and hospitals do not see each other's database.

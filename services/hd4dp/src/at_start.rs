@@ -3,10 +3,7 @@
 use std::{
     path::PathBuf,
     str::FromStr,
-    sync::{
-        Arc, Mutex, PoisonError,
-        atomic::{AtomicBool, Ordering},
-    },
+    sync::{Arc, Mutex, PoisonError},
 };
 
 use clap::Args;
@@ -114,15 +111,15 @@ impl OpenFiles {
     /// The work of taking them in.
     fn taking_in(self, hd4dp: &Arc<Hd4dp>, uploads: &Uploads) -> Work {
         let (hd4dp, uploads, files) = (Arc::clone(hd4dp), uploads.clone(), Arc::new(Mutex::new(Some(self))));
-        Work::new(TAKING_IN, move || {
+        Work::once(TAKING_IN, move || {
             let (hd4dp, uploads, files) = (Arc::clone(&hd4dp), uploads.clone(), Arc::clone(&files));
-            Box::pin(async move {
+            async move {
+                // Whoever begins anew has none: their rows were read in part.
                 let files = files.lock().unwrap_or_else(PoisonError::into_inner).take();
                 if let Some(files) = files {
                     files.take_in(&hd4dp, &uploads).await;
                 }
-                std::future::pending::<()>().await;
-            })
+            }
         })
     }
 
@@ -137,17 +134,12 @@ impl OpenFiles {
 /// The work of sending once more what healthdata answered since a day, once.
 fn sending_again(hd4dp: &Arc<Hd4dp>, since: Date) -> Work {
     let (hd4dp, since) = (Arc::clone(hd4dp), start_of(since));
-    let is_done = Arc::new(AtomicBool::new(false));
-    Work::new("hd4dp sending again what was answered", move || {
-        let (hd4dp, is_done) = (Arc::clone(&hd4dp), Arc::clone(&is_done));
-        Box::pin(async move {
-            if !is_done.load(Ordering::SeqCst) {
-                let registrations = hd4dp.keep_trying(|| hd4dp.send_again_since(since)).await;
-                tracing::warn!(registrations, "what healthdata answered was sent again");
-                is_done.store(true, Ordering::SeqCst);
-            }
-            std::future::pending::<()>().await;
-        })
+    Work::once("hd4dp sending again what was answered", move || {
+        let hd4dp = Arc::clone(&hd4dp);
+        async move {
+            let registrations = hd4dp.keep_trying(|| hd4dp.send_again_since(since)).await;
+            tracing::warn!(registrations, "what healthdata answered was sent again");
+        }
     })
 }
 
@@ -186,7 +178,7 @@ async fn take_in(hd4dp: &Hd4dp, open: OpenFile, uploads: &Uploads) {
             }
             Err(error) => error,
         };
-        let why = explain(&error, uploads);
+        let why = nameless(&error, uploads);
         let again = match error {
             UploadError::Submit(SubmitError::Trouble(_)) => CsvFile::open(&path, &definition, clock.now().date()),
             UploadError::File { .. } | UploadError::Refused { .. } | UploadError::Submit(SubmitError::Item(_)) => Err(error),
@@ -203,21 +195,29 @@ async fn take_in(hd4dp: &Hd4dp, open: OpenFile, uploads: &Uploads) {
                 clock::sleep(&**clock, wait).await;
                 file = opened;
             }
-            Err(error) => return tracing::error!(register, "failed to {}", explain(&error, uploads)),
+            Err(error) => return tracing::error!(register, "failed to {}", nameless(&error, uploads)),
         }
     }
 }
 
-/// The error with all its findings, which repeat no cell.
+/// The error with all its findings, which repeat no cell, for whoever named the file on the command line.
 fn explain(error: &UploadError, uploads: &Uploads) -> String {
-    let text = reasons(error);
+    with_findings(reasons(error), error, uploads)
+}
+
+/// The same without the file's name, for the log.
+fn nameless(error: &UploadError, uploads: &Uploads) -> String {
     match error {
-        UploadError::Refused { findings, .. } => {
-            let findings: Vec<String> = findings.iter().map(|finding| finding.report_text(uploads.language)).collect();
-            format!("{text}: {}", findings.join(" | "))
-        }
-        UploadError::File { .. } | UploadError::Submit(_) => text,
+        UploadError::File { what, source, .. } => format!("{what} the file: {source}"),
+        UploadError::Refused { .. } => with_findings("use the file".to_owned(), error, uploads),
+        UploadError::Submit(_) => reasons(error),
     }
+}
+
+fn with_findings(text: String, error: &UploadError, uploads: &Uploads) -> String {
+    let UploadError::Refused { findings, .. } = error else { return text };
+    let findings: Vec<String> = findings.iter().map(|finding| finding.report_text(uploads.language)).collect();
+    format!("{text}: {}", findings.join(" | "))
 }
 
 #[cfg(test)]
@@ -229,6 +229,22 @@ mod tests {
         let day = "2026-11-29".parse().unwrap();
         assert_eq!(start_of(day).to_string(), "2026-11-29T00:00:00.000000Z");
         assert_eq!(start_of(day).date(), day);
+    }
+
+    /// Whoever names a file may name it by its patient.
+    #[test]
+    fn no_name_of_a_file_is_in_what_the_log_gets() {
+        let uploads = Uploads { reports: "/out".into(), language: dcd::Language::English };
+        let path = || PathBuf::from("/in/Janssens.csv");
+        let gone = UploadError::File { what: "open", path: path(), source: std::io::ErrorKind::NotFound.into() };
+        let refused = UploadError::Refused { path: path(), findings: vec![dcd::Finding::new(dcd::Code::E01)] };
+        for error in [gone, refused] {
+            let (told, logged) = (explain(&error, &uploads), nameless(&error, &uploads));
+            assert!(
+                told.contains("Janssens") && !logged.contains("Janssens") && logged.contains("the file: "),
+                "{told} / {logged}"
+            );
+        }
     }
 
     #[test]

@@ -1,9 +1,6 @@
 //! What HD4RES does once when the process starts.
 
-use std::sync::{
-    Arc,
-    atomic::{AtomicBool, Ordering},
-};
+use std::sync::Arc;
 
 use clap::Args;
 use host::Work;
@@ -29,16 +26,12 @@ impl AtStart {
 
 /// The work of handing everything over once more, once.
 fn validating_again(hd4res: &Arc<Hd4res>) -> Work {
-    let (hd4res, is_done) = (Arc::clone(hd4res), Arc::new(AtomicBool::new(false)));
-    Work::new("hd4res handing over once more", move || {
-        let (hd4res, is_done) = (Arc::clone(&hd4res), Arc::clone(&is_done));
-        Box::pin(async move {
-            if !is_done.load(Ordering::SeqCst) {
-                let records = hd4res.keep_trying(|| hd4res.validate_again()).await;
-                tracing::warn!(records, "everything was handed over to the data warehouse once more");
-                is_done.store(true, Ordering::SeqCst);
-            }
-            std::future::pending::<()>().await;
-        })
+    let hd4res = Arc::clone(hd4res);
+    Work::once("hd4res handing over once more", move || {
+        let hd4res = Arc::clone(&hd4res);
+        async move {
+            let records = hd4res.keep_trying(|| hd4res.validate_again()).await;
+            tracing::warn!(records, "everything was handed over to the data warehouse once more");
+        }
     })
 }

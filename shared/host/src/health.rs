@@ -1,8 +1,8 @@
 //! Whether a service that stands alone is ready: for the health checks of containers and for whoever operates it.
 //!
 //! Where `common.health` says, four addresses answer: `/health` that the process lives, `/ready` whether it has started, holds its store and
-//! speaks with its brokers, with status 503 and what is missing when not, each in one line; `/metrics` what it counts, and `/condition` all of it in one
-//! document. `SERVICE --health` asks whether it is ready, `precision status` for its condition. Nothing of a patient is known here.
+//! speaks with its brokers, with status 503 and what is missing when not, each in one line; `/metrics` what it counts, and `/bulletin` all of it in one
+//! document. `SERVICE --health` asks whether it is ready, `precision status` for its bulletin. Nothing of a patient is known here.
 
 use std::{
     io::{Read as _, Write as _},
@@ -36,7 +36,7 @@ const AT_ONCE: usize = 8;
 /// Bytes of a question's head that are looked at.
 const HEAD_MAX: usize = 1024;
 
-/// Bytes of an answer that are read: a condition has a few hundred for each step and queue.
+/// Bytes of an answer that are read: a bulletin has a few hundred for each step and queue.
 const ANSWER_MAX: u64 = 1024 * 1024;
 
 /// What the answers are.
@@ -44,7 +44,7 @@ const PLAIN: &str = "text/plain";
 const JSON: &str = "application/json";
 const OPEN_METRICS: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
 
-/// What a service knows of its own condition.
+/// What a service knows of its own state.
 #[derive(Debug, Default)]
 pub struct Health {
     has_started: AtomicBool,
@@ -143,10 +143,10 @@ pub async fn answer(head: &[u8], health: &Health, metrics: &Metrics, clock: &dyn
             }
         }
         b"GET /metrics HTTP/1.1" | b"GET /metrics HTTP/1.0" => ("200 OK", OPEN_METRICS, metrics.text(health, clock).await),
-        b"GET /condition HTTP/1.1" | b"GET /condition HTTP/1.0" => {
-            ("200 OK", JSON, metrics.condition(health, clock).await.to_string())
+        b"GET /bulletin HTTP/1.1" | b"GET /bulletin HTTP/1.0" => {
+            ("200 OK", JSON, metrics.bulletin(health, clock).await.to_string())
         }
-        _ => ("404 Not Found", PLAIN, "GET /health, /ready, /metrics or /condition\n".to_owned()),
+        _ => ("404 Not Found", PLAIN, "GET /health, /ready, /metrics or /bulletin\n".to_owned()),
     };
     let length = text.len();
     format!("HTTP/1.1 {status}\r\nContent-Type: {form}\r\nContent-Length: {length}\r\nConnection: close\r\n\r\n{text}")
@@ -218,10 +218,10 @@ mod tests {
             metrics.contains("\r\nContent-Type: application/openmetrics-text;") && metrics.contains("\nprecision_ready 0\n"),
             "{metrics}"
         );
-        let condition = answer(b"GET /condition HTTP/1.1\r\nHost: a\r\n\r\n").await;
+        let bulletin = answer(b"GET /bulletin HTTP/1.1\r\nHost: a\r\n\r\n").await;
         assert!(
-            condition.contains("\r\nContent-Type: application/json\r\n") && condition.contains("\"missing\":[\"the store\""),
-            "{condition}"
+            bulletin.contains("\r\nContent-Type: application/json\r\n") && bulletin.contains("\"missing\":[\"the store\""),
+            "{bulletin}"
         );
         for other in
             [&b""[..], b"\xff\xfe", b"GET / HTTP/1.1\r\n\r\n", b"POST /ready HTTP/1.1\r\n\r\n", b"GET /ready?secret HTTP/1.1\r\n"]

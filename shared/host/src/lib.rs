@@ -18,8 +18,8 @@
 //! - [`backoff`], [`config`], [`logging`], [`process`]: what their names say.
 
 pub mod backoff;
+pub mod bulletin;
 pub mod chance;
-pub mod condition;
 pub mod config;
 pub mod dead;
 pub mod disposition;
@@ -38,14 +38,20 @@ pub mod station;
 pub mod stopping;
 pub mod watch;
 
-use std::{fmt, sync::Arc};
+use std::{
+    fmt,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+};
 
 use clock::Clock;
 use futures_util::future::BoxFuture;
 
 pub use backoff::Backoff;
+pub use bulletin::Bulletin;
 pub use chance::Chance;
-pub use condition::Condition;
 pub use dead::{DeadLetter, Trouble};
 pub use disposition::Disposition;
 pub use metrics::{Figure, Measure, Metrics};
@@ -89,6 +95,24 @@ impl Work {
         Self { name: name.into(), start: Box::new(move |_| start()), listens: false }
     }
 
+    /// Work that is done once. One that was dropped on its way begins anew, and one that came to its end does not.
+    pub fn once<F: Future<Output = ()> + Send + 'static>(
+        name: impl Into<String>,
+        start: impl Fn() -> F + Send + Sync + 'static,
+    ) -> Self {
+        let is_done = Arc::new(AtomicBool::new(false));
+        Self::new(name, move || {
+            let (is_done, work) = (Arc::clone(&is_done), (!is_done.load(Ordering::SeqCst)).then(&start));
+            Box::pin(async move {
+                if let Some(work) = work {
+                    work.await;
+                    is_done.store(true, Ordering::SeqCst);
+                }
+                std::future::pending::<()>().await;
+            })
+        })
+    }
+
     /// Work that `start` begins, and that ends by itself soon after it was told to stop.
     pub fn until_told(
         name: impl Into<String>,
@@ -119,5 +143,30 @@ impl Work {
 impl fmt::Debug for Work {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_tuple("Work").field(&self.name).finish()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::{future::poll_fn, sync::atomic::AtomicU32, task::Poll};
+
+    use futures_util::FutureExt as _;
+
+    use super::*;
+
+    #[test]
+    fn what_is_done_once_begins_anew_until_it_has_come_to_its_end() {
+        let (begun, may_end) = (Arc::new(AtomicU32::new(0)), Arc::new(AtomicBool::new(false)));
+        let (count, end) = (Arc::clone(&begun), Arc::clone(&may_end));
+        let work = Work::once("something", move || {
+            count.fetch_add(1, Ordering::SeqCst);
+            let end = Arc::clone(&end);
+            poll_fn(move |_| if end.load(Ordering::SeqCst) { Poll::Ready(()) } else { Poll::Pending })
+        });
+        let run = || work.start().now_or_never();
+        assert_eq!((run(), run(), begun.load(Ordering::SeqCst)), (None, None, 2));
+        may_end.store(true, Ordering::SeqCst);
+        // It goes on as all works do, without doing anything.
+        assert_eq!((run(), run(), begun.load(Ordering::SeqCst)), (None, None, 3));
     }
 }

@@ -1,4 +1,4 @@
-//! What a service that stands alone counts: for Prometheus at `/metrics` beside `/ready`, in the text format of OpenMetrics 1.0, and in one document at `/condition`.
+//! What a service that stands alone counts: for Prometheus at `/metrics` beside `/ready`, in the text format of OpenMetrics 1.0, and in one document at `/bulletin`.
 //!
 //! Labels name steps, queues, outcomes, codes and hospitals, and never anything of a patient. What happened is counted since the process began; how things stand is looked at when
 //! somebody asks.
@@ -23,7 +23,7 @@ use topology::{QueueName, Vhost};
 
 use crate::{
     Point, Probe,
-    condition::{self, Condition},
+    bulletin::{self, Bulletin},
     health::{BROKER_DEADLINE, Health},
 };
 
@@ -137,7 +137,7 @@ pub struct Metrics {
 struct Gathered {
     missing: Vec<String>,
     looked: Vec<Looked>,
-    passed: Vec<condition::Passed>,
+    passed: Vec<bulletin::Passed>,
     retries: BTreeMap<String, u64>,
     /// None when the store did not say.
     figures: Option<Vec<Figure>>,
@@ -176,7 +176,7 @@ impl Metrics {
         let (missing, looked) =
             future::join(health.missing(clock), future::join_all(reads.iter().map(|reads| reads.look(clock)))).await;
         let counts = lock(&self.tally).as_ref().map(|tally| tally.counts()).unwrap_or_default();
-        let passed = counts.into_iter().map(|(kind, count)| condition::Passed::of(kind, count)).collect();
+        let passed = counts.into_iter().map(|(kind, count)| bulletin::Passed::of(kind, count)).collect();
         Gathered { missing, looked, passed, retries: self.retries.counts(), figures: self.figures(clock).await }
     }
 
@@ -197,28 +197,26 @@ impl Metrics {
     }
 
     /// Everything as one document.
-    pub async fn condition(&self, health: &Health, clock: &dyn Clock) -> Condition {
+    pub async fn bulletin(&self, health: &Health, clock: &dyn Clock) -> Bulletin {
         let Gathered { missing, looked, passed, retries, figures } = self.gather(health, clock).await;
         let (service, began) = self.who.clone().unwrap_or_else(|| (String::new(), clock.now()));
-        let (mut brokers, mut queues) = (Vec::new(), Vec::new());
-        for Looked { vhost, queues: seen, is_reachable } in looked {
-            brokers.push(condition::Broker { vhost: vhost.to_string(), is_reachable });
-            queues.extend(seen.into_iter().map(|(queue, publications, dead_letters)| condition::Queue {
+        let mut queues = Vec::new();
+        for Looked { queues: seen, .. } in looked {
+            queues.extend(seen.into_iter().map(|(queue, publications, dead_letters)| bulletin::Queue {
                 queue: queue.to_string(),
                 publications,
                 dead_letters,
             }));
         }
-        Condition {
+        Bulletin {
             service,
-            version: condition::VERSION.to_owned(),
+            version: bulletin::VERSION.to_owned(),
             up_seconds: clock.now().since(began).as_secs(),
             missing,
-            brokers,
             queues,
             passed,
             retries: retries.into_values().sum(),
-            figures: figures.map(|figures| figures.into_iter().map(condition::Measured::from).collect()),
+            figures: figures.map(|figures| figures.into_iter().map(bulletin::Measured::from).collect()),
         }
     }
 
@@ -228,7 +226,7 @@ impl Metrics {
         let mut registry = Registry::with_prefix("precision");
         if let Some((service, began)) = &self.who {
             let info = Gauges::default();
-            info.get_or_create(&vec![("service", service.clone()), ("version", condition::VERSION.to_owned())]).set(1.0);
+            info.get_or_create(&vec![("service", service.clone()), ("version", bulletin::VERSION.to_owned())]).set(1.0);
             registry.register("service_info", "Which service this is, and of which version", info);
             let start = OneGauge::default();
             start.set(began.as_micros() as f64 / 1e6);
@@ -247,7 +245,7 @@ impl Metrics {
     }
 }
 
-fn passed(registry: &mut Registry, counts: Vec<condition::Passed>, again: BTreeMap<String, u64>) {
+fn passed(registry: &mut Registry, counts: Vec<bulletin::Passed>, again: BTreeMap<String, u64>) {
     let (publications, items, retries) = (Counters::default(), Counters::default(), Counters::default());
     for passed in counts {
         let labels = vec![("step", passed.step), ("queue", passed.queue), ("outcome", passed.outcome), ("code", passed.code)];
@@ -358,19 +356,19 @@ mod tests {
         for line in expected {
             assert!(text.lines().any(|said| said == line), "{line} is missing in\n{text}");
         }
-        let info = format!("precision_service_info{{service=\"ehealth-ttp\",version=\"{}\"}} 1.0", condition::VERSION);
+        let info = format!("precision_service_info{{service=\"ehealth-ttp\",version=\"{}\"}} 1.0", bulletin::VERSION);
         assert!(text.lines().any(|said| said == info), "{info} is missing in\n{text}");
         assert!(text.ends_with("# EOF\n") && text.contains("\nprecision_start_time_seconds "), "{text}");
 
         // The same in one document, as it is read on the other side.
-        let condition = metrics.condition(&health, &SystemClock).await;
-        assert_eq!(serde_json::from_str::<Condition>(&serde_json::to_string(&condition).unwrap()).unwrap(), condition);
-        assert_eq!((condition.service.as_str(), condition.missing.as_slice(), condition.retries), ("ehealth-ttp", &[][..], 2));
+        let bulletin = metrics.bulletin(&health, &SystemClock).await;
+        assert_eq!(serde_json::from_str::<Bulletin>(&serde_json::to_string(&bulletin).unwrap()).unwrap(), bulletin);
+        assert_eq!((bulletin.service.as_str(), bulletin.missing.as_slice(), bulletin.retries), ("ehealth-ttp", &[][..], 2));
         let passed: Vec<_> =
-            condition.passed.iter().map(|passed| (passed.outcome.as_str(), passed.code.as_str(), passed.items)).collect();
+            bulletin.passed.iter().map(|passed| (passed.outcome.as_str(), passed.code.as_str(), passed.items)).collect();
         assert_eq!(passed, [("forwarded", "", 2), ("dead-lettered", "QUOTA", 2)]);
-        assert_eq!(condition.figure("quota_limit", &[]), Some(20.0));
-        assert_eq!(condition.figure("quota_patients", &[("sender", "ehbox-hco-00000196")]), Some(12.0));
-        assert_eq!(condition.figure("quota_patients", &[("sender", "nobody")]), None);
+        assert_eq!(bulletin.figure("quota_limit", &[]), Some(20.0));
+        assert_eq!(bulletin.figure("quota_patients", &[("sender", "ehbox-hco-00000196")]), Some(12.0));
+        assert_eq!(bulletin.figure("quota_patients", &[("sender", "nobody")]), None);
     }
 }

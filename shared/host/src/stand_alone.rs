@@ -29,7 +29,7 @@ use topology::{Actor, Naming, Nihdi, Topology, User, Vhost};
 
 use crate::{
     Backoff, Chance, Context, Metrics, Work,
-    condition::Condition,
+    bulletin::Bulletin,
     config::{self, BrokerSettings, Common},
     environment::{self, Variables},
     flaw::{self, Flaw, Flaws},
@@ -176,7 +176,7 @@ pub fn main_with<S: Settings, A: Args>(
 ) -> ExitCode {
     let file = Arg::new("config").long("config").value_name("FILE").value_parser(value_parser!(PathBuf));
     let health = Arg::new("health").long("health").action(ArgAction::SetTrue);
-    let condition = Arg::new("condition").long("condition").action(ArgAction::SetTrue).conflicts_with("health");
+    let bulletin = Arg::new("bulletin").long("bulletin").action(ArgAction::SetTrue).conflicts_with("health");
     let below = Arg::new("base-path").long("base-path").value_name("PATH");
     let below = below.help("Path below which the API stands, as /hd4res; in place of the configuration's");
     let namespace = environment::namespace(S::ACTOR.as_str());
@@ -184,7 +184,7 @@ pub fn main_with<S: Settings, A: Args>(
         .version(env!("CARGO_PKG_VERSION"))
         .arg(file.help("Configuration file (TOML); deploy/config has a commented sample"))
         .arg(health.help("Ask the service that runs with this configuration whether it is ready, and end with status 0 or 1"))
-        .arg(condition.help("Ask it how it stands, and print its answer (JSON), for `precision status --from`"))
+        .arg(bulletin.help("Ask it how it stands, and print its answer (JSON), for `precision status --from`"))
         .after_help(format!(
             "Exit status: 0 stopped as told, or ready; 1 asked, and not ready or no answer; 2 could not start.\n\
              Every setting can be given by the environment too, which counts more than the file: {namespace}_COMMON__STORE is common.store.\n\
@@ -194,9 +194,9 @@ pub fn main_with<S: Settings, A: Args>(
     let command = A::augment_args(if S::HAS_API { command.arg(below) } else { command }).about(about);
     let given = command.get_matches();
     let base_path = given.try_get_one::<String>("base-path").ok().flatten();
-    let asked = match (given.get_flag("health"), given.get_flag("condition")) {
+    let asked = match (given.get_flag("health"), given.get_flag("bulletin")) {
         (true, _) => Some(is_ready::<S> as fn(&S) -> anyhow::Result<ExitCode>),
-        (_, true) => Some(condition_of::<S> as _),
+        (_, true) => Some(bulletin_of::<S> as _),
         _ => None,
     };
     // Whoever asks needs the address alone, and may not be allowed to read the rest.
@@ -240,9 +240,9 @@ fn is_ready<S: Settings>(settings: &S) -> anyhow::Result<ExitCode> {
 }
 
 /// Asks the service with these settings how it stands, and prints what it says.
-fn condition_of<S: Settings>(settings: &S) -> anyhow::Result<ExitCode> {
-    match Condition::ask(&health_address(settings)?.to_string()) {
-        Ok(condition) => say_what_it_said(&condition.to_string()).map(|()| ExitCode::SUCCESS),
+fn bulletin_of<S: Settings>(settings: &S) -> anyhow::Result<ExitCode> {
+    match Bulletin::ask(&health_address(settings)?.to_string()) {
+        Ok(bulletin) => say_what_it_said(&bulletin.to_string()).map(|()| ExitCode::SUCCESS),
         Err(error) => {
             tracing::error!(service = S::ACTOR.as_str(), "failed to {error:#}");
             Ok(ExitCode::FAILURE)

@@ -25,7 +25,7 @@ impl Place {
     fn new() -> Option<Self> {
         let runtime = tokio::runtime::Builder::new_current_thread().build().ok()?;
         let (health, metrics, clock) = (Health::default(), Metrics::default(), Arc::new(SystemClock) as Arc<dyn Clock>);
-        let asked = ["/health", "/ready", "/metrics", "/condition", "/"].map(|path| format!("GET {path} HTTP/1.1\r\n\r\n"));
+        let asked = ["/health", "/ready", "/metrics", "/bulletin", "/"].map(|path| format!("GET {path} HTTP/1.1\r\n\r\n"));
         let mut answers = BTreeSet::new();
         for head in &asked {
             answers.insert(runtime.block_on(answer(head.as_bytes(), &health, &metrics, &*clock)));

@@ -18,7 +18,7 @@ pub fn of(target: &str) -> Vec<Vec<u8>> {
         "configuration" => configurations(),
         "csv" => csv(),
         "definition" => vec![include_bytes!("../../../shared/dcd/src/sample/definition.json").to_vec()],
-        "health" => ["/health", "/ready", "/metrics", "/condition"]
+        "health" => ["/health", "/ready", "/metrics", "/bulletin"]
             .map(|path| format!("GET {path} HTTP/1.1\r\nHost: a\r\n\r\n").into_bytes())
             .to_vec(),
         "parts" => parts(),

@@ -77,7 +77,7 @@ pub struct StatusArgs {
     /// The installation
     #[command(flatten)]
     pub reach: Reach,
-    /// The registration's id, as `list` shows it; without it, the condition of an installation's separate services is shown
+    /// The registration's id, as `list` shows it; without it, how an installation's separate services stand is shown
     #[arg(value_name = "REGISTRATION")]
     registration: Option<Uuid>,
     /// The hospital that has it; over HTTP with a secret that stands alone, which does not say

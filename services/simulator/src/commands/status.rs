@@ -1,7 +1,7 @@
 //! `precision status` without a registration: how an installation of separate services stands, in one screen.
 //!
-//! Each service says how it stands where `common.health` of its configuration has it ([`host::Condition`]). All are asked at once; one that does not answer is a line like the
-//! others. Where nobody from outside gets there, as in containers, somebody inside asks (`SERVICE --condition`) and the answers are read from a file. What somebody has to look at stands below, by the limits of docs/OPERATIONS.md, and is the exit status.
+//! Each service says how it stands where `common.health` of its configuration has it ([`host::Bulletin`]). All are asked at once; one that does not answer is a line like the
+//! others. Where nobody from outside gets there, as in containers, somebody inside asks (`SERVICE --bulletin`) and the answers are read from a file. What somebody has to look at stands below, by the limits of docs/OPERATIONS.md, and is the exit status.
 
 use std::{
     collections::BTreeMap,
@@ -14,7 +14,7 @@ use std::{
 
 use anyhow::{Context as _, ensure};
 use clap::Args;
-use host::{Condition, resend};
+use host::{Bulletin, resend};
 use serde::{Deserialize, Serialize};
 use topology::Actor;
 
@@ -36,7 +36,7 @@ pub struct Services {
     /// has them all
     #[arg(long = "service", value_name = "HOST:PORT", conflicts_with_all = ["registration", "store", "at", "from"])]
     services: Vec<String>,
-    /// File with what services said, or `-`: a line `{"at":NAME,"condition":WHAT}` for each, WHAT being what `SERVICE --condition` prints
+    /// File with what services said, or `-`: a line `{"at":NAME,"bulletin":WHAT}` for each, WHAT being what `SERVICE --bulletin` prints
     #[arg(long, value_name = "FILE", conflicts_with_all = ["registration", "store", "at"])]
     from: Option<String>,
 }
@@ -49,7 +49,7 @@ struct Look {
     at: String,
     /// How it stands.
     #[serde(default)]
-    condition: Option<Condition>,
+    bulletin: Option<Bulletin>,
     /// Why nobody knows.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     error: Option<String>,
@@ -57,16 +57,16 @@ struct Look {
 
 impl Look {
     fn at(address: &str) -> Self {
-        let (condition, error) = match Condition::ask(address) {
-            Ok(condition) => (Some(condition), None),
+        let (bulletin, error) = match Bulletin::ask(address) {
+            Ok(bulletin) => (Some(bulletin), None),
             Err(error) => (None, Some(format!("failed to {error:#}"))),
         };
-        Self { at: address.to_owned(), condition, error }
+        Self { at: address.to_owned(), bulletin, error }
     }
 
     /// The service, or where it should be.
     fn name(&self) -> &str {
-        self.condition.as_ref().map_or(&self.at, |condition| &condition.service)
+        self.bulletin.as_ref().map_or(&self.at, |bulletin| &bulletin.service)
     }
 }
 
@@ -129,7 +129,7 @@ fn read(file: &str) -> anyhow::Result<Vec<Look>> {
 
 fn parse(line: &str) -> anyhow::Result<Look> {
     let mut look: Look = serde_json::from_str(line)?;
-    if look.condition.is_none() && look.error.is_none() {
+    if look.bulletin.is_none() && look.error.is_none() {
         look.error = Some("does not run, or does not answer".to_owned());
     }
     Ok(look)
@@ -143,26 +143,26 @@ fn place_on_route(name: &str) -> (usize, String) {
 
 /// What is to be looked at in one service.
 fn to_look_at(look: &Look) -> Vec<String> {
-    let Some(condition) = &look.condition else {
+    let Some(bulletin) = &look.bulletin else {
         return vec![format!("{}: {}", look.at, look.error.as_deref().unwrap_or_default())];
     };
-    let service = &condition.service;
+    let service = &bulletin.service;
     let mut lines = Vec::new();
-    if !condition.missing.is_empty() {
-        lines.push(format!("{service}: not ready, missing: {}", condition.missing.join(", ")));
+    if !bulletin.missing.is_empty() {
+        lines.push(format!("{service}: not ready, missing: {}", bulletin.missing.join(", ")));
     }
-    for queue in condition.queues.iter().filter(|queue| queue.dead_letters > 0) {
+    for queue in bulletin.queues.iter().filter(|queue| queue.dead_letters > 0) {
         let letters = if queue.dead_letters == 1 { "dead letter" } else { "dead letters" };
         lines.push(format!("{}: {} {letters}: precision dead-letters list", queue.queue, queue.dead_letters));
     }
-    if condition.figures.is_none() {
+    if bulletin.figures.is_none() {
         lines.push(format!("{service}: its store does not say how it stands"));
     }
-    let age = span_of(condition, "oldest_unanswered_age_seconds");
+    let age = span_of(bulletin, "oldest_unanswered_age_seconds");
     if age > resend::NOK_AFTER {
         lines.push(format!("{service}: a registration has had no answer for {}: precision trace", span(age)));
     }
-    let given_up = condition.figure("unanswered_registrations", &[("state", "given-up")]).unwrap_or_default();
+    let given_up = bulletin.figure("unanswered_registrations", &[("state", "given-up")]).unwrap_or_default();
     if given_up > 0.0 {
         lines.push(format!("{service}: {given_up} registrations had no answer in ten days: precision trace"));
     }
@@ -171,11 +171,11 @@ fn to_look_at(look: &Look) -> Vec<String> {
 
 /// Hospitals that have asked for most of what they may today.
 fn full_quotas(services: &[Look]) -> Vec<String> {
-    let conditions = services.iter().filter_map(|look| look.condition.as_ref());
-    let quotas = conditions.filter_map(|condition| Some((condition, condition.figure("quota_limit", &[])?)));
+    let bulletins = services.iter().filter_map(|look| look.bulletin.as_ref());
+    let quotas = bulletins.filter_map(|bulletin| Some((bulletin, bulletin.figure("quota_limit", &[])?)));
     quotas
-        .flat_map(|(condition, limit)| {
-            let full = condition.figures("quota_patients").filter(move |asked| asked.value > QUOTA_WARNING * limit);
+        .flat_map(|(bulletin, limit)| {
+            let full = bulletin.figures("quota_patients").filter(move |asked| asked.value > QUOTA_WARNING * limit);
             full.map(move |asked| {
                 let sender = asked.labels.get("sender").map_or("", String::as_str);
                 format!("{sender}: {} of {limit} patients of today are asked for", asked.value)
@@ -184,8 +184,8 @@ fn full_quotas(services: &[Look]) -> Vec<String> {
         .collect()
 }
 
-fn span_of(condition: &Condition, figure: &str) -> Duration {
-    Duration::from_secs_f64(condition.figure(figure, &[]).unwrap_or_default().max(0.0))
+fn span_of(bulletin: &Bulletin, figure: &str) -> Duration {
+    Duration::from_secs_f64(bulletin.figure(figure, &[]).unwrap_or_default().max(0.0))
 }
 
 /// A span in its largest unit: `12 s`, `3 min`, `5 h`, `9 d`.
@@ -200,10 +200,10 @@ fn span(span: Duration) -> String {
 }
 
 /// Items that passed in one direction: of a service that takes in at one step and sends at another, they are the same twice.
-fn items(condition: &Condition, is_back: bool) -> u64 {
+fn items(bulletin: &Bulletin, is_back: bool) -> u64 {
     const NOT_AGAIN: [&str; 6] = ["sent", "forwarded", "arrived", "validated", "receipt", "ignored"];
     let mut by_step: BTreeMap<&str, u64> = BTreeMap::new();
-    let counted = condition.passed.iter().filter(|passed| NOT_AGAIN.contains(&passed.outcome.as_str()));
+    let counted = bulletin.passed.iter().filter(|passed| NOT_AGAIN.contains(&passed.outcome.as_str()));
     for passed in counted.filter(|passed| passed.step.ends_with(" back") == is_back && !passed.step.starts_with('R')) {
         *by_step.entry(&passed.step).or_default() += passed.items;
     }
@@ -211,36 +211,36 @@ fn items(condition: &Condition, is_back: bool) -> u64 {
 }
 
 fn row(look: &Look) -> Vec<String> {
-    let Some(condition) = &look.condition else {
+    let Some(bulletin) = &look.bulletin else {
         return vec![look.at.clone(), "no answer".to_owned()];
     };
-    let sum = |figure: fn(&host::condition::Queue) -> u64| condition.queues.iter().map(figure).sum::<u64>().to_string();
-    let known = |text: String| if condition.queues.is_empty() { "?".to_owned() } else { text };
+    let sum = |figure: fn(&host::bulletin::Queue) -> u64| bulletin.queues.iter().map(figure).sum::<u64>().to_string();
+    let known = |text: String| if bulletin.queues.is_empty() { "?".to_owned() } else { text };
     vec![
-        condition.service.clone(),
-        if condition.missing.is_empty() { "ready" } else { "not ready" }.to_owned(),
-        span(Duration::from_secs(condition.up_seconds)),
-        items(condition, false).to_string(),
-        items(condition, true).to_string(),
+        bulletin.service.clone(),
+        if bulletin.missing.is_empty() { "ready" } else { "not ready" }.to_owned(),
+        span(Duration::from_secs(bulletin.up_seconds)),
+        items(bulletin, false).to_string(),
+        items(bulletin, true).to_string(),
         known(sum(|queue| queue.publications)),
         known(sum(|queue| queue.dead_letters)),
-        condition.retries.to_string(),
-        condition.version.clone(),
+        bulletin.retries.to_string(),
+        bulletin.version.clone(),
     ]
 }
 
 /// What a hospital waits for.
 fn waits(look: &Look) -> Option<String> {
-    let condition = look.condition.as_ref()?;
-    let count = |name: &str| condition.figure("unanswered_registrations", &[("state", name)]);
+    let bulletin = look.bulletin.as_ref()?;
+    let count = |name: &str| bulletin.figure("unanswered_registrations", &[("state", name)]);
     let (unsent, sent, given_up) = (count("unsent")?, count("sent")?, count("given-up")?);
-    let age = span_of(condition, "oldest_unanswered_age_seconds");
+    let age = span_of(bulletin, "oldest_unanswered_age_seconds");
     let since = if sent > 0.0 { format!(", the oldest for {}", span(age)) } else { String::new() };
-    Some(format!("  {}: {unsent} to be sent; {sent} without an answer{since}; {given_up} given up", condition.service))
+    Some(format!("  {}: {unsent} to be sent; {sent} without an answer{since}; {given_up} given up", bulletin.service))
 }
 
 fn screen(Seen { services, to_look_at }: &Seen) -> String {
-    let is_ready = |look: &&Look| look.condition.as_ref().is_some_and(|condition| condition.missing.is_empty());
+    let is_ready = |look: &&Look| look.bulletin.as_ref().is_some_and(|bulletin| bulletin.missing.is_empty());
     let ready = services.iter().filter(is_ready).count();
     let heading = ["service", "is", "up", "forward", "back", "waiting", "dead letters", "retries", "version"];
     let mut rows = vec![heading.map(str::to_owned).to_vec()];
@@ -266,8 +266,8 @@ mod tests {
 
     use super::*;
 
-    fn look(condition: serde_json::Value) -> Look {
-        Look { at: "127.0.0.1:1".to_owned(), condition: Some(serde_json::from_value(condition).unwrap()), error: None }
+    fn look(bulletin: serde_json::Value) -> Look {
+        Look { at: "127.0.0.1:1".to_owned(), bulletin: Some(serde_json::from_value(bulletin).unwrap()), error: None }
     }
 
     fn passed(step: &str, outcome: &str, items: u64) -> serde_json::Value {
@@ -279,7 +279,6 @@ mod tests {
             |waits: &str, value: u64| json!({ "name": "unanswered_registrations", "labels": { "state": waits }, "value": value });
         look(json!({
             "service": "hd4dp-00000196", "version": "0.1.0", "up_seconds": 7_300, "missing": [], "retries": 2,
-            "brokers": [{ "vhost": "hospital-00000196", "is_reachable": true }],
             "queues": [{ "queue": "hd4dp.00000196.in", "publications": 3, "dead_letters": 0 }],
             "passed": [passed("3", "sent", 120), passed("3", "resent", 7), passed("3 back", "arrived", 90), passed("R1", "sent", 1_000)],
             "figures": [
@@ -293,7 +292,7 @@ mod tests {
     fn warehouse(missing: &[&str], letters: u64) -> Look {
         let queues = json!([{ "queue": "dhw.in", "publications": 0, "dead_letters": letters }]);
         look(json!({
-            "service": "dhw", "version": "0.1.0", "up_seconds": 59, "missing": missing, "retries": 0, "brokers": [],
+            "service": "dhw", "version": "0.1.0", "up_seconds": 59, "missing": missing, "retries": 0,
             "queues": if missing.is_empty() { queues } else { json!([]) },
             "passed": [passed("7", "validated", 90), passed("7 back", "sent", 90)], "figures": [],
         }))
@@ -301,7 +300,7 @@ mod tests {
 
     fn ttp(asked: f64) -> Look {
         look(json!({
-            "service": "ehealth-ttp", "version": "0.1.0", "up_seconds": 1, "missing": [], "retries": 0, "brokers": [], "queues": [], "passed": [],
+            "service": "ehealth-ttp", "version": "0.1.0", "up_seconds": 1, "missing": [], "retries": 0, "queues": [], "passed": [],
             "figures": [
                 { "name": "quota_limit", "labels": {}, "value": 20_000.0 },
                 { "name": "quota_patients", "labels": { "sender": "ehbox-hco-00000196" }, "value": asked },
@@ -336,7 +335,7 @@ Nothing needs to be looked at.
     fn what_somebody_has_to_look_at_is_said() {
         let away = Look {
             at: "127.0.0.1:1".to_owned(),
-            condition: None,
+            bulletin: None,
             error: Some("failed to ask the service at 127.0.0.1:1".to_owned()),
         };
         let said = |look: &Look| to_look_at(look).join("; ");
@@ -347,7 +346,7 @@ Nothing needs to be looked at.
              hd4dp-00000196: 4 registrations had no answer in ten days: precision trace"
         );
         let mut silent = hospital(0, 4, 172_801.0);
-        silent.condition.iter_mut().for_each(|condition| condition.figures = None);
+        silent.bulletin.iter_mut().for_each(|bulletin| bulletin.figures = None);
         assert_eq!(said(&silent), "hd4dp-00000196: its store does not say how it stands");
         assert_eq!(said(&warehouse(&["the broker of hd"], 0)), "dhw: not ready, missing: the broker of hd");
         assert_eq!(said(&warehouse(&[], 1)), "dhw.in: 1 dead letter: precision dead-letters list");
@@ -360,9 +359,9 @@ Nothing needs to be looked at.
     fn what_services_said_is_read_line_by_line() {
         let said = serde_json::to_string(&hospital(0, 0, 0.0)).unwrap();
         assert_eq!(parse(&said).unwrap(), hospital(0, 0, 0.0));
-        let silent = parse(r#"{"at":"dhw","condition":null}"#).unwrap();
+        let silent = parse(r#"{"at":"dhw","bulletin":null}"#).unwrap();
         assert_eq!(to_look_at(&silent), ["dhw: does not run, or does not answer"]);
-        for wrong in ["", "{}", r#"{"at":"dhw","condition":{}}"#, r#"{"at":"dhw","more":1}"#, &said[..said.len() - 1]] {
+        for wrong in ["", "{}", r#"{"at":"dhw","bulletin":{}}"#, r#"{"at":"dhw","more":1}"#, &said[..said.len() - 1]] {
             assert!(parse(wrong).is_err(), "{wrong}");
         }
     }

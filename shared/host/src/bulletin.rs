@@ -1,4 +1,4 @@
-//! How a service that stands alone stands, as one document: `/condition` beside `/ready`, which `precision status` reads.
+//! How a service that stands alone stands, as one document: `/bulletin` beside `/ready`, which `precision status` reads.
 //!
 //! A reader takes what it knows and leaves what it does not, so that programs of two versions understand each other. Nothing of a patient is in it.
 
@@ -15,7 +15,7 @@ pub(crate) const VERSION: &str = env!("CARGO_PKG_VERSION");
 
 /// How a service stands at one moment, and as JSON when it is displayed. Counts begin with its process.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct Condition {
+pub struct Bulletin {
     /// What it is called in the key directory and on brokers: `ehbox-hco-<nihdi>`, `ehealth-ttp`.
     pub service: String,
     /// The version of its program.
@@ -24,8 +24,6 @@ pub struct Condition {
     pub up_seconds: u64,
     /// What keeps it from working; nothing when it is ready.
     pub missing: Vec<String>,
-    /// The brokers that it works with.
-    pub brokers: Vec<Broker>,
     /// The queues that it reads; without those that a broker did not say anything of.
     pub queues: Vec<Queue>,
     /// What passed.
@@ -34,15 +32,6 @@ pub struct Condition {
     pub retries: u64,
     /// What its store says; none when the store did not answer.
     pub figures: Option<Vec<Measured>>,
-}
-
-/// The broker of a zone.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Broker {
-    /// The zone's virtual host.
-    pub vhost: String,
-    /// Whether it answers.
-    pub is_reachable: bool,
 }
 
 /// A queue that the service reads.
@@ -100,7 +89,7 @@ impl From<Figure> for Measured {
     }
 }
 
-impl Condition {
+impl Bulletin {
     /// The figure of this name with these labels.
     #[must_use]
     pub fn figure(&self, name: &str, labels: &[(&str, &str)]) -> Option<f64> {
@@ -121,14 +110,14 @@ impl Condition {
     ///
     /// Nobody answers there, or not as a service of this product does.
     pub fn ask(address: &str) -> anyhow::Result<Self> {
-        let (is_said, text) = health::get(address, "/condition")?;
-        ensure!(is_said, "understand what answers at {address}: no service of this product, or one that has no /condition");
+        let (is_said, text) = health::get(address, "/bulletin")?;
+        ensure!(is_said, "understand what answers at {address}: no service of this product, or one that has no /bulletin");
         // What stands there may be anybody's, so nothing of it is repeated.
-        serde_json::from_str(&text).ok().with_context(|| format!("understand what answers at {address}: it is no condition"))
+        serde_json::from_str(&text).ok().with_context(|| format!("understand what answers at {address}: it is no bulletin"))
     }
 }
 
-impl fmt::Display for Condition {
+impl fmt::Display for Bulletin {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&serde_json::to_string(self).map_err(|_| fmt::Error)?)
     }
