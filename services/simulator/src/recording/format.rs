@@ -252,3 +252,20 @@ pub mod id {
         String::deserialize(deserializer)?.parse().map_err(de::Error::custom)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_digit_of_a_hash_counts() {
+        let written = Chain::default().write(&Line::Withdrawn(Withdrawn { number: 7 })).unwrap();
+        assert!(Chain::default().read(&written).is_ok());
+        let end = written.len() - CLOSING.len();
+        for at in end - DIGITS..end {
+            let mut changed = written.clone();
+            changed[at] = if changed[at] == b'0' { b'1' } else { b'0' };
+            assert!(matches!(Chain::default().read(&changed), Err(LineError::Hash)), "digit {at}");
+        }
+    }
+}
