@@ -7,6 +7,10 @@
 //!
 //! Where a target has several readers, the first byte chooses; its documentation says how the bytes are taken apart.
 
+use std::sync::{Arc, LazyLock};
+
+use dcd::{Definition, Definitions};
+
 mod code_list;
 mod configuration;
 mod csv;
@@ -56,6 +60,20 @@ pub const TARGETS: &[Target] = &[
     Target { name: "texts", run: texts },
     Target { name: "tokens", run: tokens },
 ];
+
+/// The registers that are built in.
+static DEFINITIONS: LazyLock<Arc<Definitions>> = LazyLock::new(|| Arc::new(given(Definitions::built_in().ok(), "a definition")));
+
+/// Their definitions, one by one.
+static REGISTERS: LazyLock<Vec<Arc<Definition>>> = LazyLock::new(|| DEFINITIONS.iter().cloned().collect());
+
+/// What a target stands on. One that has it not would hold nothing, and must not pass.
+#[track_caller]
+#[expect(clippy::panic, reason = "whoever gives bytes to a target waits for it to panic")]
+fn given<T>(there: Option<T>, what: &str) -> T {
+    let Some(there) = there else { panic!("{what} is missing") };
+    there
+}
 
 /// The first byte, by which a target chooses, and the bytes behind it; zero where there is none.
 fn chosen(bytes: &[u8]) -> (u8, &[u8]) {

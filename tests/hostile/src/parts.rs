@@ -1,8 +1,6 @@
 //! The clear texts of sealed parts, and a hospital's stored row.
 
-use std::sync::{Arc, LazyLock};
-
-use dcd::{Context, Definition, Definitions, NoAttachments};
+use dcd::{Context, NoAttachments};
 use envelope::sealed::ReturnPart;
 use hd4dp::row;
 use identifying::IdentityPart;
@@ -10,13 +8,10 @@ use jiff::civil::date;
 use pseudonymised::{PseudonymPart, RecodePart, RecodedPart};
 use registration::{Content, FEEDBACK_PADDING_STEP, Feedback, PADDING_STEP, Submitted};
 
-use crate::{chosen, telling::assert_no_cell};
+use crate::{REGISTERS, chosen, given, telling::assert_no_cell};
 
 /// What a choosing byte has when the frame of a content or feedback is put around the rest.
 const FRAMED: u8 = 0x80;
-
-static DEFINITIONS: LazyLock<Vec<Arc<Definition>>> =
-    LazyLock::new(|| Definitions::built_in().map(|all| all.iter().cloned().collect()).unwrap_or_default());
 
 /// Bytes that came out of a seal: the first byte chooses as what they are read, and whether a frame is put around them.
 ///
@@ -36,7 +31,7 @@ pub fn parts(bytes: &[u8]) {
         }
         2 => one_form(IdentityPart::decode(rest).ok().map(|part| part.encode()), rest),
         3 => one_form(PseudonymPart::decode(rest).ok().map(|part| part.encode()), rest),
-        4 => one_form(ReturnPart::decode(rest).ok().and_then(|part| part.encode().ok()), rest),
+        4 => one_form(ReturnPart::decode(rest).ok().map(|part| given(part.encode().ok(), "the bytes of a part")), rest),
         5 => {
             one_form(RecodePart::decode(rest).ok().map(|part| part.encode()), rest);
             one_form(RecodedPart::decode(rest).ok().map(|part| part.encode()), rest);
@@ -62,7 +57,7 @@ fn content(bytes: &[u8]) {
         Ok(Submitted::Content(content)) => {
             assert_eq!(content.encode(), bytes);
             assert_eq!(Content::decode(bytes).as_ref(), Ok(&content));
-            for definition in DEFINITIONS.iter() {
+            for definition in REGISTERS.iter() {
                 // What is refused by its policies is looked at no further; here it is, since nothing may come of it but findings.
                 let _refused = content.check(&definition.policies());
                 let context = Context { today: date(2026, 6, 1), organisation: "00000196", attachments: &NoAttachments };

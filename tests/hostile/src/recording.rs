@@ -12,9 +12,9 @@ use simulator::recording::{
 };
 use tempfile::NamedTempFile;
 
-use crate::chosen;
+use crate::{chosen, given};
 
-static FILE: LazyLock<Mutex<Option<NamedTempFile>>> = LazyLock::new(|| Mutex::new(NamedTempFile::new().ok()));
+static FILE: LazyLock<Mutex<NamedTempFile>> = LazyLock::new(|| Mutex::new(given(NamedTempFile::new().ok(), "a file")));
 
 /// A recording: with a first byte of 0 as it stands in the file; else line by line without hashes, which are put behind the lines that are some.
 ///
@@ -23,10 +23,8 @@ static FILE: LazyLock<Mutex<Option<NamedTempFile>>> = LazyLock::new(|| Mutex::ne
 pub fn recording(bytes: &[u8]) {
     let (choice, rest) = chosen(bytes);
     let mut file = FILE.lock().unwrap_or_else(PoisonError::into_inner);
-    let Some(file) = file.as_mut() else { return };
     let text = if choice == 0 { rest.to_vec() } else { chained(rest) };
-    let Some(opened) = open(file, &text) else { return };
-    let recording = match opened {
+    let recording = match open(&mut file, &text) {
         Ok(recording) => recording,
         Err(error) => {
             assert!(
@@ -43,20 +41,18 @@ pub fn recording(bytes: &[u8]) {
     );
     for entry in entries {
         let document = recording.document(entry);
-        assert!(document.is_ok(), "an entry cannot be read: {document:?}");
-        let Ok(document) = document else { continue };
+        let document = given(document.ok(), "the document of an entry");
         assert!(document.id().uuid() == entry.publication && document.items() == entry.items && document.keys() == entry.keys);
     }
     if *recording.state() == State::Complete {
         let is_damaged = |text: &[u8], file: &mut NamedTempFile| {
-            open(file, text)
-                .is_none_or(|opened| opened.is_err() || opened.is_ok_and(|read| matches!(read.state(), State::Damaged { .. })))
+            open(file, text).map_or(true, |read| matches!(read.state(), State::Damaged { .. }))
         };
-        assert!(is_damaged(&[&text, b"\n".as_slice()].concat(), file));
+        assert!(is_damaged(&[&text, b"\n".as_slice()].concat(), &mut file));
         let mut changed = text.clone();
         let at = usize::from(choice) * text.len() / 256;
         changed[at] ^= 1;
-        assert!(is_damaged(&changed, file), "a change at {at} is not noticed");
+        assert!(is_damaged(&changed, &mut file), "a change at {at} is not noticed");
     }
 }
 
@@ -72,8 +68,8 @@ fn chained(bytes: &[u8]) -> Vec<u8> {
     text
 }
 
-fn open(file: &mut NamedTempFile, text: &[u8]) -> Option<Result<Recording, String>> {
+fn open(file: &mut NamedTempFile, text: &[u8]) -> Result<Recording, String> {
     let within = file.as_file_mut();
-    within.rewind().and_then(|()| within.set_len(0)).and_then(|()| within.write_all(text)).ok()?;
-    Some(Recording::open(file.path()).map_err(|error| format!("{error:#}")))
+    given(within.rewind().and_then(|()| within.set_len(0)).and_then(|()| within.write_all(text)).ok(), "room in a file");
+    Recording::open(file.path()).map_err(|error| format!("{error:#}"))
 }

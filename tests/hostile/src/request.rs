@@ -13,7 +13,7 @@ use tower::ServiceExt as _;
 
 use self::house::{House, Operation};
 use crate::{
-    chosen,
+    chosen, given,
     telling::{assert_column, assert_own_words},
 };
 
@@ -32,7 +32,7 @@ const ANSWER_MAX: usize = 4 << 20;
 /// expected in the words of the catalogues, and nothing of what was sent.
 pub fn request(bytes: &[u8]) {
     HOUSE.with_borrow_mut(|house| {
-        let Some(open) = house.take().or_else(House::open) else { return };
+        let open = house.take().unwrap_or_else(|| given(House::open(), "a house"));
         let has_changed = ask(&open, bytes);
         *house = Some(open).filter(|_| !has_changed);
     });
@@ -40,13 +40,13 @@ pub fn request(bytes: &[u8]) {
 
 /// The routes, in the order by which requests choose them.
 pub(crate) fn routes() -> Vec<String> {
-    House::open().map(|house| house.operations.iter().map(Operation::route).collect()).unwrap_or_default()
+    given(House::open(), "a house").operations.iter().map(Operation::route).collect()
 }
 
 /// Sends a request, and says whether it changed something.
 fn ask(house: &House, bytes: &[u8]) -> bool {
     let (choice, rest) = chosen(bytes);
-    let Some(operation) = house.operations.get(usize::from(choice) % house.operations.len().max(1)) else { return false };
+    let operation = &house.operations[usize::from(choice) % house.operations.len()];
     let Some(request) = request_of(house, operation, rest) else { return false };
     let (router, runtime) = (house.router.clone(), &house.runtime);
     let answered = runtime.block_on(async {
@@ -54,7 +54,8 @@ fn ask(house: &House, bytes: &[u8]) -> bool {
         let (parts, body) = response.into_parts();
         (parts, to_bytes(body, ANSWER_MAX).await)
     });
-    let (parts, Ok(body)) = answered else { return false };
+    let (parts, body) = answered;
+    let body = given(body.ok(), "the end of an answer");
     let (route, status) = (operation.route(), parts.status);
     let declared = &operation.document["responses"][status.as_str()];
     assert!(declared.is_object(), "{route} does not name {status}: {}", String::from_utf8_lossy(&body));
@@ -75,7 +76,7 @@ fn request_of(house: &House, operation: &Operation, bytes: &[u8]) -> Option<Requ
     let path = format!("{}{}{query}", operation.path, if query.is_empty() { "" } else { "?" });
     let uri: Uri = path.parse().ok()?;
     let mut request = Request::builder().method(operation.method.as_str()).uri(uri);
-    request = request.header("authorization", house.token(operation)?);
+    request = request.header("authorization", given(house.token(operation), "somebody who may"));
     if operation.is_change() {
         request = request.header("idempotency-key", "a-key-of-this-request");
     }
@@ -91,7 +92,7 @@ fn request_of(house: &House, operation: &Operation, bytes: &[u8]) -> Option<Requ
 }
 
 fn assert_problem(route: &str, declared: &Value, body: &[u8]) {
-    let problem: Value = serde_json::from_slice(body).unwrap_or_default();
+    let problem: Value = given(serde_json::from_slice(body).ok(), "the document of a problem");
     let codes = declared["x-codes"].as_array().map_or(&[][..], Vec::as_slice);
     assert!(codes.contains(&problem["code"]), "{route} does not name {problem}");
     assert_own_words(problem["title"].as_str().unwrap_or_default());

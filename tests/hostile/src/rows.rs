@@ -6,7 +6,7 @@ use std::{
     sync::{Arc, LazyLock},
 };
 
-use dcd::{Context, Definition, Definitions, NoAttachments, Severity};
+use dcd::{Context, Definition, NoAttachments, Severity};
 use hd4dp::{
     form::Form,
     prepare::{self, Enclosed, Naming, Secrets},
@@ -18,16 +18,13 @@ use jiff::civil::{Date, date};
 use registration::{CodeKey, Content};
 use uuid::Uuid;
 
-use crate::{chosen, telling::assert_no_cell};
+use crate::{REGISTERS, chosen, given, telling::assert_no_cell};
 
 /// A day on which all registers take registrations.
 const TODAY: Date = date(2026, 6, 1);
 const ORGANISATION: &str = "00000196";
 /// What a choosing byte has when the register's own header stands in front.
 const WITH_HEADER: u8 = 0x80;
-
-static DEFINITIONS: LazyLock<Vec<Arc<Definition>>> =
-    LazyLock::new(|| Definitions::built_in().map(|all| all.iter().cloned().collect()).unwrap_or_default());
 
 /// Keys that keep nothing secret: nothing here leaves the process.
 static SECRETS: LazyLock<Secrets> = LazyLock::new(|| Secrets {
@@ -42,7 +39,7 @@ static SECRETS: LazyLock<Secrets> = LazyLock::new(|| Secrets {
 /// is taken in says whose it is, leaves its hospital reduced, and has no error for healthdata; and what is downloaded is what was uploaded.
 pub fn rows(bytes: &[u8]) {
     let (choice, rest) = chosen(bytes);
-    let Some(definition) = DEFINITIONS.get(usize::from(choice & !WITH_HEADER) % DEFINITIONS.len().max(1)) else { return };
+    let definition = &REGISTERS[usize::from(choice & !WITH_HEADER) % REGISTERS.len()];
     let mut file = Vec::new();
     if choice & WITH_HEADER != 0 {
         file.extend_from_slice(definition.header_template().join(";").as_bytes());
@@ -75,15 +72,12 @@ fn read(definition: &Arc<Definition>, mut file: CsvFile) {
 
 /// Holds a row that was taken in to leaving its hospital, and to being right at healthdata.
 fn assert_leaves(definition: &Definition, row: &CheckedRow) {
-    let identity = prepare::identity(definition, &row.cells, &SECRETS);
-    assert!(identity.is_ok(), "a row that is taken in says whose it is");
-    let Ok(identity) = identity else { return };
+    let identity = given(prepare::identity(definition, &row.cells, &SECRETS).ok(), "whose it is, in a row that is taken in,");
     let naming = Naming { registration_id: Uuid::nil(), version: 1, organisation: ORGANISATION };
     let policies = definition.policies();
     let prepared = prepare::prepare(definition, naming, identity, &row.cells, Enclosed::default(), &policies, &SECRETS);
     let content = prepared.as_ref().ok().and_then(|prepared| Content::decode(&prepared.content).ok());
-    assert!(content.is_some(), "a row that is taken in can be sent: {prepared:?}");
-    let Some(content) = content else { return };
+    let content = given(content, "what is sent of a row that is taken in");
     assert_eq!(content.check(&policies), Ok(()));
     let context = Context { today: TODAY, organisation: ORGANISATION, attachments: &NoAttachments };
     let found = definition.recheck(content.cells(), &context);
@@ -98,9 +92,8 @@ fn assert_downloaded(definition: &Arc<Definition>, row: &CheckedRow) {
     let form = Form::of(definition, &row.cells);
     let (columns, values): (Vec<String>, Vec<&str>) = form.iter().map(|(column, value)| (column.to_owned(), value)).unzip();
     let layout = definition.layout_of_form(&columns);
-    assert!(layout.is_ok(), "a download has columns of its register: {layout:?}");
     let context = Context { today: TODAY, organisation: ORGANISATION, attachments: &NoAttachments };
-    let Ok(layout) = layout else { return };
+    let layout = given(layout.ok(), "a column of a download in its register");
     let again = layout.check(values.as_slice(), &context);
     assert!(!again.has_errors(), "a download is refused: {:?}", again.findings);
     assert!(again.cells == row.cells, "a download says something else than was uploaded");

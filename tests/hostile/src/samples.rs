@@ -3,9 +3,11 @@
 use std::sync::Arc;
 
 use data_encoding::{BASE64, HEXLOWER};
-use dcd::{Definition, Definitions};
+use dcd::Definition;
 use population::{Order, Rows};
 use serde_json::{Value, json};
+
+use crate::{REGISTERS, given};
 
 const VECTORS: [&str; 2] =
     [include_str!("../../../docs/vectors/one-item.json"), include_str!("../../../docs/vectors/three-items.json")];
@@ -95,10 +97,6 @@ fn configurations() -> Vec<Vec<u8>> {
         .collect()
 }
 
-fn definitions() -> Vec<Arc<Definition>> {
-    Definitions::built_in().map(|all| all.iter().cloned().collect()).unwrap_or_default()
-}
-
 fn order(definition: &Arc<Definition>) -> Order<'_> {
     Order { definition, organisation: "00000196", count: 2, seed: 4, faulty_percent: 50 }
 }
@@ -119,16 +117,16 @@ fn csv() -> Vec<Vec<u8>> {
         "a;b\n\"x\ry\";\"c\n;\"\"d\"\n",
     ];
     let mut all: Vec<Vec<u8>> = small.map(|text| text.as_bytes().to_vec()).to_vec();
-    all.extend(definitions().iter().map(file));
+    all.extend(REGISTERS.iter().map(file));
     all
 }
 
 /// Whole files, and rows behind the template's header.
 fn rows() -> Vec<Vec<u8>> {
     let mut all = Vec::new();
-    for (choice, definition) in (0_u8..).zip(&definitions()) {
+    for (choice, definition) in (0_u8..).zip(REGISTERS.iter()) {
         all.push([&[choice], file(definition).as_slice()].concat());
-        let Ok(made) = Rows::new(&order(definition)) else { continue };
+        let made = given(Rows::new(&order(definition)).ok(), "a register's rows");
         let header: Vec<String> = made.header().iter().map(ToString::to_string).collect();
         let template = definition.header_template();
         let mut writer = opencsv::Writer::new(vec![choice | 0x80]);
@@ -287,7 +285,7 @@ fn requests() -> Vec<Vec<u8>> {
         let disposition = "attachment; filename=\"P-1.vcf\"";
         let body = match below {
             "uploads" if route.starts_with("POST") => {
-                String::from_utf8_lossy(&definitions().first().map(file).unwrap_or_default()).into_owned()
+                String::from_utf8_lossy(&REGISTERS.first().map(file).unwrap_or_default()).into_owned()
             }
             "{column}" => "##fileformat=VCFv4.2\n#CHROM\tPOS\nchr7\t1\n".to_owned(),
             _ if body.is_null() => String::new(),

@@ -7,7 +7,7 @@ use pseudonymisation::{HandleKey, HandleOpener, HandleSealer, PseudonymisationEr
 use sealing::{Opener, Part, PrivateKey, Sealer, SealingError, open_header, seal_header};
 use uuid::Uuid;
 
-use crate::telling::assert_words;
+use crate::{given, telling::assert_words};
 
 const PARTS: [Part; 9] = [
     Part::Identity,
@@ -52,7 +52,7 @@ impl Parties {
     }
 }
 
-static PARTIES: LazyLock<Mutex<Option<Parties>>> = LazyLock::new(|| Mutex::new(Parties::new()));
+static PARTIES: LazyLock<Mutex<Parties>> = LazyLock::new(|| Mutex::new(given(Parties::new(), "a party with keys")));
 
 /// A sealed part: the first byte chooses which, the second what becomes of it, the next two where; the rest is its clear text, or what stands in its
 /// place.
@@ -63,13 +63,12 @@ pub fn sealed(bytes: &[u8]) {
     let Some(([choice, change, place @ ..], rest)) = bytes.split_first_chunk::<4>() else { return };
     let at = usize::from(u16::from_be_bytes(*place));
     let mut parties = PARTIES.lock().unwrap_or_else(PoisonError::into_inner);
-    let Some(parties) = parties.as_mut() else { return };
     let number = usize::from(*choice) % PARTS.len();
     match change % 8 {
-        0..=4 => changed(parties, number, (change % 8, at), rest),
-        5 => made_up(parties, number, rest),
-        6 => header(parties, at, rest),
-        _ => handle(parties, at, rest),
+        0..=4 => changed(&mut parties, number, (change % 8, at), rest),
+        5 => made_up(&parties, number, rest),
+        6 => header(&parties, at, rest),
+        _ => handle(&mut parties, at, rest),
     }
 }
 
@@ -81,8 +80,8 @@ fn refused<T>(opened: Result<T, SealingError>) -> Option<SealingError> {
 
 fn changed(parties: &mut Parties, number: usize, (change, at): (u8, usize), clear: &[u8]) {
     let part = PARTS[number];
-    let Some((sealer, opener)) = parties.seals.get_mut(number) else { return };
-    let Ok(mut blob) = sealer.seal(&ITEM, clear) else { return };
+    let (sealer, opener) = &mut parties.seals[number];
+    let mut blob = given(sealer.seal(&ITEM, clear).ok(), "a seal");
     assert_eq!(blob.len(), clear.len() + AROUND);
     assert_eq!(opener.open(&ITEM, &blob).as_deref(), Ok(clear));
     let at = at % blob.len();
@@ -123,7 +122,7 @@ fn made_up(parties: &Parties, number: usize, bytes: &[u8]) {
 fn header(parties: &Parties, at: usize, bytes: &[u8]) {
     let (sender, recipient) = (parties.sender.id(), &parties.recipient);
     assert!(refused(open_header(recipient, bytes)).is_some());
-    let Ok(mut sealed) = seal_header(recipient.public(), sender) else { return };
+    let mut sealed = given(seal_header(recipient.public(), sender).ok(), "a header");
     assert_eq!(open_header(recipient, &sealed), Ok(sender));
     let at = at % sealed.len();
     // The highest bit of a key on Curve25519 is masked (RFC 7748, section 5), but the key schedule has all bits.
@@ -135,8 +134,8 @@ fn header(parties: &Parties, at: usize, bytes: &[u8]) {
 fn handle(parties: &mut Parties, at: usize, bytes: &[u8]) {
     let (sealer, opener) = &mut parties.handles;
     assert_eq!(opener.open(bytes).err(), Some(PseudonymisationError::Handle));
-    let Ok(identity) = "64031299906".parse().map(Identity::Ssin) else { return };
-    let Ok(mut sealed) = sealer.seal("00000196", &identity, Uuid::from_u128(1)) else { return };
+    let identity = given("64031299906".parse().map(Identity::Ssin).ok(), "a patient");
+    let mut sealed = given(sealer.seal("00000196", &identity, Uuid::from_u128(1)).ok(), "a handle");
     assert!(opener.open(&sealed).is_ok_and(|handle| handle.identity == identity && handle.item_id == Uuid::from_u128(1)));
     let at = at % sealed.len();
     sealed[at] ^= 1 << (at % 8);

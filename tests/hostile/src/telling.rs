@@ -2,7 +2,9 @@
 
 use std::{collections::BTreeSet, sync::LazyLock};
 
-use dcd::{Definitions, Finding, Language};
+use dcd::{Finding, Language};
+
+use crate::{DEFINITIONS, REGISTERS};
 
 /// Digits of a number in a refusal at most: of a line, of a count, of a limit in bytes. A national number has 11, a hospital's 8.
 const DIGITS_MAX: usize = 7;
@@ -20,10 +22,8 @@ const STEPS: &str = concat!(include_str!("../../../docs/SCENARIOS.md"), " one st
 /// The words of the catalogues, of steps, and of the definitions that are built in.
 static WORDS: LazyLock<BTreeSet<String>> = LazyLock::new(|| {
     let mut texts = vec![AROUND.to_owned(), STEPS.to_owned(), dcd::errors_markdown(), web::problems_markdown()];
-    if let Ok(definitions) = Definitions::built_in() {
-        let json = |name: &str, version| definitions.json(name, version).map(str::to_owned);
-        texts.extend(definitions.iter().filter_map(|definition| json(definition.name(), definition.version())));
-    }
+    let json = |name: &str, version| DEFINITIONS.json(name, version).map(str::to_owned);
+    texts.extend(REGISTERS.iter().filter_map(|definition| json(definition.name(), definition.version())));
     texts.iter().flat_map(|text| words(text)).map(str::to_owned).collect()
 });
 

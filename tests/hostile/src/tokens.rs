@@ -12,6 +12,8 @@ use web::{
     token::{NewToken, Registers, TokenError},
 };
 
+use crate::given;
+
 /// A token that nobody else's text can hold.
 struct Known {
     file: NamedTempFile,
@@ -27,14 +29,14 @@ impl Known {
         Some(Self { file: NamedTempFile::new().ok()?, token: NewToken::draw(&caller, None).ok()?, caller })
     }
 
-    fn load(&mut self, text: &[u8]) -> Option<Result<Tokens, TokenError>> {
+    fn load(&mut self, text: &[u8]) -> Result<Tokens, TokenError> {
         let file = self.file.as_file_mut();
-        file.rewind().and_then(|()| file.set_len(0)).and_then(|()| file.write_all(text)).ok()?;
-        Some(Tokens::load(self.file.path()))
+        given(file.rewind().and_then(|()| file.set_len(0)).and_then(|()| file.write_all(text)).ok(), "room in a file");
+        Tokens::load(self.file.path())
     }
 }
 
-static KNOWN: LazyLock<Mutex<Option<Known>>> = LazyLock::new(|| Mutex::new(Known::draw()));
+static KNOWN: LazyLock<Mutex<Known>> = LazyLock::new(|| Mutex::new(given(Known::draw(), "a token")));
 
 /// The text of a file of tokens.
 ///
@@ -42,24 +44,22 @@ static KNOWN: LazyLock<Mutex<Option<Known>>> = LazyLock::new(|| Mutex::new(Known
 /// as nobody else; what is wrong with a file is told without its text.
 pub fn tokens(bytes: &[u8]) {
     let mut known = KNOWN.lock().unwrap_or_else(PoisonError::into_inner);
-    let Some(known) = known.as_mut() else { return };
     let header = format!("Bearer {}", known.token.secret);
     match known.load(bytes) {
-        Some(Ok(tokens)) => {
+        Ok(tokens) => {
             for authorization in [None, Some("Bearer "), Some("Bearer x"), Some(header.as_str())] {
                 assert_eq!(tokens.caller(authorization, Timestamp::EPOCH), Err(Code::Unauthenticated));
             }
         }
-        Some(Err(error)) => {
+        Err(error) => {
             let said = error.to_string();
             let is_told = matches!(error, TokenError::Wrong { .. } | TokenError::Entry { .. } | TokenError::Unreadable { .. });
             assert!(is_told && said.lines().count() == 1, "{said}");
             return;
         }
-        None => return,
     }
     let added = [bytes, b"\n", known.token.entry.as_bytes()].concat();
-    let Some(Ok(tokens)) = known.load(&added) else {
+    let Ok(tokens) = known.load(&added) else {
         assert!(String::from_utf8_lossy(bytes).contains(&known.caller.name), "a token that is added spoils the file");
         return;
     };

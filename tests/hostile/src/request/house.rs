@@ -1,15 +1,10 @@
 //! All services of an installation in memory, none of which works on what it is given: a request is answered, and nothing follows.
 
-use std::{
-    collections::BTreeMap,
-    io::Write as _,
-    sync::{Arc, LazyLock},
-};
+use std::{collections::BTreeMap, io::Write as _, sync::Arc};
 
 use axum::Router;
 use broker::{Broker, EmbeddedBroker, EmbeddedOptions};
 use clock::{Clock, SystemClock};
-use dcd::Definitions;
 use envelope::IdBatch;
 use hd4dp::{entry::NewRegistration, form::Form};
 use hd4res::store::{Arrived, Judged};
@@ -32,6 +27,8 @@ use web::{
     token::{NewToken, Registers},
 };
 
+use crate::DEFINITIONS;
+
 const HOSPITAL: &str = "00000196";
 const REGISTER: &str = "Precision_Local_MAB";
 /// The registration that is there: kept, and not submitted.
@@ -40,9 +37,6 @@ const METHODS: [&str; 5] = ["get", "put", "post", "patch", "delete"];
 
 /// What a caller of a role shows, at the hospital and elsewhere.
 type Secrets = BTreeMap<(Role, bool), String>;
-
-/// They are read once: a house is opened many times.
-static DEFINITIONS: LazyLock<Option<Arc<Definitions>>> = LazyLock::new(|| Definitions::built_in().ok().map(Arc::new));
 
 /// An installation whose APIs answer.
 pub(super) struct House {
@@ -134,7 +128,7 @@ fn placed(template: &str) -> String {
 
 async fn installation(clock: &Arc<dyn Clock>) -> Option<Installation> {
     let hospitals: [Nihdi; 1] = [HOSPITAL.parse().ok()?];
-    let definitions = Arc::clone(DEFINITIONS.as_ref()?);
+    let definitions = Arc::clone(&DEFINITIONS);
     let chance = Arc::new(Chance::seeded(1));
     let options = EmbeddedOptions::new(IdBatch::new(chance.bytes()).next_uuid());
     let broker = EmbeddedBroker::new(Arc::clone(clock), &Topology::for_hospitals(&hospitals), options);
