@@ -21,8 +21,10 @@ export COMPOSE_PROJECT_NAME=precision-test-$$
 patience=180
 
 say() { printf '%4d s  %s\n' "$SECONDS" "$*" >&2; }
+failure="something failed that says nothing of itself"
 give_up() {
-    say "$*"
+    failure=$*
+    say "$failure"
     echo "0 passed, 1 failed"
     exit 1
 }
@@ -35,7 +37,8 @@ compose() { $COMPOSE --file "$work/docker-compose.yml" "$@"; }
 end() {
     local status=$?
     if [ -n "$is_up" ]; then
-        [ "$status" = 0 ] || compose logs --tail 15 --no-color >&2 || true
+        # Why once more behind all the logs, where a reader looks first.
+        [ "$status" = 0 ] || { compose logs --tail 15 --no-color >&2 || true; say "$failure"; }
         compose down --volumes --timeout 5 >"$work/down.log" 2>&1 || { cat "$work/down.log" >&2; status=1; }
     fi
     leave_docker
@@ -132,7 +135,7 @@ for service in $services; do
         submits+=($!)
     done
     # At another moment of the way each time.
-    sleep "0.$((round % 4 + 1))"
+    sleep "0.$((round % 4))"
     kill_it "$service" "$process"
     meanwhile=0
     for submit in "${submits[@]}"; do ! kill -0 "$submit" 2>/dev/null || meanwhile=$((meanwhile + 1)); done
@@ -143,7 +146,12 @@ for service in $services; do
         [ "$(figure accepted "$work/$number-$round.json")" = "$rows" ] || fail "rows were rejected: $(head -c 200 "$work/$number-$round.json")"
         sent=$((sent + rows))
     done
-    [ "$(process_of "$service")" != "$process" ] || fail "$service was not killed"
+    # Files may be through before Docker has noticed.
+    until=$((SECONDS + patience))
+    while [ "$(process_of "$service")" = "$process" ]; do
+        [ "$SECONDS" -lt "$until" ] || fail "$service was not killed"
+        sleep 0.1
+    done
 done
 [ "$on_their_way" -ge "$rounds" ] || fail "most containers were killed when nothing was on its way"
 [ "$sent" -ge "$total" ] || fail "only $sent registrations were sent"
