@@ -13,7 +13,7 @@ use topology::{QueueName, Route};
 use uuid::Uuid;
 
 use crate::{
-    Broker, BrokerError, Consumer, Delivery, Depth, Payload, PublishError,
+    Broker, BrokerError, Consumer, Delivery, Depth, Payload, PublishError, TraceParent,
     delivery::{Handle, Verdict},
 };
 
@@ -157,11 +157,15 @@ impl Out {
 #[async_trait]
 impl Broker for Cable {
     async fn publish(&self, route: &Route, payload: Payload) -> Result<(), PublishError> {
+        self.publish_traced(route, payload, None).await
+    }
+
+    async fn publish_traced(&self, route: &Route, payload: Payload, trace: Option<TraceParent>) -> Result<(), PublishError> {
         let State { cuts, is_away } = self.line.state();
         if is_away {
             return Err(PublishError::Unavailable);
         }
-        let outcome = self.line.unless_cut(cuts, self.broker.publish(route, payload)).await;
+        let outcome = self.line.unless_cut(cuts, self.broker.publish_traced(route, payload, trace)).await;
         outcome.unwrap_or(Err(PublishError::ConfirmLost))
     }
 

@@ -1,6 +1,6 @@
 use std::{fmt, sync::Arc};
 
-use crate::{BrokerError, Payload, cable, embedded, rabbit};
+use crate::{BrokerError, Payload, TraceParent, cable, embedded, rabbit};
 
 /// A publication that is out for handling. It must get a verdict; dropping it without one gives it back to its queue, at once unless it is [`Delivery::leaving`].
 pub struct Delivery {
@@ -8,12 +8,26 @@ pub struct Delivery {
     pub payload: Payload,
     /// Whether it was out before, so that an earlier attempt may have had an effect.
     pub redelivered: bool,
+    /// Its place in a trace, where its publisher gave it one.
+    pub trace: Option<TraceParent>,
     claim: Claim,
 }
 
 impl Delivery {
     pub(crate) fn new(payload: Payload, redelivered: bool, handle: Handle) -> Self {
-        Self { payload, redelivered, claim: Claim { handle: Some(handle), on_drop: Verdict::Requeue } }
+        Self { payload, redelivered, trace: None, claim: Claim { handle: Some(handle), on_drop: Verdict::Requeue } }
+    }
+
+    pub(crate) const fn with_trace(mut self, trace: Option<TraceParent>) -> Self {
+        self.trace = trace;
+        self
+    }
+
+    /// The same delivery; `witness` hears its verdict when it has one, and whether the broker could still be told.
+    #[must_use]
+    pub fn witnessed(mut self, witness: impl FnOnce(Verdict, &Result<(), BrokerError>) + Send + Sync + 'static) -> Self {
+        self.claim.handle = self.claim.handle.take().map(|inner| Handle::Witnessed(Box::new(inner), Box::new(witness)));
+        self
     }
 
     /// The same delivery, with its say where `lead` puts it.
@@ -71,18 +85,25 @@ impl fmt::Debug for Delivery {
 
 /// What becomes of a delivery.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Verdict {
+pub enum Verdict {
+    /// It is off the queue.
     Ack,
+    /// It is back in its queue.
     Requeue,
     /// None: it goes back with its consumer.
     Leave,
+    /// It is in the dead-letter queue.
     Reject,
 }
+
+/// Hears a verdict.
+type Witness = Box<dyn FnOnce(Verdict, &Result<(), BrokerError>) + Send + Sync>;
 
 pub(crate) enum Handle {
     Embedded(embedded::Ticket),
     Rabbit(rabbit::Ticket),
     Led(Arc<cable::Slot>),
+    Witnessed(Box<Handle>, Witness),
 }
 
 impl Handle {
@@ -91,6 +112,11 @@ impl Handle {
             Self::Embedded(ticket) => ticket.settle(verdict),
             Self::Rabbit(ticket) => ticket.settle(verdict),
             Self::Led(slot) => slot.settle(verdict),
+            Self::Witnessed(inner, witness) => {
+                let settled = inner.settle(verdict);
+                witness(verdict, &settled);
+                settled
+            }
         }
     }
 }

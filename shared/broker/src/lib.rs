@@ -14,16 +14,18 @@ mod delivery;
 mod embedded;
 mod error;
 mod rabbit;
+mod trace;
 
 use async_trait::async_trait;
 use topology::{QueueName, Route};
 use uuid::Uuid;
 
 pub use cable::Cable;
-pub use delivery::Delivery;
+pub use delivery::{Delivery, Verdict};
 pub use embedded::{EmbeddedBroker, EmbeddedOptions, Fate, Faults};
 pub use error::{BrokerError, PublishError};
 pub use rabbit::{LOG_TARGETS_WITH_PAYLOADS, RabbitBroker, Tap, Tapped, check_address};
+pub use trace::{TraceParent, TraceParentError};
 
 /// The bytes of a publication. Cloning shares them.
 pub type Payload = bytes::Bytes;
@@ -39,6 +41,16 @@ pub trait Broker: Send + Sync + 'static {
     ///
     /// See [`PublishError`]. After an error the publication may be in the queue all the same, so a second attempt may double it.
     async fn publish(&self, route: &Route, payload: Payload) -> Result<(), PublishError>;
+
+    /// The same, with the place that the publication has in a trace: its reader gets it with the delivery. A broker that nobody traces leaves it away.
+    ///
+    /// # Errors
+    ///
+    /// As [`Broker::publish`].
+    async fn publish_traced(&self, route: &Route, payload: Payload, trace: Option<TraceParent>) -> Result<(), PublishError> {
+        let _ = trace;
+        self.publish(route, payload).await
+    }
 
     /// Begins to read a queue, with at most `prefetch` deliveries without a verdict (0 means no bound).
     ///

@@ -21,7 +21,7 @@ pub use capacity::Capacity;
 pub use error::{EnvelopeError, Fault, Place};
 pub use id::{IdBatch, IdError, ItemId, PublicationId};
 pub use name::{NameError, ReasonCode, Source};
-pub use publication::{MAX_BYTES, MAX_ITEMS, Message, Publication, items};
+pub use publication::{MAX_BYTES, MAX_ITEMS, Message, Publication, id_of, items};
 pub use text::Text;
 
 use sha2::{Digest, Sha256};

@@ -1,6 +1,6 @@
 use std::fmt;
 
-use crate::Nihdi;
+use crate::{Nihdi, Zone};
 
 /// One of the six services of the flow.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -33,6 +33,16 @@ impl Actor {
             Self::EhboxHd => "ehbox-hd",
             Self::Hd4res => "hd4res",
             Self::Dhw => "dhw",
+        }
+    }
+
+    /// The zone of those who run it. It may be connected to the broker of another.
+    #[must_use]
+    pub const fn home(self) -> Zone {
+        match self {
+            Self::Hd4dp | Self::EhboxHco => Zone::Hospital,
+            Self::EhealthTtp => Zone::EHealth,
+            Self::EhboxHd | Self::Hd4res | Self::Dhw => Zone::Hd,
         }
     }
 

@@ -139,6 +139,12 @@ impl Arrow {
         self.row().to
     }
 
+    /// Whether its sender and its reader are at home in two zones, so that what travels on it passes the border between them.
+    #[must_use]
+    pub fn crosses_border(self) -> bool {
+        self.from().home() != self.to().home()
+    }
+
     /// What travels on it, for tables.
     #[must_use]
     pub fn travels(self) -> &'static str {
@@ -248,6 +254,14 @@ mod tests {
         ]
         .map(|(step, queue)| (step, queue.to_owned()));
         assert_eq!(names, expected);
+    }
+
+    /// Who stands on eHealth's broker passes a border, and nobody else does: what is not to pass one can be told by the broker.
+    #[test]
+    fn borders_are_crossed_on_ehealths_broker_and_nowhere_else() {
+        for arrow in Arrow::ALL {
+            assert_eq!(arrow.crosses_border(), arrow.zone() == Zone::EHealth, "{arrow:?}");
+        }
     }
 
     /// Promise 2: nothing readable stands on eHealth's broker.

@@ -13,6 +13,18 @@ pub enum Vhost {
     Hd,
 }
 
+impl Vhost {
+    /// The zone that it belongs to.
+    #[must_use]
+    pub const fn zone(&self) -> Zone {
+        match self {
+            Self::Hospital(_) => Zone::Hospital,
+            Self::EHealth => Zone::EHealth,
+            Self::Hd => Zone::Hd,
+        }
+    }
+}
+
 impl fmt::Display for Vhost {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {

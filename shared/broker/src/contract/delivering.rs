@@ -1,7 +1,9 @@
+use std::sync::{Arc, Mutex};
+
 use topology::Arrow;
 
 use super::{Bench, LIMITS, hospital, queue, route};
-use crate::{Depth, Payload};
+use crate::{BrokerError, Depth, Payload, Verdict};
 
 pub(super) async fn prefetch_bounds_what_is_out(bench: Bench) {
     for number in 0..5 {
@@ -215,4 +217,25 @@ pub(super) async fn deliveries_outlive_their_consumer(bench: Bench) {
     assert!(last.redelivered, "it was out before");
     last.ack().expect("the connection stands");
     bench.expect_empty(&queue()).await;
+}
+
+pub(super) async fn a_witness_hears_the_verdict(bench: Bench) {
+    type Heard = (Verdict, Result<(), BrokerError>);
+    let heard: Arc<Mutex<Vec<Heard>>> = Arc::default();
+    bench.publish("one").await;
+    let mut consumer = bench.consume(&queue(), 5).await;
+    for verdict in [Verdict::Requeue, Verdict::Requeue, Verdict::Ack] {
+        let to = Arc::clone(&heard);
+        let listen = move |verdict, settled: &_| to.lock().expect("nobody panics").push((verdict, Clone::clone(settled)));
+        let delivery = bench.next(consumer.as_mut()).await.witnessed(listen);
+        assert_eq!(delivery.payload, "one");
+        match verdict {
+            Verdict::Ack => delivery.ack().expect("the connection stands"),
+            // One that is dropped has a verdict too.
+            _ => drop(delivery),
+        }
+    }
+    bench.expect_empty(&queue()).await;
+    let heard = heard.lock().expect("nobody panics").clone();
+    assert_eq!(heard, [(Verdict::Requeue, Ok(())), (Verdict::Requeue, Ok(())), (Verdict::Ack, Ok(()))]);
 }

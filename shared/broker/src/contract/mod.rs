@@ -51,6 +51,7 @@ macro_rules! cases {
 
 cases![
     publishing::a_confirmed_publication_arrives_as_it_was,
+    publishing::a_place_in_a_trace_arrives_with_its_publication,
     publishing::what_leads_to_no_queue_is_unroutable,
     publishing::among_many_each_publisher_hears_its_own_outcome,
     publishing::a_full_queue_refuses_and_loses_nothing,
@@ -67,6 +68,7 @@ cases![
     delivering::try_next_never_waits,
     delivering::a_consumer_may_pause_and_go_on,
     delivering::deliveries_outlive_their_consumer,
+    delivering::a_witness_hears_the_verdict,
     connection::a_cut_connection_is_mended_and_nothing_is_lost,
     connection::a_publisher_goes_on_after_a_cut,
 ];

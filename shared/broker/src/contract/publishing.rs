@@ -2,7 +2,7 @@ use futures_util::future::join_all;
 use topology::{Arrow, Route};
 
 use super::{Bench, LIMITS, hospital, queue, route};
-use crate::{BrokerError, Depth, Payload, PublishError};
+use crate::{BrokerError, Delivery, Depth, Payload, PublishError, TraceParent};
 
 pub(super) async fn a_confirmed_publication_arrives_as_it_was(bench: Bench) {
     bench.publish("a publication").await;
@@ -14,6 +14,24 @@ pub(super) async fn a_confirmed_publication_arrives_as_it_was(bench: Bench) {
     bench.expect_depth(&queue(), Depth { ready: 0, unacked: 1 }).await;
     delivery.ack().expect("the connection stands");
     bench.expect_empty(&queue()).await;
+}
+
+/// Also when it comes again, and when it is a dead letter. The span may be another: who traces on the way adds its own to the trace.
+pub(super) async fn a_place_in_a_trace_arrives_with_its_publication(bench: Bench) {
+    let place = TraceParent { trace: [7; 16], span: [9; 8], is_sampled: true };
+    let stands = |delivery: &Delivery| delivery.trace.is_some_and(|found| (found.trace, found.is_sampled) == (place.trace, true));
+    bench.broker().publish_traced(&route(), "traced".into(), Some(place)).await.expect("the publication is confirmed");
+    let mut consumer = bench.consume(&queue(), 10).await;
+    let delivery = bench.next(consumer.as_mut()).await;
+    assert!(delivery.payload == "traced" && stands(&delivery), "{:?}", delivery.trace);
+    delivery.requeue().expect("the connection stands");
+    let again = bench.next(consumer.as_mut()).await;
+    assert!(again.redelivered && stands(&again), "{:?}", again.trace);
+    again.reject().expect("the connection stands");
+    let mut dead = bench.consume(&queue().dead(), 10).await;
+    let letter = bench.next(dead.as_mut()).await;
+    assert!(stands(&letter), "{:?}", letter.trace);
+    letter.ack().expect("the connection stands");
 }
 
 pub(super) async fn what_leads_to_no_queue_is_unroutable(bench: Bench) {

@@ -24,7 +24,7 @@ pub(crate) use self::queue::Ticket;
 
 use self::consumer::EmbeddedConsumer;
 use self::queue::Queue;
-use crate::{Broker, BrokerError, Consumer, Depth, Payload, PublishError};
+use crate::{Broker, BrokerError, Consumer, Depth, Payload, PublishError, TraceParent};
 
 /// What an embedded broker is made with.
 pub struct EmbeddedOptions {
@@ -106,14 +106,14 @@ impl EmbeddedBroker {
         script.faults.on_publish(route, number)
     }
 
-    fn store(&self, route: &Route, payload: Payload) -> Result<(), PublishError> {
+    fn store(&self, route: &Route, payload: Payload, trace: Option<TraceParent>) -> Result<(), PublishError> {
         let queue = self.routes.get(route).ok_or(PublishError::Unroutable)?;
         match self.fate(route) {
-            Fate::Deliver => queue.publish(payload),
+            Fate::Deliver => queue.publish(payload, trace),
             Fate::Lose => Ok(()),
-            Fate::Duplicate => queue.publish(payload.clone()).and_then(|()| queue.publish(payload)),
-            Fate::Delay(pause) => queue.publish_at(payload, self.clock.now().plus(pause)),
-            Fate::ConfirmLost => queue.publish(payload).and(Err(PublishError::ConfirmLost)),
+            Fate::Duplicate => queue.publish(payload.clone(), trace).and_then(|()| queue.publish(payload, trace)),
+            Fate::Delay(pause) => queue.publish_at(payload, trace, self.clock.now().plus(pause)),
+            Fate::ConfirmLost => queue.publish(payload, trace).and(Err(PublishError::ConfirmLost)),
             Fate::Refuse => Err(PublishError::Rejected),
         }
     }
@@ -122,7 +122,11 @@ impl EmbeddedBroker {
 #[async_trait]
 impl Broker for EmbeddedBroker {
     async fn publish(&self, route: &Route, payload: Payload) -> Result<(), PublishError> {
-        let outcome = self.store(route, payload);
+        self.publish_traced(route, payload, None).await
+    }
+
+    async fn publish_traced(&self, route: &Route, payload: Payload, trace: Option<TraceParent>) -> Result<(), PublishError> {
+        let outcome = self.store(route, payload, trace);
         // A confirm takes a turn of the executor: a publisher that dies here has published without knowing it, as it may with a real broker,
         // and a busy publisher lets its readers run.
         one_turn().await;

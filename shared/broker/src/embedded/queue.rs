@@ -6,7 +6,7 @@ use topology::Limits;
 
 use super::state::{Message, State};
 use crate::delivery::{Handle, Verdict};
-use crate::{BrokerError, Delivery, Depth, Payload, PublishError};
+use crate::{BrokerError, Delivery, Depth, Payload, PublishError, TraceParent};
 
 /// One queue. A working queue knows its dead-letter queue; a dead-letter queue has none, so locks are taken in one direction only.
 pub(super) struct Queue {
@@ -49,22 +49,22 @@ impl Queue {
         outcome
     }
 
-    pub(super) fn publish(&self, payload: Payload) -> Result<(), PublishError> {
+    pub(super) fn publish(&self, payload: Payload, trace: Option<TraceParent>) -> Result<(), PublishError> {
         self.change(|state, _| {
             if state.is_full(&self.limits, payload.len()) {
                 return Err(PublishError::Rejected);
             }
-            state.push(payload);
+            state.push(payload, trace);
             Ok(())
         })
     }
 
-    pub(super) fn publish_at(&self, payload: Payload, at: Timestamp) -> Result<(), PublishError> {
+    pub(super) fn publish_at(&self, payload: Payload, trace: Option<TraceParent>, at: Timestamp) -> Result<(), PublishError> {
         self.change(|state, _| {
             if state.is_full(&self.limits, payload.len()) {
                 return Err(PublishError::Rejected);
             }
-            state.push_delayed(payload, at);
+            state.push_delayed(payload, trace, at);
             Ok(())
         })
     }
@@ -92,7 +92,8 @@ impl Queue {
         match state.hand_out(consumer) {
             Some((message, epoch)) => {
                 let ticket = Ticket { queue: Arc::clone(self), consumer, epoch, sequence: message.sequence };
-                Found::Delivery(Delivery::new(message.payload, message.returns > 0, Handle::Embedded(ticket)))
+                let delivery = Delivery::new(message.payload, message.returns > 0, Handle::Embedded(ticket));
+                Found::Delivery(delivery.with_trace(message.trace))
             }
             None => {
                 if let Some(context) = context {
@@ -137,7 +138,7 @@ impl Queue {
         if let Some(dead) = &self.dead {
             // Under this queue's lock, so that nobody ever finds the message in neither.
             let mut state = dead.state();
-            state.push(message.payload);
+            state.push(message.payload, message.trace);
             state.collect_wakers_of_able(wakers);
         }
     }

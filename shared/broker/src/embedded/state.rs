@@ -5,7 +5,7 @@ use clock::Timestamp;
 use topology::Limits;
 
 use super::queue::ConsumerId;
-use crate::{Depth, Payload};
+use crate::{Depth, Payload, TraceParent};
 
 /// A publication and how it fared.
 #[derive(Clone)]
@@ -15,6 +15,7 @@ pub(super) struct Message {
     /// How often it came back.
     pub(super) returns: u32,
     pub(super) payload: Payload,
+    pub(super) trace: Option<TraceParent>,
 }
 
 /// What a queue holds, without any decision about it.
@@ -56,21 +57,21 @@ impl State {
         waiting as u64 >= limits.messages_max || self.bytes.saturating_add(more as u64) > limits.bytes_max
     }
 
-    pub(super) fn push(&mut self, payload: Payload) {
-        let message = self.message(payload);
+    pub(super) fn push(&mut self, payload: Payload, trace: Option<TraceParent>) {
+        let message = self.message(payload, trace);
         self.ready.push_back(message);
     }
 
-    pub(super) fn push_delayed(&mut self, payload: Payload, at: Timestamp) {
-        let message = self.message(payload);
+    pub(super) fn push_delayed(&mut self, payload: Payload, trace: Option<TraceParent>, at: Timestamp) {
+        let message = self.message(payload, trace);
         self.delayed.insert((at, message.sequence), message);
     }
 
-    fn message(&mut self, payload: Payload) -> Message {
+    fn message(&mut self, payload: Payload, trace: Option<TraceParent>) -> Message {
         self.bytes += payload.len() as u64;
         let sequence = self.next_sequence;
         self.next_sequence += 1;
-        Message { sequence, returns: 0, payload }
+        Message { sequence, returns: 0, payload, trace }
     }
 
     /// Moves what is due to the end of the queue: it arrives only now.

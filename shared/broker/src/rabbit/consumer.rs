@@ -6,14 +6,14 @@ use clock::{Clock, timeout};
 use futures_util::future::FutureExt;
 use futures_util::stream::StreamExt;
 use lapin::options::{BasicConsumeOptions, BasicQosOptions};
-use lapin::types::FieldTable;
+use lapin::types::{AMQPValue, FieldTable};
 use topology::QueueName;
 
 use super::desk::{self, Command, Desk, Desks, Ticket};
 use super::link::Link;
 use super::{ANSWER_DEADLINE, fault};
 use crate::delivery::Handle;
-use crate::{BrokerError, Consumer, Delivery, Payload};
+use crate::{BrokerError, Consumer, Delivery, Payload, TraceParent, trace};
 
 /// Reads one queue over a channel of its own. After a break the next call opens another.
 pub(super) struct RabbitConsumer {
@@ -56,7 +56,8 @@ impl RabbitConsumer {
             (Some(Ok(message)), Some(live)) => {
                 self.unacked.fetch_add(1, Ordering::Relaxed);
                 let ticket = Ticket::new(live.desk.clone(), message.delivery_tag, Arc::clone(&self.unacked));
-                Ok(Delivery::new(Payload::from(message.data), message.redelivered, Handle::Rabbit(ticket)))
+                let place = message.properties.headers().as_ref().and_then(place_in_trace);
+                Ok(Delivery::new(Payload::from(message.data), message.redelivered, Handle::Rabbit(ticket)).with_trace(place))
             }
             (Some(Err(error)), _) => {
                 tracing::warn!(queue = %self.queue, %error, "reading a queue broke off");
@@ -70,6 +71,12 @@ impl RabbitConsumer {
             }
         }
     }
+}
+
+/// The place in a trace that headers tell; none where they tell nothing that is one.
+fn place_in_trace(headers: &FieldTable) -> Option<TraceParent> {
+    let AMQPValue::LongString(text) = headers.inner().get(trace::HEADER)? else { return None };
+    std::str::from_utf8(text.as_bytes()).ok()?.parse().ok()
 }
 
 #[async_trait]

@@ -37,7 +37,7 @@ use self::consumer::RabbitConsumer;
 use self::desk::{Command, Desks};
 use self::lane::Job;
 use self::link::Link;
-use crate::{Broker, BrokerError, Consumer, Depth, Payload, PublishError};
+use crate::{Broker, BrokerError, Consumer, Depth, Payload, PublishError, TraceParent, trace};
 
 /// Publications without a confirm at most. Between 200 and 1000 the throughput of quorum queues is flat; beyond, only memory grows.
 const WINDOW: usize = 1000;
@@ -123,7 +123,8 @@ impl RabbitBroker {
         self.consuming.close().await;
     }
 
-    /// Publishes with headers beside the payload, as [`Broker::publish`] does without. They are for whoever looks at a queue: no service reads them.
+    /// Publishes with headers beside the payload, as [`Broker::publish`] does without. They are for whoever looks at a queue: of them all, services read the place
+    /// in a trace alone.
     ///
     /// # Errors
     ///
@@ -217,6 +218,11 @@ impl RabbitBroker {
 impl Broker for RabbitBroker {
     async fn publish(&self, route: &Route, payload: Payload) -> Result<(), PublishError> {
         self.publish_with(route, payload, &[]).await
+    }
+
+    async fn publish_traced(&self, route: &Route, payload: Payload, trace: Option<TraceParent>) -> Result<(), PublishError> {
+        let header = trace.map(|trace| (trace::HEADER, trace.to_string()));
+        self.publish_with(route, payload, header.as_slice()).await
     }
 
     async fn consume(&self, queue: &QueueName, prefetch: u16) -> Result<Box<dyn Consumer>, BrokerError> {

@@ -472,3 +472,13 @@ proptest! {
         prop_assert!(Sealed::decode(&document).is_err());
     }
 }
+
+#[test]
+fn the_id_of_what_is_written_is_found_without_reading_it() {
+    let written = Sealed::decode(DOCUMENT.as_bytes()).unwrap();
+    let document = written.encode().unwrap();
+    assert_eq!(id_of(&document), Some(written.id));
+    for none in [&document[1..], &document[..60], b"", br#"{"specversion":"1.0","id":"64031299906"}"#.as_slice()] {
+        assert_eq!(id_of(none), None);
+    }
+}
