@@ -27,7 +27,8 @@ async fn start(config: &Config, alone: &StandAlone) -> anyhow::Result<Vec<Work>>
         broker: alone.connect(Vhost::Hd, &config.broker.hd).await?,
     });
     if let Some(settings) = &config.api {
-        let opening = Opening { service: SERVICE, organisation: None, journal, clock: Arc::clone(&alone.context.clock) };
+        let clock = Arc::clone(&alone.context.clock);
+        let opening = Opening { service: SERVICE, organisation: None, journal, clock, traces: alone.traces() };
         let opened = settings.open(opening, |desk| api::api(Arc::clone(&dhw), desk).0).await?;
         alone.until_stopped(|stop| opened.serve(stop));
     }

@@ -6,7 +6,7 @@ use std::{
 };
 
 use async_trait::async_trait;
-use broker::{Broker, Delivery};
+use broker::{Broker, Delivery, TraceParent};
 use dcd::Definitions;
 use envelope::{ItemId, Message, Publication, Source};
 use hd_messages::{RecodedRows, Validation, ValidationItem, Verdict, VerdictItem};
@@ -129,11 +129,11 @@ impl Dhw {
 
     /// Publishes until it is confirmed. The effect is durable, so only this is repeated: deciding the batch a second time would find
     /// its items known, and the itinerary would tell of a redelivery that never was.
-    async fn publish(&self, publication: &Publication<Verdict>) -> Result<(), Trouble> {
+    async fn publish(&self, publication: &Publication<Verdict>, trace: Option<TraceParent>) -> Result<(), Trouble> {
         let payload = publication.encode()?;
         let route = Arrow::Verdicts.route(None);
         let mut backoff = Backoff::default();
-        while let Err(error) = self.broker.publish(&route, payload.clone()).await {
+        while let Err(error) = self.broker.publish_traced(&route, payload.clone(), trace).await {
             self.pause(&mut backoff, &error.into()).await;
         }
         Ok(())
@@ -173,9 +173,9 @@ struct Step7(Arc<Dhw>);
 impl Handle for Step7 {
     type Error = Trouble;
 
-    async fn handle(&self, batch: &[Delivery]) -> Result<Vec<host::Verdict>, Trouble> {
+    async fn handle(&self, deliveries: &[Delivery]) -> Result<Vec<host::Verdict>, Trouble> {
         let dhw = &*self.0;
-        let (publications, verdicts) = station::read_all::<Validation>(batch);
+        let (publications, verdicts) = station::read_all::<Validation>(deliveries);
         let (mut batch, dead) = dhw.read(&publications);
         dhw.context.reach(SERVICE, Point::BeforeCommit).await;
         let answers = dhw.store.settle(&mut batch).await?;
@@ -192,8 +192,11 @@ impl Handle for Step7 {
         for letter in dead {
             dhw.set_aside(letter).await;
         }
-        for publication in answered(dhw, &publications, &batch, answers) {
-            dhw.publish(&publication).await?;
+        let parts = answered(dhw, &publications, &batch, answers);
+        for (of_publication, trace) in parts.iter().zip(station::places(deliveries, &verdicts)) {
+            for publication in of_publication {
+                dhw.publish(publication, trace).await?;
+            }
         }
         dhw.metrics.add(figures);
         Ok(verdicts)
@@ -205,14 +208,14 @@ fn dead_letter(publication: &Publication<Validation>, item: &ValidationItem, cod
     DeadLetter { incoming: publication.id, item: item.id, source, code, data: Validation { items: vec![item.clone()] } }
 }
 
-/// The publications that answer a settled batch: one per incoming publication, or several when its verdicts are long. Their ids follow
+/// The publications that answer a settled batch: for each incoming publication one, or several when its verdicts are long. Their ids follow
 /// from the incoming one's, so that a redelivery gives the same.
 fn answered(
     dhw: &Dhw,
     publications: &[Publication<Validation>],
     batch: &Batch,
     answers: Vec<Answer>,
-) -> Vec<Publication<Verdict>> {
+) -> Vec<Vec<Publication<Verdict>>> {
     let now = dhw.context.clock.now();
     let mut answers = batch.registrations.iter().zip(answers).map(|(registration, Answer { clean, findings })| VerdictItem {
         id: ItemId::from_uuid(registration.item),
@@ -220,14 +223,15 @@ fn answered(
         clean,
         findings,
     });
-    let mut onward = Vec::new();
-    for (incoming, arrived) in publications.iter().zip(&batch.publications) {
-        for (part, items) in parts(answers.by_ref().take(arrived.registrations)).into_iter().enumerate() {
+    let of_publication = |(incoming, arrived): (&Publication<Validation>, &Arrived)| {
+        let parts = parts(answers.by_ref().take(arrived.registrations)).into_iter().enumerate();
+        let publications = parts.map(|(part, items)| {
             let id = incoming.id.derived(&format!("verdict {part}"));
-            onward.push(Publication::new(id, SOURCE.clone(), now, Verdict { items }));
-        }
-    }
-    onward
+            Publication::new(id, SOURCE.clone(), now, Verdict { items })
+        });
+        publications.collect()
+    };
+    publications.iter().zip(&batch.publications).map(of_publication).collect()
 }
 
 /// Verdicts in portions that a publication has room for.

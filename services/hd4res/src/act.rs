@@ -103,7 +103,7 @@ impl Hd4res {
     async fn send(&self, feedbacks: &[DueFeedback], outcome: &Outcome) {
         let id = self.new_publication();
         let outgoing = || OutgoingFeedback { items: feedbacks.iter().map(item).collect() };
-        self.keep_trying(|| self.publish(Arrow::FeedbackOut, id, outgoing())).await;
+        self.keep_trying(|| self.publish(Arrow::FeedbackOut, id, outgoing(), None)).await;
         let at = self.context.clock.now();
         let passage = Passage {
             publication: id.uuid(),

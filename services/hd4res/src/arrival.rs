@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use broker::Delivery;
+use broker::{Delivery, TraceParent};
 use clock::Timestamp;
 use dcd::{Approval, Definition};
 use envelope::{B64, ItemId, KeyIdHex, Publication, Text, content_hash};
@@ -154,7 +154,7 @@ impl Arrivals {
         passages
     }
 
-    async fn take(&self, mut publication: Publication<Arrival>) -> Result<(), Trouble> {
+    async fn take(&self, mut publication: Publication<Arrival>, trace: Option<TraceParent>) -> Result<(), Trouble> {
         let (service, context) = (&self.service, &self.service.context);
         let read = self.read(&mut publication.data.items);
         let arrived: Vec<Arrived> = read.arrived.iter().map(|(_, arrived)| arrived.clone()).collect();
@@ -173,11 +173,11 @@ impl Arrivals {
         if !sorted.answers.is_empty() {
             let id = publication.id.derived(STATUS);
             let feedback = OutgoingFeedback { items: sorted.answers };
-            service.publish(Arrow::FeedbackOut, id, feedback).await?;
+            service.publish(Arrow::FeedbackOut, id, feedback, trace).await?;
         }
         if !sorted.hand_over.is_empty() {
             let id = publication.id.derived("validation");
-            service.publish(Arrow::ToDhw, id, Validation { items: sorted.hand_over }).await?;
+            service.publish(Arrow::ToDhw, id, Validation { items: sorted.hand_over }, trace).await?;
         }
         Ok(())
     }
@@ -274,8 +274,8 @@ impl Handle for Arrivals {
 
     async fn handle(&self, batch: &[Delivery]) -> Result<Vec<Verdict>, Trouble> {
         let (publications, verdicts) = station::read_all::<Arrival>(batch);
-        for publication in publications {
-            self.take(publication).await?;
+        for (publication, trace) in publications.into_iter().zip(station::places(batch, &verdicts)) {
+            self.take(publication, trace).await?;
         }
         Ok(verdicts)
     }

@@ -27,7 +27,8 @@ async fn start(config: &Config, alone: &StandAlone, at_start: AtStart) -> anyhow
         hd: alone.connect(Vhost::Hd, &config.broker.hd).await?,
     });
     if let Some(settings) = &config.api {
-        let opening = Opening { service: SERVICE, organisation: None, journal, clock: Arc::clone(&alone.context.clock) };
+        let clock = Arc::clone(&alone.context.clock);
+        let opening = Opening { service: SERVICE, organisation: None, journal, clock, traces: alone.traces() };
         let opened = settings.open(opening, |desk| api::api(Arc::clone(&hd4res), desk).0).await?;
         alone.until_stopped(|stop| opened.serve(stop));
     }

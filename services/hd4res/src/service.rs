@@ -2,7 +2,7 @@
 
 use std::{marker::PhantomData, sync::Arc, time::Duration};
 
-use broker::Broker;
+use broker::{Broker, TraceParent};
 use dcd::{Approval, Definitions};
 use envelope::{B64, Capacity, ItemId, Message, Publication, PublicationId, Source, Text};
 use hd_messages::{RecodedPatients, RecodedRows, Validation, ValidationItem};
@@ -163,9 +163,16 @@ impl Hd4res {
         })
     }
 
-    pub(crate) async fn publish<D: Message>(&self, arrow: Arrow, id: PublicationId, data: D) -> Result<(), Trouble> {
+    /// Publishes a message, for what stands at this place in a trace.
+    pub(crate) async fn publish<D: Message>(
+        &self,
+        arrow: Arrow,
+        id: PublicationId,
+        data: D,
+        trace: Option<TraceParent>,
+    ) -> Result<(), Trouble> {
         let publication = Publication::new(id, self.source.clone(), self.context.clock.now(), data);
-        self.broker.publish(&arrow.route(None), publication.encode()?).await?;
+        self.broker.publish_traced(&arrow.route(None), publication.encode()?, trace).await?;
         Ok(())
     }
 
@@ -223,7 +230,7 @@ impl Hd4res {
                 let (now, later) = rest.split_at(fitting(rest.iter().map(|one| one.content.len())));
                 let id = self.new_publication();
                 let validation = || Validation { items: now.iter().map(item).collect() };
-                self.keep_trying(|| self.publish(Arrow::ToDhw, id, validation())).await;
+                self.keep_trying(|| self.publish(Arrow::ToDhw, id, validation(), None)).await;
                 rest = later;
             }
         }

@@ -62,6 +62,16 @@ impl Zones {
         Self { hospital: Arc::clone(broker), ehealth: Arc::clone(broker), hd: Arc::clone(broker) }
     }
 
+    /// Each zone's broker as `change` makes it.
+    #[must_use]
+    pub fn map(&self, change: impl Fn(Zone, &Arc<dyn Broker>) -> Arc<dyn Broker>) -> Self {
+        Self {
+            hospital: change(Zone::Hospital, &self.hospital),
+            ehealth: change(Zone::EHealth, &self.ehealth),
+            hd: change(Zone::Hd, &self.hd),
+        }
+    }
+
     /// The broker of a zone.
     #[must_use]
     pub const fn broker(&self, zone: Zone) -> &Arc<dyn Broker> {

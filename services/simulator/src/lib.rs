@@ -7,6 +7,7 @@
 //! - [`incident`]: one registration at one party, in a file for a ticket.
 //! - [`comparison`]: two runs held against each other.
 //! - [`simulation`]: the same on virtual time, with crashes and faults.
+//! - [`spans`]: OpenTelemetry traces of all services.
 //! - [`faults`]: what goes wrong in an installation while it runs, because somebody wants it to.
 //! - [`scenario`]: files of what happens in a simulation, and of what must come of it.
 //! - [`real`]: the same files on a real broker, with processes.
@@ -46,5 +47,6 @@ pub mod roles;
 pub mod scenario;
 pub mod simulation;
 pub mod site;
+pub mod spans;
 pub mod stores;
 pub mod tally;

@@ -7,6 +7,7 @@ use std::{
 
 use serde::{Deserialize, de::DeserializeOwned};
 use store::{Location, Server, StoreError};
+use traces::{Collector, CollectorError};
 
 use crate::{environment::Variables, flaw::Flaw, logging::LogForm, retention, station::reasons};
 
@@ -35,6 +36,16 @@ pub struct Common {
     /// Address at which the service says whether it is ready and what it counts ([`crate::health`], [`crate::metrics`]), as `127.0.0.1:8090`; it says neither when this is missing.
     #[serde(default)]
     pub health: Option<SocketAddr>,
+    /// Address of the zone's own collector of traces, which takes OTLP over HTTP, as `http://collector:4318` ([`traces`]); nothing is traced when this is missing.
+    #[serde(default)]
+    pub traces: Option<String>,
+    /// Share of the traces that is kept, from 0 to 1.
+    #[serde(default = "all_traces")]
+    pub traces_share: f64,
+}
+
+const fn all_traces() -> f64 {
+    1.0
 }
 
 const fn keep_days() -> u32 {
@@ -151,6 +162,15 @@ impl Common {
 }
 
 impl Common {
+    /// Where traces are sent, if anywhere.
+    ///
+    /// # Errors
+    ///
+    /// [`CollectorError`].
+    pub fn collector(&self) -> Result<Option<Collector>, CollectorError> {
+        self.traces.as_ref().map(|address| Collector::new(address, self.traces_share)).transpose()
+    }
+
     /// What is wrong with these settings beyond their form.
     pub(crate) fn flaws(&self) -> Vec<Flaw> {
         let mut flaws = Vec::new();
@@ -165,6 +185,11 @@ impl Common {
             let least = retention::KEEP_DAYS_MIN;
             let why = format_args!("keep the itinerary for {least} days at least: registrations are sent again for ten days");
             flaws.push(Flaw::of("common.itinerary_days", why));
+        }
+        match self.collector() {
+            Ok(_) => {}
+            Err(error @ CollectorError::Share) => flaws.push(Flaw::of("common.traces_share", error)),
+            Err(error @ CollectorError::Address) => flaws.push(Flaw::of("common.traces", error)),
         }
         for (place, folder) in [("common.keys", &self.keys), ("common.definitions", &self.definitions)] {
             let Some(folder) = folder else { continue };
@@ -281,6 +306,8 @@ mod tests {
             itinerary_days: keep_days(),
             log: LogForm::default(),
             health: None,
+            traces: None,
+            traces_share: all_traces(),
         }
     }
 
@@ -324,6 +351,21 @@ mod tests {
         assert!(told.len() == 1 && told[0].starts_with("common.itinerary_days: keep the itinerary for 30 days"), "{told:?}");
         let common: Common = toml::from_str("store = \"/var/lib/precision\"").unwrap();
         assert_eq!(common.itinerary_days, 3_650);
+    }
+
+    #[test]
+    fn a_collector_and_its_share_are_looked_at() {
+        let flaws = |address: &str, share: f64| {
+            let common = Common { traces: Some(address.to_owned()), traces_share: share, ..common("/var/lib/precision", None) };
+            common.flaws().iter().map(ToString::to_string).collect::<Vec<_>>()
+        };
+        assert_eq!(flaws("http://collector:4318", 0.1), Vec::<String>::new());
+        let (address, share) = (flaws("http://user:secret@collector", 1.0), flaws("http://collector:4318", 10.0));
+        assert!(address.len() == 1 && address[0].starts_with("common.traces: understand the collector's address"), "{address:?}");
+        assert!(!address[0].contains("secret"), "{address:?}");
+        assert!(share.len() == 1 && share[0].starts_with("common.traces_share: understand the share"), "{share:?}");
+        let common: Common = toml::from_str("store = \"/var/lib/precision\"").unwrap();
+        assert_eq!((common.traces, common.traces_share), (None, 1.0));
     }
 
     #[test]

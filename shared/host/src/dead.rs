@@ -1,6 +1,6 @@
 //! Items that can never be handled, and trouble that passes.
 
-use broker::{Broker, Payload, PublishError};
+use broker::{Broker, Payload, PublishError, TraceParent};
 use clock::Timestamp;
 use envelope::{EnvelopeError, ItemId, Message, Publication, PublicationId, Source};
 use store::StoreError;
@@ -68,18 +68,18 @@ impl<D: Message> DeadLetter<D> {
     ///
     /// [`Trouble`] of the broker, or of the envelope.
     pub async fn publish(self, broker: &dyn Broker, route: &Route, now: Timestamp) -> Result<(), Trouble> {
-        Ok(self.write(now)?.publish(broker, route).await?)
+        Ok(self.write(now)?.publish(broker, route, None).await?)
     }
 }
 
 impl WrittenLetter {
-    /// Publishes it; done when confirmed.
+    /// Publishes it for what stands at this place in a trace; done when confirmed.
     ///
     /// # Errors
     ///
     /// [`PublishError`].
-    pub async fn publish(self, broker: &dyn Broker, route: &Route) -> Result<(), PublishError> {
+    pub async fn publish(self, broker: &dyn Broker, route: &Route, trace: Option<TraceParent>) -> Result<(), PublishError> {
         tracing::warn!(item = %self.item, code = self.code, source = %self.source, "an item is set aside as a dead letter");
-        broker.publish(route, self.payload).await
+        broker.publish_traced(route, self.payload, trace).await
     }
 }

@@ -6,7 +6,7 @@
 use std::{panic::AssertUnwindSafe, sync::Arc};
 
 use async_trait::async_trait;
-use broker::{Broker, Delivery, Payload};
+use broker::{Broker, Delivery, Payload, TraceParent};
 use envelope::{EnvelopeError, ItemId, Message, Publication, PublicationId, Source};
 use futures_util::{FutureExt, future};
 use store::{Itinerary, Outcome, Passage};
@@ -102,8 +102,12 @@ impl<T: Transform> Relay<T> {
         station.work(Arc::new(self))
     }
 
-    /// Passes one publication on and returns its passages.
-    async fn pass(&self, publication: Publication<T::In>) -> Result<(Verdict, Vec<Passage>), Trouble> {
+    /// Passes one publication on, which stands at this place in a trace, and returns its passages.
+    async fn pass(
+        &self,
+        publication: Publication<T::In>,
+        trace: Option<TraceParent>,
+    ) -> Result<(Verdict, Vec<Passage>), Trouble> {
         let (incoming, source) = (publication.id, publication.source.clone());
         let items = T::items(&publication.data);
         let refused = |code: &'static str| {
@@ -123,11 +127,11 @@ impl<T: Transform> Relay<T> {
         };
         let mut passages = Vec::with_capacity(dead.len() + onward.len());
         for (letter, passage) in dead {
-            letter.publish(&*self.incoming, &self.from.dead_route(self.nihdi.as_ref())).await?;
+            letter.publish(&*self.incoming, &self.from.dead_route(self.nihdi.as_ref()), trace).await?;
             passages.push(passage);
         }
         for (route, payload, passage) in onward {
-            self.outgoing.publish(&route, payload).await?;
+            self.outgoing.publish_traced(&route, payload, trace).await?;
             passages.push(passage);
         }
         Ok((Verdict::Done, passages))
@@ -140,17 +144,21 @@ impl<T: Transform> Relay<T> {
         delivery: &Delivery,
         publication: Publication<T::In>,
     ) -> Result<(Verdict, Vec<Passage>), Trouble> {
-        if let Ok(passed) = AssertUnwindSafe(self.pass(publication)).catch_unwind().await {
+        if let Ok(passed) = AssertUnwindSafe(self.pass(publication, delivery.trace)).catch_unwind().await {
             return passed;
         }
         tracing::error!(service = self.service, "a publication panics; its items go one by one");
         match Publication::<T::In>::decode(&delivery.payload) {
-            Ok(publication) => self.pass_one_by_one(publication).await,
+            Ok(publication) => self.pass_one_by_one(publication, delivery.trace).await,
             Err(error) => Ok((Verdict::Unreadable(error.code()), Vec::new())),
         }
     }
 
-    async fn pass_one_by_one(&self, publication: Publication<T::In>) -> Result<(Verdict, Vec<Passage>), Trouble> {
+    async fn pass_one_by_one(
+        &self,
+        publication: Publication<T::In>,
+        trace: Option<TraceParent>,
+    ) -> Result<(Verdict, Vec<Passage>), Trouble> {
         let Publication { id: incoming, source, time, data, .. } = publication;
         let items = T::items(&data);
         let mut passages = Vec::new();
@@ -158,7 +166,7 @@ impl<T: Transform> Relay<T> {
             let alone = Publication::new(incoming.derived(&format!("alone {item}")), source.clone(), time, data);
             // Written first, since passing it on consumes it.
             let document = alone.encode()?;
-            let code = match AssertUnwindSafe(self.pass(alone)).catch_unwind().await {
+            let code = match AssertUnwindSafe(self.pass(alone, trace)).catch_unwind().await {
                 Ok(passed) => match passed? {
                     (Verdict::Done, of_item) => {
                         passages.extend(of_item);
@@ -170,7 +178,7 @@ impl<T: Transform> Relay<T> {
             };
             let data = Publication::<T::In>::decode(&document)?.data;
             let letter = DeadLetter { incoming, item, source: source.clone(), code, data }.write(self.context.clock.now())?;
-            letter.publish(&*self.incoming, &self.from.dead_route(self.nihdi.as_ref())).await?;
+            letter.publish(&*self.incoming, &self.from.dead_route(self.nihdi.as_ref()), trace).await?;
             let queue = self.from.queue(self.nihdi.as_ref()).dead().to_string();
             passages.push(self.passage(incoming.uuid(), queue, Outcome::DeadLettered(code.to_owned()), &[item]));
         }

@@ -5,7 +5,6 @@
 //! by itself, such as a broker that is not up yet, is waited for.
 
 use std::{
-    io::Write as _,
     net::SocketAddr,
     path::{Path, PathBuf},
     process::ExitCode,
@@ -26,10 +25,10 @@ use serde::de::DeserializeOwned;
 use store::{Company, Database, Location, StoreError, StoreLock};
 use tokio::{net::TcpListener, task::JoinHandle};
 use topology::{Actor, Naming, Nihdi, Topology, User, Vhost};
+use traces::{Borders, Owner, Traces};
 
 use crate::{
     Backoff, Chance, Context, Metrics, Work,
-    bulletin::Bulletin,
     config::{self, BrokerSettings, Common},
     environment::{self, Variables},
     flaw::{self, Flaw, Flaws},
@@ -37,6 +36,8 @@ use crate::{
     logging::{self, LogForm},
     process, supervise,
 };
+
+mod ask;
 
 /// Exit status of a service that cannot start.
 const CANNOT_START: u8 = 2;
@@ -195,8 +196,8 @@ pub fn main_with<S: Settings, A: Args>(
     let given = command.get_matches();
     let base_path = given.try_get_one::<String>("base-path").ok().flatten();
     let asked = match (given.get_flag("health"), given.get_flag("bulletin")) {
-        (true, _) => Some(is_ready::<S> as fn(&S) -> anyhow::Result<ExitCode>),
-        (_, true) => Some(bulletin_of::<S> as _),
+        (true, _) => Some(ask::is_ready::<S> as fn(&S) -> anyhow::Result<ExitCode>),
+        (_, true) => Some(ask::bulletin_of::<S> as _),
         _ => None,
     };
     // Whoever asks needs the address alone, and may not be allowed to read the rest.
@@ -220,34 +221,6 @@ fn below_path<S: Settings>(mut settings: S, base_path: Option<&String>) -> anyho
         *place = Some(path.clone());
     }
     Ok(settings)
-}
-
-/// Where the service with these settings answers.
-fn health_address<S: Settings>(settings: &S) -> anyhow::Result<SocketAddr> {
-    settings.common().health.context("ask the service: common.health is not set")
-}
-
-fn say_what_it_said(text: &str) -> anyhow::Result<()> {
-    writeln!(std::io::stdout(), "{text}").context("say what the service said")
-}
-
-/// Asks the service with these settings whether it is ready, and prints what it says.
-fn is_ready<S: Settings>(settings: &S) -> anyhow::Result<ExitCode> {
-    let asked = health::ask(health_address(settings)?);
-    let (is_ready, text) = asked.unwrap_or_else(|error| (false, format!("not ready: failed to {error:#}")));
-    say_what_it_said(&text)?;
-    Ok(if is_ready { ExitCode::SUCCESS } else { ExitCode::FAILURE })
-}
-
-/// Asks the service with these settings how it stands, and prints what it says.
-fn bulletin_of<S: Settings>(settings: &S) -> anyhow::Result<ExitCode> {
-    match Bulletin::ask(&health_address(settings)?.to_string()) {
-        Ok(bulletin) => say_what_it_said(&bulletin.to_string()).map(|()| ExitCode::SUCCESS),
-        Err(error) => {
-            tracing::error!(service = S::ACTOR.as_str(), "failed to {error:#}");
-            Ok(ExitCode::FAILURE)
-        }
-    }
 }
 
 fn ended<S: Settings>(ended: anyhow::Result<ExitCode>) -> ExitCode {
@@ -312,6 +285,7 @@ pub struct StandAlone {
     metrics: Arc<Metrics>,
     stop: Stop,
     servers: Mutex<Vec<JoinHandle<()>>>,
+    traces: Option<Traces>,
 }
 
 /// Completes when the process is told to stop.
@@ -322,6 +296,8 @@ impl StandAlone {
         let chance = Chance::from_system().context("draw randomness")?;
         let user = S::ACTOR.user(settings.nihdi());
         let metrics = Arc::new(Metrics::of(user.to_string(), SystemClock.now()));
+        let owner = Owner { service: user.to_string(), version: env!("CARGO_PKG_VERSION"), home: S::ACTOR.home() };
+        let traces = settings.common().collector()?.map(|to| Traces::new(&owner, &to, Borders::Closed, Arc::new(SystemClock)));
         Ok(Self {
             context: Context { clock: Arc::new(SystemClock), chance: Arc::new(chance), probe: metrics.retries() },
             user,
@@ -331,6 +307,7 @@ impl StandAlone {
             metrics,
             stop,
             servers: Mutex::default(),
+            traces: traces.transpose()?,
         })
     }
 
@@ -421,7 +398,7 @@ impl StandAlone {
         backoff.reset();
         loop {
             match broker.missing(&used).await {
-                Ok(missing) if missing.is_empty() => return Ok(broker),
+                Ok(missing) if missing.is_empty() => return Ok(self.traced(vhost, broker)),
                 Ok(missing) => {
                     let missing = missing.join(", ");
                     tracing::error!(%vhost, missing, "the broker lacks what this service uses; waiting for it");
@@ -429,6 +406,13 @@ impl StandAlone {
                 }
                 Err(error) => self.wait_out(error, &mut backoff, vhost).await.with_context(failed)?,
             }
+        }
+    }
+
+    fn traced(&self, vhost: Vhost, broker: Arc<RabbitBroker>) -> Arc<dyn Broker> {
+        match &self.traces {
+            Some(traces) => traces.broker(broker, vhost.zone()),
+            None => broker,
         }
     }
 
@@ -455,6 +439,12 @@ impl StandAlone {
         self.metrics.tally(database.tally());
     }
 
+    /// Its traces, where they are sent anywhere.
+    #[must_use]
+    pub fn traces(&self) -> Option<Traces> {
+        self.traces.clone()
+    }
+
     /// What it counts, for who operates it.
     #[must_use]
     pub fn metrics(&self) -> &Metrics {
@@ -476,6 +466,10 @@ impl StandAlone {
         let leaving = async { join(join_all(brokers.iter().map(|broker| broker.close())), join_all(servers)).await };
         if clock::timeout(&*self.context.clock, process::FINISH_WITHIN, leaving).await.is_err() {
             tracing::warn!(service = self.name(), "left without a word to somebody who does not answer");
+        }
+        // The last spans are those of what was finished just now.
+        if let Some(traces) = &self.traces {
+            traces.close().await;
         }
     }
 }

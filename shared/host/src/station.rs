@@ -6,7 +6,7 @@
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use broker::{Broker, Consumer, Delivery};
+use broker::{Broker, Consumer, Delivery, TraceParent};
 use envelope::{Message, Publication};
 use topology::QueueName;
 
@@ -177,6 +177,11 @@ pub fn reasons(error: &dyn std::error::Error) -> String {
         cause = error.source();
     }
     text
+}
+
+/// The places in traces of those deliveries of a batch that could be read, in the order of their publications.
+pub fn places<'a>(batch: &'a [Delivery], verdicts: &'a [Verdict]) -> impl Iterator<Item = Option<TraceParent>> + 'a {
+    batch.iter().zip(verdicts).filter(|(_, verdict)| **verdict == Verdict::Done).map(|(delivery, _)| delivery.trace)
 }
 
 /// Reads a batch: the publications that can be read, and a verdict for each delivery, assuming that those will be handled.

@@ -1,6 +1,10 @@
 //! Putting routes together: each stands with the access that it gives, or it is not there.
 
-use std::{collections::BTreeMap, sync::Arc, time::Duration};
+use std::{
+    collections::BTreeMap,
+    sync::Arc,
+    time::{Duration, SystemTime},
+};
 
 use axum::{
     Router,
@@ -12,6 +16,7 @@ use axum::{
 };
 use clock::Clock;
 use serde_json::Value;
+use traces::Traces;
 use utoipa::openapi::{InfoBuilder, OpenApiBuilder};
 use utoipa_axum::router::{OpenApiRouter, UtoipaMethodRouter};
 
@@ -87,6 +92,7 @@ const READY_DEADLINE: Duration = Duration::from_secs(5);
 #[derive(Debug, Default)]
 pub struct Site {
     router: Router,
+    traces: Option<Traces>,
 }
 
 impl Site {
@@ -103,17 +109,25 @@ impl Site {
         self
     }
 
+    /// Makes a span of every answer.
+    #[must_use]
+    pub fn traced(self, traces: Option<Traces>) -> Self {
+        Self { traces, ..self }
+    }
+
     /// What answers requests.
     pub fn finish(self, clock: Arc<dyn Clock>) -> Router {
         let router = self.router.method_not_allowed_fallback(async || Problem::from(Code::WrongMethod));
         let router = router.fallback(async || Problem::from(Code::UnknownRoute));
-        router.layer(middleware::from_fn_with_state(clock, finish))
+        router.layer(middleware::from_fn_with_state((clock, self.traces), finish))
     }
 }
 
 /// What answers every request with one problem.
 pub(crate) fn refusing(code: Code, clock: Arc<dyn Clock>) -> Router {
-    Router::new().fallback(async move || Problem::from(code)).layer(middleware::from_fn_with_state(clock, finish))
+    Router::new()
+        .fallback(async move || Problem::from(code))
+        .layer(middleware::from_fn_with_state((clock, None::<Traces>), finish))
 }
 
 /// Whether a text is the path below which an API may stand: `/hd4res`, `/a/b`.
@@ -125,8 +139,8 @@ pub fn is_base_path(text: &str) -> bool {
     text.strip_prefix('/').is_some_and(|rest| rest.split('/').all(is_part))
 }
 
-/// Gives every problem its language, every answer the headers that all have, and the log one line: no address, no query, no body.
-async fn finish(State(clock): State<Arc<dyn Clock>>, request: Request, next: Next) -> Response {
+/// Gives every problem its language, every answer the headers that all have, and the log and the traces one line: no address, no query, no body.
+async fn finish(State((clock, traces)): State<(Arc<dyn Clock>, Option<Traces>)>, request: Request, next: Next) -> Response {
     let (begin, language, method) = (clock.now(), guard::language(request.headers()), request.method().clone());
     let mut response = next.run(request).await;
     let served = response.extensions_mut().remove::<Served>();
@@ -147,7 +161,19 @@ async fn finish(State(clock): State<Arc<dyn Clock>>, request: Request, next: Nex
         None => ("api", known(&method), None),
     };
     let code = problem.map(|problem| problem.code.as_str());
-    let (status, millis) = (response.status().as_u16(), clock.now().since(begin).as_millis());
+    let now = clock.now();
+    let (status, took) = (response.status().as_u16(), now.since(begin));
+    if let Some(traces) = &traces {
+        let route = route.split_once(' ').unwrap_or((route, ""));
+        traces.answered(
+            route,
+            status,
+            code,
+            took,
+            SystemTime::UNIX_EPOCH + Duration::from_micros(now.as_micros().unsigned_abs()),
+        );
+    }
+    let millis = took.as_millis();
     tracing::info!(service, route, status, code, token, millis, "answered");
     response
 }

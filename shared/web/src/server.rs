@@ -8,6 +8,7 @@ use futures_util::FutureExt;
 use serde::Deserialize;
 use store::StoreError;
 use tokio::net::TcpListener;
+use traces::Traces;
 
 use crate::{
     Desk, DeskParts, Journal, Site, Tokens,
@@ -75,6 +76,8 @@ pub struct Opening {
     pub journal: Arc<dyn Journal>,
     /// Time.
     pub clock: Arc<dyn Clock>,
+    /// Where answers are spans; nowhere when nothing is traced.
+    pub traces: Option<Traces>,
 }
 
 /// An API that listens and does not answer yet.
@@ -92,11 +95,11 @@ impl Settings {
     ///
     /// [`ServeError`]: what an operator must mend.
     pub async fn open(&self, opening: Opening, api: impl FnOnce(Arc<Desk>) -> Router) -> Result<Listening, ServeError> {
-        let Opening { service, organisation, journal, clock } = opening;
+        let Opening { service, organisation, journal, clock, traces } = opening;
         let base_path = self.base_path()?;
         let tokens = Arc::new(Tokens::load(&self.tokens)?);
         let desk = Desk::open(DeskParts { service, organisation, tokens, journal, clock: Arc::clone(&clock) }).await?;
-        let router = Site::new().with(base_path, api(desk)).finish(Arc::clone(&clock));
+        let router = Site::new().with(base_path, api(desk)).traced(traces).finish(Arc::clone(&clock));
         let listener = bind(self.address).await?;
         tracing::info!(service, address = %self.address, base_path, "listening");
         Ok(Listening { listener, router, clock })

@@ -31,8 +31,9 @@ pub const ARROWS: &[(&str, &[&str])] = &[
     // What services stand on.
     ("broker", &["clock", "topology"]),
     ("store", &["clock"]),
-    ("host", &["broker", "clock", "envelope", "store", "topology"]),
-    ("web", &["clock", "store"]),
+    ("traces", &["broker", "clock", "envelope", "topology"]),
+    ("host", &["broker", "clock", "envelope", "store", "topology", "traces"]),
+    ("web", &["clock", "store", "traces"]),
     ("recoding", &["broker", "clock", "envelope", "hd-messages", "host", "pseudonymised", "store", "topology"]),
     // The services, in the order of the flow.
     (

@@ -79,6 +79,8 @@ pub struct Installation {
     pub broker: String,
     registers: Arc<Registers>,
     database: Option<Shared>,
+    /// Services, by what their names begin with, and the collector that each sends its traces to.
+    collectors: Vec<(&'static str, String)>,
     publication_size: u64,
 }
 
@@ -92,7 +94,8 @@ impl Installation {
         let url = node.url("user", "password", "vhost");
         let broker = url.split(['@', '/']).nth(3).context("find the node's port")?.to_owned();
         let registers = Arc::new(Registers::new(&Definitions::built_in()?));
-        let installation = Self { folder: tempfile::tempdir()?, programs, broker, registers, database: None, publication_size };
+        let (folder, database, collectors) = (tempfile::tempdir()?, None, Vec::new());
+        let installation = Self { folder, programs, broker, registers, database, collectors, publication_size };
         installation.make_secrets(&installation.secrets()).await?;
         installation.declare(node).await?;
         Ok(installation)
@@ -112,6 +115,11 @@ impl Installation {
         administrator.close().await;
         self.database = Some(Shared { address, services: services.to_vec() });
         Ok(())
+    }
+
+    /// The services whose names begin so send their traces to this address from their next start on.
+    pub fn send_traces(&mut self, services: &'static str, address: &str) {
+        self.collectors.push((services, address.to_owned()));
     }
 
     /// Where everything is.
@@ -183,6 +191,9 @@ impl Installation {
             text = text.replace(&format!("{zone}-broker:5672"), &self.broker);
         }
         text = text.replace("publication_size = 500", &format!("publication_size = {}", self.publication_size));
+        if let Some((_, address)) = self.collectors.iter().find(|(start, _)| service.starts_with(start)) {
+            text = replaced(&text, "# traces = \"http://collector:4318\"", &format!("traces = \"{address}\""))?;
+        }
         Ok(text)
     }
 

@@ -14,6 +14,7 @@ use host::Work;
 use serde::Deserialize;
 use store::Location;
 use topology::Nihdi;
+use traces::Collector;
 use web::Tokens;
 
 use super::{
@@ -54,6 +55,9 @@ pub struct ServeArgs {
     /// Records what passes sealed into this file, which must not be there yet; `replay` takes it
     #[arg(long, value_name = "FILE")]
     pub record: Option<PathBuf>,
+    /// Sends OpenTelemetry traces of all services to this collector (OTLP over HTTP), as http://127.0.0.1:4318: a trace for each zone, linked at the borders
+    #[arg(long, value_name = "URL", conflicts_with = "config")]
+    pub traces: Option<Collector>,
     /// Serve the APIs at this port of 127.0.0.1: /hd4dp/NIHDI, /hd4res, /dhw; 0 lets the system choose
     #[arg(long, value_name = "N", requires = "tokens", conflicts_with = "config")]
     pub port: Option<u16>,
@@ -94,6 +98,9 @@ pub struct ServeConfig {
     /// Services that parts of somebody else's stand in for: they are not started, and their queues are there.
     #[serde(default)]
     pub without: Vec<String>,
+    /// Collector that OpenTelemetry traces are sent to; nothing is traced when this is missing.
+    #[serde(default)]
+    pub traces: Option<String>,
     /// The APIs over HTTP; none are served when this is missing.
     #[serde(default)]
     pub api: Option<web::Settings>,
@@ -124,6 +131,7 @@ struct Settings {
     folders: Option<hd4dp::config::Folders>,
     tuning: Tuning,
     left_out: LeftOut,
+    traces: Option<Collector>,
     api: Option<web::Settings>,
 }
 
@@ -153,6 +161,7 @@ fn settings(args: &ServeArgs) -> anyhow::Result<Settings> {
             folders,
             tuning,
             left_out: left_out(&args.without, &args.org, &args.place.broker)?,
+            traces: args.traces.clone(),
             api,
         });
     };
@@ -177,6 +186,7 @@ fn settings(args: &ServeArgs) -> anyhow::Result<Settings> {
             itinerary_days: Some(config.itinerary_days),
             ..Tuning::default()
         },
+        traces: config.traces.as_deref().map(str::parse).transpose()?,
         api: config.api,
     })
 }
@@ -206,7 +216,7 @@ pub async fn serve(args: ServeArgs, definitions: Definitions) -> anyhow::Result<
         Some(api) => Some((api.base_path()?, Arc::new(Tokens::load(&api.tokens)?), web::bind(api.address).await?)),
         None => None,
     };
-    let prepared = Prepared::open(&wanted).await?;
+    let prepared = Prepared::open(&wanted).await?.traced(settings.traces.as_ref(), &wanted)?;
     let mut broker = prepared.broker(&wanted).await?;
     let recording = args.record.as_deref().map(|path| broker.record(path, &settings.hospitals, &settings.keys)).transpose()?;
     let session = match args.faults {

@@ -11,14 +11,16 @@ use dcd::Definitions;
 use host::{Chance, Context, NoProbe, Probe};
 use store::{Company, Location, StoreLock};
 use topology::{Naming, Nihdi, Topology};
+use traces::Collector;
 
 use crate::{
     broker_choice::{BrokerChoice, OpenBroker},
     faults::Switchboard,
     flow::Running,
-    installation::{Installation, Plan, Tuning, Zones},
+    installation::{Installation, Plan, Surroundings, Tuning, Zones},
     keys::AllKeys,
     own_part::LeftOut,
+    spans::Spans,
     stores::{Stores, names},
 };
 
@@ -51,6 +53,7 @@ pub struct Session {
     running: Option<Running>,
     stores: Stores,
     broker: OpenBroker,
+    spans: Option<Spans>,
     _lock: StoreLock,
 }
 
@@ -60,6 +63,7 @@ pub struct Prepared {
     keys: AllKeys,
     stores: Stores,
     context: Context,
+    spans: Option<Spans>,
 }
 
 impl Prepared {
@@ -78,7 +82,7 @@ impl Prepared {
         let clock: Arc<dyn Clock> = Arc::new(SystemClock);
         let chance = Arc::new(Chance::from_system().context("draw randomness")?);
         let context = Context { clock, chance, probe: Arc::new(NoProbe) };
-        Ok(Self { lock, keys, stores, context })
+        Ok(Self { lock, keys, stores, context, spans: None })
     }
 
     /// The services will tell `probe` how far they come.
@@ -86,6 +90,29 @@ impl Prepared {
     pub fn watched_by(mut self, probe: Arc<dyn Probe>) -> Self {
         self.context.probe = probe;
         self
+    }
+
+    /// The services will be traced, where a collector is named.
+    ///
+    /// # Errors
+    ///
+    /// Nothing can be sent to it.
+    pub fn traced(mut self, collector: Option<&Collector>, wanted: &Wanted<'_>) -> anyhow::Result<Self> {
+        let spans = collector.map(|to| Spans::new(wanted.hospitals, wanted.broker, to, &self.context.clock));
+        self.spans = spans.transpose()?;
+        Ok(self)
+    }
+
+    /// What surrounds a service, with its traces around it.
+    fn around(&self) -> impl Fn(&str, Surroundings) -> Surroundings + Sync + use<> {
+        let spans = self.spans.clone();
+        move |service, Surroundings { context, zones }| {
+            let zones = match &spans {
+                Some(spans) => spans.around(service, zones),
+                None => zones,
+            };
+            Surroundings { context, zones }
+        }
     }
 
     /// The stores.
@@ -118,7 +145,7 @@ impl Prepared {
     /// What keeps a service from being put together.
     pub async fn start_with_faults(self, wanted: Wanted<'_>, broker: OpenBroker) -> anyhow::Result<Session> {
         let (clock, stores) = (Arc::clone(&self.context.clock), self.stores.clone());
-        let zones = Zones::all_on(&broker.broker);
+        let (zones, around, spans) = (Zones::all_on(&broker.broker), self.around(), self.spans.clone());
         let switchboard = Arc::new(Switchboard::over(wanted.hospitals, &self.context, &zones, &self.keys, &self.stores));
         let plan = Plan {
             hospitals: wanted.hospitals,
@@ -129,7 +156,8 @@ impl Prepared {
             definitions: wanted.definitions,
             tuning: wanted.tuning,
         };
-        let surrounded = Installation::surrounded(plan, &|service| switchboard.around(service)).await?;
+        let with_faults = |service: &str| around(service, switchboard.around(service));
+        let surrounded = Installation::surrounded(plan, &with_faults).await?;
         let mut installation = surrounded.without(&wanted.left_out);
         switchboard.add(std::mem::take(&mut installation.works)).await;
         let board = Arc::clone(&switchboard);
@@ -142,6 +170,7 @@ impl Prepared {
             running: Some(running),
             stores,
             broker,
+            spans,
             _lock: self.lock,
         })
     }
@@ -153,17 +182,19 @@ impl Prepared {
     /// What keeps a service from being put together.
     pub async fn start(self, wanted: Wanted<'_>, broker: OpenBroker) -> anyhow::Result<Session> {
         let clock = Arc::clone(&self.context.clock);
-        let stores = self.stores.clone();
+        let (stores, around, spans) = (self.stores.clone(), self.around(), self.spans.clone());
+        let surroundings = Surroundings { context: self.context.clone(), zones: Zones::all_on(&broker.broker) };
         let plan = Plan {
             hospitals: wanted.hospitals,
             context: self.context,
-            zones: Zones::all_on(&broker.broker),
+            zones: surroundings.zones.clone(),
             stores: self.stores,
             keys: &self.keys,
             definitions: wanted.definitions,
             tuning: wanted.tuning,
         };
-        let mut installation = Installation::new(plan).await?.without(&wanted.left_out);
+        let surrounded = Installation::surrounded(plan, &|service| around(service, surroundings.clone())).await?;
+        let mut installation = surrounded.without(&wanted.left_out);
         let running = Running::start(&mut installation, &clock);
         Ok(Session {
             installation,
@@ -172,6 +203,7 @@ impl Prepared {
             running: Some(running),
             stores,
             broker,
+            spans,
             _lock: self.lock,
         })
     }
@@ -189,6 +221,9 @@ impl Session {
     pub async fn close(mut self, clean: bool) {
         self.stop().await;
         self.broker.close(clean).await;
+        if let Some(spans) = &self.spans {
+            spans.close().await;
+        }
         self.stores.close().await;
     }
 }

@@ -3,7 +3,7 @@
 use std::{sync::Arc, time::Duration};
 
 use async_trait::async_trait;
-use broker::{Broker, BrokerError, Cable, Consumer, Delivery, Depth, Payload, PublishError};
+use broker::{Broker, BrokerError, Cable, Consumer, Delivery, Depth, Payload, PublishError, TraceParent};
 use topology::{Arrow, QueueName, Route};
 use uuid::Uuid;
 
@@ -72,6 +72,11 @@ impl Line {
 #[async_trait]
 impl Broker for Line {
     async fn publish(&self, route: &Route, payload: Payload) -> Result<(), PublishError> {
+        self.publish_traced(route, payload, None).await
+    }
+
+    /// What a fault befalls loses its place in a trace.
+    async fn publish_traced(&self, route: &Route, payload: Payload, trace: Option<TraceParent>) -> Result<(), PublishError> {
         // What never leaves meets no fault.
         if self.cable.is_away() {
             return Err(PublishError::Unavailable);
@@ -79,7 +84,7 @@ impl Broker for Line {
         let arrow = self.lines.remember(route, &payload);
         match arrow.and_then(|arrow| Some((arrow, self.lines.board.befalls(arrow)?))) {
             Some((arrow, fault)) => self.meet(fault, arrow, route, payload).await,
-            None => self.cable.publish(route, payload).await,
+            None => self.cable.publish_traced(route, payload, trace).await,
         }
     }
 

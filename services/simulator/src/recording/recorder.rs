@@ -4,7 +4,7 @@ use std::{collections::BTreeMap, path::Path, sync::Arc};
 
 use anyhow::Context as _;
 use async_trait::async_trait;
-use broker::{Broker, BrokerError, Consumer, Depth, Payload, PublishError};
+use broker::{Broker, BrokerError, Consumer, Depth, Payload, PublishError, TraceParent};
 use clock::{Clock, SystemClock};
 use envelope::IdBatch;
 use host::Chance;
@@ -34,9 +34,13 @@ impl Recorder {
 #[async_trait]
 impl Broker for Recorder {
     async fn publish(&self, route: &Route, payload: Payload) -> Result<(), PublishError> {
+        self.publish_traced(route, payload, None).await
+    }
+
+    async fn publish_traced(&self, route: &Route, payload: Payload, trace: Option<TraceParent>) -> Result<(), PublishError> {
         // Before it is published, or what its reader makes of it might stand in front of it.
         let number = self.writer.publication(&route.routing_key, &payload);
-        let outcome = self.broker.publish(route, payload).await;
+        let outcome = self.broker.publish_traced(route, payload, trace).await;
         // After any other error it may have passed.
         if let (Some(number), Err(PublishError::Unroutable | PublishError::Rejected | PublishError::Unavailable)) =
             (number, outcome)

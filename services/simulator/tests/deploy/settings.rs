@@ -75,6 +75,7 @@ fn other(setting: &Setting) -> String {
         ("nihdi", _) => "00000394".to_owned(),
         ("common.health" | "api.address", _) => "127.0.0.1:9999".to_owned(),
         (_, toml::Value::Integer(number)) => (number + 1).to_string(),
+        (_, toml::Value::Float(number)) => (number / 2.0).to_string(),
         _ => format!("{text}x"),
     }
 }
