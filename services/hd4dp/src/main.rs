@@ -2,11 +2,11 @@
 
 use std::{process::ExitCode, sync::Arc};
 
-use hd4dp::{Hd4dp, Parts, SERVICE, api, at_start::AtStart, config::Config, opening};
+use hd4dp::{Hd4dp, Parts, api, at_start::AtStart, config::Config, opening};
 use host::{StandAlone, Work, stand_alone};
 use sealing::keys::{KeyDirectory, Party};
 use topology::Vhost;
-use web::{Opening, SqlJournal};
+use web::SqlJournal;
 
 fn main() -> ExitCode {
     stand_alone::main_with("A hospital's registration application (steps 1 to 3 and back)", start)
@@ -33,10 +33,7 @@ async fn start(config: &Config, alone: &StandAlone, at_start: AtStart) -> anyhow
     let hd4dp = Hd4dp::new(parts).await?;
     alone.metrics().measure(hd4dp.measure());
     if let Some(settings) = &config.api {
-        let (journal, clock) = (Arc::new(SqlJournal::new(database)), Arc::clone(&alone.context.clock));
-        let organisation = Some(config.nihdi.to_string());
-        let opening = Opening { service: SERVICE, organisation, journal, clock, traces: alone.traces() };
-        let opened = api::open(settings, &hd4dp, opening).await?;
+        let opened = api::open(settings, &hd4dp, Arc::new(SqlJournal::new(database)), alone.traces()).await?;
         alone.until_stopped(|stop| opened.serve(stop));
     }
     Ok(files.works(&hd4dp, config))

@@ -34,4 +34,5 @@ pub use problem::{FoundLine, Problem};
 pub use reply::{Reply, Trace};
 pub use server::{Opening, Settings, bind, serve};
 pub use token::{Caller, Role, Tokens};
+pub use traces::Traces;
 pub use trail::{Trail, TrailItem, TrailPassage};

@@ -74,13 +74,13 @@ async fn processes(installation: &Installation, count: u64) -> Result<f64> {
         services.push(service);
     }
     for service in &services {
-        let mut before = 0;
+        let mut before = None;
         until("its memory stands still", async || {
-            let now = service.memory_bytes()?;
+            let now = Some(service.memory()?);
             Ok(std::mem::replace(&mut before, now) == now)
         })
         .await?;
-        println!("{}: {:.1} MiB idle", service.name, service.memory_bytes()? as f64 / f64::from(1 << 20));
+        println!("{}: {} when idle", service.name, service.memory()?);
     }
     // HD4DP takes a file in when it starts.
     services.pop().context("find HD4DP")?.stop().await?;
@@ -91,7 +91,7 @@ async fn processes(installation: &Installation, count: u64) -> Result<f64> {
     until("all are confirmed and validated", is_all_there).await?;
     let elapsed = SystemClock.now().since(start);
     for service in services {
-        println!("{}: {:.1} MiB after {count}", service.name, service.memory_bytes()? as f64 / f64::from(1 << 20));
+        println!("{}: {} after {count}", service.name, service.memory()?);
         service.stop().await?;
     }
     Ok(count as f64 / elapsed.as_secs_f64())

@@ -356,6 +356,22 @@ impl Installation {
     }
 }
 
+/// What a process has in memory.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Memory {
+    /// All of it.
+    pub resident_bytes: u64,
+    /// What is its own; the rest are pages of program files, which the system takes back when it needs them.
+    pub own_bytes: u64,
+}
+
+impl std::fmt::Display for Memory {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let mib = |bytes: u64| bytes as f64 / f64::from(1 << 20);
+        write!(f, "{:.1} MiB, {:.1} MiB of them its own", mib(self.resident_bytes), mib(self.own_bytes))
+    }
+}
+
 /// A running service.
 pub struct Service {
     /// Its name, or that of its twin.
@@ -364,12 +380,15 @@ pub struct Service {
 }
 
 impl Service {
-    /// Bytes of memory that it has now.
-    pub fn memory_bytes(&self) -> Result<u64> {
+    /// Memory that it has now.
+    pub fn memory(&self) -> Result<Memory> {
         let id = self.child.id().with_context(|| format!("{} ended by itself", self.name))?;
         let status = fs::read_to_string(format!("/proc/{id}/status"))?;
-        let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).context("find the memory of a process")?;
-        Ok(line.trim().trim_end_matches(" kB").parse::<u64>()? * 1024)
+        let bytes = |name: &str| {
+            let line = status.lines().find_map(|line| line.strip_prefix(name)).context("find the memory of a process")?;
+            anyhow::Ok(line.trim().trim_end_matches(" kB").parse::<u64>()? * 1024)
+        };
+        Ok(Memory { resident_bytes: bytes("VmRSS:")?, own_bytes: bytes("RssAnon:")? })
     }
 
     /// As the kernel does when memory runs out: no signal that could be heard.

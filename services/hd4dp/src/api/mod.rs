@@ -18,7 +18,7 @@ use serde_json::Value;
 use utoipa_axum::routes;
 use uuid::Uuid;
 use web::{
-    Access, Api, Call, Code, Desk, FoundLine, Opening, Problem, Role, Settings,
+    Access, Api, Call, Code, Desk, FoundLine, Journal, Opening, Problem, Role, Settings, Traces,
     server::{Listening, ServeError},
     token::Registers,
 };
@@ -114,7 +114,14 @@ pub fn api(hd4dp: Arc<Hd4dp>, desk: Arc<Desk>) -> (Router, Arc<Value>) {
 /// # Errors
 ///
 /// [`ServeError`]: what an operator must mend.
-pub async fn open(settings: &Settings, hd4dp: &Arc<Hd4dp>, opening: Opening) -> Result<Listening, ServeError> {
+pub async fn open(
+    settings: &Settings,
+    hd4dp: &Arc<Hd4dp>,
+    journal: Arc<dyn Journal>,
+    traces: Option<Traces>,
+) -> Result<Listening, ServeError> {
+    let (organisation, clock) = (Some(hd4dp.nihdi().to_string()), Arc::clone(&hd4dp.context().clock));
+    let opening = Opening { service: crate::SERVICE, organisation, journal, clock, traces };
     settings.open(opening, |desk| api(Arc::clone(hd4dp), desk).0).await
 }
 
