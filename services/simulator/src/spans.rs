@@ -7,12 +7,13 @@ use futures_util::future::join_all;
 use topology::{Nihdi, Topology};
 use traces::{Borders, Collector, Owner, Traces, TracesError};
 
-use crate::{broker_choice::BrokerChoice, installation::Zones};
+use crate::{broker_choice::BrokerChoice, installation::Zones, output};
 
 /// The traces of all services, by the services' names.
 #[derive(Debug, Clone)]
 pub struct Spans {
     of: BTreeMap<String, Traces>,
+    collector: Collector,
 }
 
 impl Spans {
@@ -34,7 +35,7 @@ impl Spans {
             let owner = Owner { service: service.clone(), version: env!("CARGO_PKG_VERSION"), home: user.actor().home() };
             Ok((service, Traces::new(&owner, collector, borders, Arc::clone(clock))?))
         });
-        Ok(Self { of: of.collect::<Result<_, TracesError>>()? })
+        Ok(Self { of: of.collect::<Result<_, TracesError>>()?, collector: collector.clone() })
     }
 
     /// The brokers of the zones as the service with this name is to see them.
@@ -44,8 +45,10 @@ impl Spans {
         zones.map(|zone, broker| traces.broker(Arc::clone(broker), zone))
     }
 
-    /// Sends what waits, for a moment at most.
+    /// Sends what waits, for a moment at most, and complains when the collector did not take everything: whoever named it waits for them.
     pub async fn close(&self) {
-        join_all(self.of.values().map(Traces::close)).await;
+        if !join_all(self.of.values().map(Traces::close)).await.into_iter().all(|all| all) {
+            output::complain(format!("precision: the collector at {} did not take all traces", self.collector));
+        }
     }
 }

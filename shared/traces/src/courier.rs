@@ -37,6 +37,7 @@ pub(crate) struct Courier {
     clock: Arc<dyn Clock>,
     client: Client<HttpsConnector<HttpConnector>, Full<Bytes>>,
     is_away: AtomicBool,
+    has_lost: Arc<AtomicBool>,
 }
 
 impl fmt::Debug for Courier {
@@ -46,7 +47,13 @@ impl fmt::Debug for Courier {
 }
 
 impl Courier {
-    pub(crate) fn new(service: String, is_sealed: bool, clock: Arc<dyn Clock>) -> Result<Self, TracesError> {
+    /// `has_lost` becomes true when the collector does not take something.
+    pub(crate) fn new(
+        service: String,
+        is_sealed: bool,
+        clock: Arc<dyn Clock>,
+        has_lost: Arc<AtomicBool>,
+    ) -> Result<Self, TracesError> {
         let tls = ClientConfig::builder();
         // Without TLS there is nobody to be believed, and no file of authorities that could be missing.
         let tls = if is_sealed {
@@ -62,11 +69,12 @@ impl Courier {
         // A connection for each request, of which there is one in seconds: hyper-util may let one hang that was to go over a kept connection that ends.
         builder.pool_max_idle_per_host(0);
         let client = builder.build(connector.wrap_connector(plain));
-        Ok(Self { service, runtime: Handle::current(), clock, client, is_away: AtomicBool::new(false) })
+        Ok(Self { service, runtime: Handle::current(), clock, client, is_away: AtomicBool::new(false), has_lost })
     }
 
     /// Complains once, not about every batch.
     fn note(&self, is_away: bool) {
+        self.has_lost.fetch_or(is_away, Ordering::Relaxed);
         if self.is_away.swap(is_away, Ordering::Relaxed) == is_away {
             return;
         }

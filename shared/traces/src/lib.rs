@@ -12,7 +12,13 @@ mod collector;
 mod courier;
 mod span;
 
-use std::{sync::Arc, time::Duration};
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::Duration,
+};
 
 use clock::Clock;
 use opentelemetry::{KeyValue, trace::TracerProvider as _};
@@ -53,6 +59,7 @@ pub struct Traces {
     provider: SdkTracerProvider,
     tracer: SdkTracer,
     borders: Borders,
+    has_lost: Arc<AtomicBool>,
 }
 
 impl std::fmt::Debug for Traces {
@@ -73,7 +80,7 @@ pub struct Owner {
 }
 
 /// Spans that wait for the collector at the end are sent within this time, or not at all.
-const LAST_WITHIN: Duration = Duration::from_secs(2);
+const LAST_WITHIN: Duration = Duration::from_secs(1);
 
 impl Traces {
     /// Traces that are sent to the collector of the service's zone, in batches and beside the work. What the collector does not take is lost, and the work goes on. Needs
@@ -83,10 +90,11 @@ impl Traces {
     ///
     /// [`TracesError`].
     pub fn new(owner: &Owner, collector: &Collector, borders: Borders, clock: Arc<dyn Clock>) -> Result<Self, TracesError> {
-        let courier = Courier::new(owner.service.clone(), collector.is_sealed(), clock)?;
+        let has_lost: Arc<AtomicBool> = Arc::default();
+        let courier = Courier::new(owner.service.clone(), collector.is_sealed(), clock, Arc::clone(&has_lost))?;
         let exporter = SpanExporter::builder().with_http().with_http_client(courier).with_endpoint(collector.spans());
         let provider = SdkTracerProvider::builder().with_batch_exporter(exporter.build()?);
-        Ok(Self::of(owner, provider, collector.share(), borders))
+        Ok(Self { has_lost, ..Self::of(owner, provider, collector.share(), borders) })
     }
 
     fn of(owner: &Owner, provider: TracerProviderBuilder, share: f64, borders: Borders) -> Self {
@@ -97,7 +105,7 @@ impl Traces {
         let sampler = Sampler::ParentBased(Box::new(Sampler::TraceIdRatioBased(share)));
         let provider = provider.with_resource(resource).with_sampler(sampler).build();
         let tracer = provider.tracer("precision");
-        Self { provider, tracer, borders }
+        Self { provider, tracer, borders, has_lost: Arc::default() }
     }
 
     /// The broker of a zone as the traced service sees it.
@@ -106,11 +114,11 @@ impl Traces {
         Arc::new(broker::Traced::new(broker, self.clone(), zone))
     }
 
-    /// Sends what waits, for a moment at most, and ends.
-    pub async fn close(&self) {
+    /// Sends what waits, for a moment at most, and ends. Returns whether the collector took all that it was sent since the start.
+    pub async fn close(&self) -> bool {
         let provider = self.provider.clone();
-        // Whoever does not take them has been complained about.
-        let _ = tokio::task::spawn_blocking(move || provider.shutdown_with_timeout(LAST_WITHIN)).await;
+        let ended = tokio::task::spawn_blocking(move || provider.shutdown_with_timeout(LAST_WITHIN)).await;
+        matches!(ended, Ok(Ok(()))) && !self.has_lost.load(Ordering::Relaxed)
     }
 }
 

@@ -253,7 +253,33 @@ async fn one_process_links_what_is_behind_a_border_to_what_is_before_it() -> Res
             );
         }
     }
-    let linked = spans.iter().filter(|span| !span.links.is_empty());
-    ensure!(linked.clone().all(|span| span.parent.is_empty()), "a span inside a zone has a link");
+    ensure!(spans.iter().all(|span| span.links.is_empty() || span.parent.is_empty()), "a span inside a zone has a link");
+    complains_of_its_collector(&precision, folder).await
+}
+
+/// The run is the same; who asked for traces hears that there are none, and nothing of what an address holds beyond the place.
+async fn complains_of_its_collector(precision: &Path, folder: &Path) -> Result<()> {
+    let nobody = std::net::TcpListener::bind("127.0.0.1:0")?;
+    for (address, status, words) in [
+        (format!("http://{}", nobody.local_addr()?), 0, "did not take all traces"),
+        ("http://user:secret@collector".to_owned(), 2, "understand the collector's address"),
+    ] {
+        let mut run = Command::new(precision);
+        run.args([
+            "run",
+            "--dcd",
+            "Precision_Local_MAB",
+            "--org",
+            HOSPITALS[0],
+            "--out",
+            "again",
+            "--traces",
+            &address,
+            "mab.csv",
+        ]);
+        let output = run.current_dir(folder).output().await?;
+        let said = String::from_utf8_lossy(&output.stderr);
+        ensure!(output.status.code() == Some(status) && said.contains(words) && !said.contains("secret"), "{address}: {said}");
+    }
     Ok(())
 }

@@ -11,7 +11,6 @@ use hd4dp::{
     upload::{CsvFile, UploadError, upload},
 };
 use topology::Nihdi;
-use traces::Collector;
 
 use super::{
     files, find, record,
@@ -53,7 +52,7 @@ pub struct RunArgs {
     pub record: Option<PathBuf>,
     /// Sends OpenTelemetry traces of all services to this collector (OTLP over HTTP), as http://127.0.0.1:4318: a trace for each zone, linked at the borders
     #[arg(long, value_name = "URL")]
-    pub traces: Option<Collector>,
+    pub traces: Option<String>,
     /// Language of findings: en, nl or fr
     #[arg(long, value_name = "en|nl|fr", default_value = "en", value_parser = language)]
     pub language: Language,
@@ -85,7 +84,7 @@ pub async fn run(args: RunArgs, definitions: Definitions) -> anyhow::Result<Ende
         tuning: Tuning { publication_size: args.publication_size.max(1), ..Tuning::default() },
         left_out: LeftOut::default(),
     };
-    let prepared = Prepared::open(&wanted).await?.traced(args.traces.as_ref(), &wanted)?;
+    let prepared = Prepared::open(&wanted).await?.traced(args.traces.as_deref(), &wanted)?;
     let patience = Duration::from_secs(args.timeout.max(1));
     let Some(mut broker) = patiently(&prepared, &wanted, patience).await? else {
         return broker_away(&args);

@@ -14,7 +14,6 @@ use host::Work;
 use serde::Deserialize;
 use store::Location;
 use topology::Nihdi;
-use traces::Collector;
 use web::Tokens;
 
 use super::{
@@ -57,7 +56,7 @@ pub struct ServeArgs {
     pub record: Option<PathBuf>,
     /// Sends OpenTelemetry traces of all services to this collector (OTLP over HTTP), as http://127.0.0.1:4318: a trace for each zone, linked at the borders
     #[arg(long, value_name = "URL", conflicts_with = "config")]
-    pub traces: Option<Collector>,
+    pub traces: Option<String>,
     /// Serve the APIs at this port of 127.0.0.1: /hd4dp/NIHDI, /hd4res, /dhw; 0 lets the system choose
     #[arg(long, value_name = "N", requires = "tokens", conflicts_with = "config")]
     pub port: Option<u16>,
@@ -131,7 +130,7 @@ struct Settings {
     folders: Option<hd4dp::config::Folders>,
     tuning: Tuning,
     left_out: LeftOut,
-    traces: Option<Collector>,
+    traces: Option<String>,
     api: Option<web::Settings>,
 }
 
@@ -186,7 +185,7 @@ fn settings(args: &ServeArgs) -> anyhow::Result<Settings> {
             itinerary_days: Some(config.itinerary_days),
             ..Tuning::default()
         },
-        traces: config.traces.as_deref().map(str::parse).transpose()?,
+        traces: config.traces,
         api: config.api,
     })
 }
@@ -216,7 +215,7 @@ pub async fn serve(args: ServeArgs, definitions: Definitions) -> anyhow::Result<
         Some(api) => Some((api.base_path()?, Arc::new(Tokens::load(&api.tokens)?), web::bind(api.address).await?)),
         None => None,
     };
-    let prepared = Prepared::open(&wanted).await?.traced(settings.traces.as_ref(), &wanted)?;
+    let prepared = Prepared::open(&wanted).await?.traced(settings.traces.as_deref(), &wanted)?;
     let mut broker = prepared.broker(&wanted).await?;
     let recording = args.record.as_deref().map(|path| broker.record(path, &settings.hospitals, &settings.keys)).transpose()?;
     let session = match args.faults {

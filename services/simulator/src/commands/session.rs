@@ -96,9 +96,11 @@ impl Prepared {
     ///
     /// # Errors
     ///
-    /// Nothing can be sent to it.
-    pub fn traced(mut self, collector: Option<&Collector>, wanted: &Wanted<'_>) -> anyhow::Result<Self> {
-        let spans = collector.map(|to| Spans::new(wanted.hospitals, wanted.broker, to, &self.context.clock));
+    /// It is none, or nothing can be sent to it.
+    pub fn traced(mut self, collector: Option<&str>, wanted: &Wanted<'_>) -> anyhow::Result<Self> {
+        // Not by the command line's own reader, for what it would repeat.
+        let collector: Option<Collector> = collector.map(str::parse).transpose()?;
+        let spans = collector.map(|to| Spans::new(wanted.hospitals, wanted.broker, &to, &self.context.clock));
         self.spans = spans.transpose()?;
         Ok(self)
     }
