@@ -438,8 +438,14 @@ impl Hd4dp {
                 return None;
             }
         };
-        self.keep_trying(|| self.parts.broker.publish(&route, payload.clone())).await;
-        let (at, outcome, queue) = (clock.now(), outcome.clone(), route.routing_key);
+        // When it was sent, not when that was confirmed: its reader may have passed it on by then, and a way is told in the order of its times.
+        let mut at = clock.now();
+        self.keep_trying(|| {
+            at = clock.now();
+            self.parts.broker.publish(&route, payload.clone())
+        })
+        .await;
+        let (outcome, queue) = (outcome.clone(), route.routing_key);
         Some(Passage { publication: id.uuid(), step: Arrow::HandOver.step(), queue, at, outcome, items: ids })
     }
 

@@ -103,8 +103,13 @@ impl Hd4res {
     async fn send(&self, feedbacks: &[DueFeedback], outcome: &Outcome) {
         let id = self.new_publication();
         let outgoing = || OutgoingFeedback { items: feedbacks.iter().map(item).collect() };
-        self.keep_trying(|| self.publish(Arrow::FeedbackOut, id, outgoing(), None)).await;
-        let at = self.context.clock.now();
+        // As HD4DP: when it was sent, not when that was confirmed.
+        let mut at = self.context.clock.now();
+        self.keep_trying(|| {
+            at = self.context.clock.now();
+            self.publish(Arrow::FeedbackOut, id, outgoing(), None)
+        })
+        .await;
         let passage = Passage {
             publication: id.uuid(),
             step: Arrow::FeedbackOut.step(),
