@@ -139,13 +139,13 @@ impl Dhw {
         Ok(())
     }
 
-    async fn set_aside(&self, letter: DeadLetter<Validation>) {
+    async fn set_aside(&self, letter: DeadLetter<Validation>, trace: Option<TraceParent>) {
         let mut backoff = Backoff::default();
         let route = Arrow::ToDhw.dead_route(None);
         loop {
             let DeadLetter { incoming, item, source, code, data } = &letter;
             let again = DeadLetter { incoming: *incoming, item: *item, source: source.clone(), code, data: data.clone() };
-            match again.publish(&*self.broker, &route, self.context.clock.now()).await {
+            match again.publish(&*self.broker, &route, self.context.clock.now(), trace).await {
                 Ok(()) => return,
                 Err(trouble) => self.pause(&mut backoff, &trouble).await,
             }
@@ -189,11 +189,12 @@ impl Handle for Step7 {
             dead_letters: dead.len() as u64,
             unreadable: (verdicts.len() - publications.len()) as u64,
         };
+        let places: Vec<_> = station::places(deliveries, &verdicts).collect();
         for letter in dead {
-            dhw.set_aside(letter).await;
+            let came_in = publications.iter().zip(&places).find(|(publication, _)| publication.id == letter.incoming);
+            dhw.set_aside(letter, came_in.and_then(|(_, trace)| *trace)).await;
         }
-        let parts = answered(dhw, &publications, &batch, answers);
-        for (of_publication, trace) in parts.iter().zip(station::places(deliveries, &verdicts)) {
+        for (of_publication, trace) in answered(dhw, &publications, &batch, answers).iter().zip(places) {
             for publication in of_publication {
                 dhw.publish(publication, trace).await?;
             }

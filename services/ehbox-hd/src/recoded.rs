@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use broker::{Broker, Delivery};
+use broker::{Broker, Delivery, TraceParent};
 use envelope::{
     Publication,
     sealed::{RecodeAnswer, RecodeAnswerItem},
@@ -60,7 +60,7 @@ impl Answers {
         station.work(Arc::new(self))
     }
 
-    async fn take(&self, publication: Publication<RecodeAnswer>) -> Result<Verdict, Trouble> {
+    async fn take(&self, publication: Publication<RecodeAnswer>, trace: Option<TraceParent>) -> Result<Verdict, Trouble> {
         let made = self.client.keys.open(|keys| opener(keys, &publication.data), |opener| fits(opener, &publication.data));
         let (_, opener) = made.map_err(|error| Trouble::Keys(error.into()))?;
         let (queue, at) = (Arrow::RecodeAnswer.queue(None), self.client.context.clock.now());
@@ -104,7 +104,7 @@ impl Answers {
             let alone = RecodeAnswer { pairs: data.pairs.clone(), items: vec![item.clone()] };
             let (incoming, source) = (publication.id, publication.source.clone());
             let letter = DeadLetter { incoming, item: item.id, source, code, data: alone };
-            letter.publish(&*self.broker, &Arrow::RecodeAnswer.dead_route(None), at).await?;
+            letter.publish(&*self.broker, &Arrow::RecodeAnswer.dead_route(None), at, trace).await?;
         }
         self.wakes.answer.notify_one();
         self.wakes.tell.notify_one();
@@ -118,9 +118,10 @@ impl Handle for Answers {
 
     async fn handle(&self, batch: &[Delivery]) -> Result<Vec<Verdict>, Trouble> {
         let (publications, mut verdicts) = station::read_all::<RecodeAnswer>(batch);
+        let places: Vec<_> = station::places(batch, &verdicts).collect();
         let readable = verdicts.iter_mut().filter(|verdict| **verdict == Verdict::Done);
-        for (verdict, publication) in readable.zip(publications) {
-            *verdict = self.take(publication).await?;
+        for (verdict, (publication, trace)) in readable.zip(publications.into_iter().zip(places)) {
+            *verdict = self.take(publication, trace).await?;
         }
         Ok(verdicts)
     }

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use broker::Delivery;
+use broker::{Delivery, TraceParent};
 use envelope::Publication;
 use hco_messages::{DeliveredItem, FeedbackDelivery};
 use host::{DeadLetter, Disposition, Handle, Point, Trouble, Verdict};
@@ -85,6 +85,7 @@ impl Answers {
         publication: &Publication<FeedbackDelivery>,
         item: &DeliveredItem,
         code: &'static str,
+        trace: Option<TraceParent>,
     ) -> Result<(), Trouble> {
         let parts = &self.service.parts;
         let dead = DeadLetter {
@@ -94,15 +95,17 @@ impl Answers {
             code,
             data: FeedbackDelivery { items: vec![item.clone()] },
         };
-        dead.publish(&*parts.broker, &Arrow::ToHd4dp.dead_route(Some(&parts.nihdi)), parts.context.clock.now()).await
+        let route = Arrow::ToHd4dp.dead_route(Some(&parts.nihdi));
+        dead.publish(&*parts.broker, &route, parts.context.clock.now(), trace).await
     }
 
-    async fn take(&self, publications: Vec<Publication<FeedbackDelivery>>) -> Result<(), Trouble> {
+    /// Takes publications in, each with its place in a trace.
+    async fn take(&self, publications: &[(Publication<FeedbackDelivery>, Option<TraceParent>)]) -> Result<(), Trouble> {
         let parts = &self.service.parts;
         let now = parts.context.clock.now();
         let queue = Arrow::ToHd4dp.queue(Some(&parts.nihdi)).to_string();
         let (mut confirmed, mut received, mut receipts, mut passages) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
-        for publication in &publications {
+        for (publication, trace) in publications {
             let passage = |outcome, items| Passage {
                 publication: publication.id.uuid(),
                 step: Arrow::ToHd4dp.step(),
@@ -127,7 +130,7 @@ impl Answers {
                         passages.push(passage(Outcome::Ignored(code.to_owned()), vec![item.id.uuid()]))
                     }
                     Err(Disposition::DeadLetter(code)) => {
-                        self.set_aside(publication, item, code).await?;
+                        self.set_aside(publication, item, code, *trace).await?;
                         passages.push(passage(Outcome::DeadLettered(code.to_owned()), vec![item.id.uuid()]));
                     }
                     Err(Disposition::Retry) => return Err(Trouble::Publish(broker::PublishError::Unavailable)),
@@ -151,7 +154,8 @@ impl Handle for Answers {
 
     async fn handle(&self, batch: &[Delivery]) -> Result<Vec<Verdict>, Trouble> {
         let (publications, verdicts) = host::station::read_all::<FeedbackDelivery>(batch);
-        self.take(publications).await?;
+        let placed: Vec<_> = publications.into_iter().zip(host::station::places(batch, &verdicts)).collect();
+        self.take(&placed).await?;
         Ok(verdicts)
     }
 }

@@ -168,7 +168,7 @@ impl Arrivals {
         context.reach(SERVICE, Point::AfterCommit).await;
         let sorted = Self::sort(&read, &receptions);
         for (place, error) in &sorted.bad {
-            self.set_aside(&publication, &publication.data.items[*place], error.code()).await?;
+            self.set_aside(&publication, &publication.data.items[*place], error.code(), trace).await?;
         }
         if !sorted.answers.is_empty() {
             let id = publication.id.derived(STATUS);
@@ -198,7 +198,13 @@ impl Arrivals {
         Ok(())
     }
 
-    async fn set_aside(&self, publication: &Publication<Arrival>, item: &ArrivalItem, code: &'static str) -> Result<(), Trouble> {
+    async fn set_aside(
+        &self,
+        publication: &Publication<Arrival>,
+        item: &ArrivalItem,
+        code: &'static str,
+        trace: Option<TraceParent>,
+    ) -> Result<(), Trouble> {
         let dead = DeadLetter {
             incoming: publication.id,
             item: item.id,
@@ -206,7 +212,8 @@ impl Arrivals {
             code,
             data: Arrival { items: vec![item.clone()] },
         };
-        dead.publish(&*self.service.broker, &Arrow::ToHd4res.dead_route(None), self.service.context.clock.now()).await
+        let now = self.service.context.clock.now();
+        dead.publish(&*self.service.broker, &Arrow::ToHd4res.dead_route(None), now, trace).await
     }
 }
 

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use broker::Delivery;
+use broker::{Delivery, TraceParent};
 use clock::Timestamp;
 use envelope::Publication;
 use hd_messages::{Verdict as VerdictMessage, VerdictItem};
@@ -33,7 +33,7 @@ impl Verdicts {
         Self { service }
     }
 
-    async fn take(&self, publication: &Publication<VerdictMessage>) -> Result<(), Trouble> {
+    async fn take(&self, publication: &Publication<VerdictMessage>, trace: Option<TraceParent>) -> Result<(), Trouble> {
         let (service, context) = (&self.service, &self.service.context);
         let at = context.clock.now();
         let (mut judged, mut bad) = (Vec::with_capacity(publication.data.items.len()), Vec::new());
@@ -68,7 +68,7 @@ impl Verdicts {
                 code: error.code(),
                 data: VerdictMessage { items: vec![item.clone()] },
             };
-            dead.publish(&*service.broker, &Arrow::Verdicts.dead_route(None), context.clock.now()).await?;
+            dead.publish(&*service.broker, &Arrow::Verdicts.dead_route(None), context.clock.now(), trace).await?;
         }
         Ok(())
     }
@@ -80,8 +80,8 @@ impl Handle for Verdicts {
 
     async fn handle(&self, batch: &[Delivery]) -> Result<Vec<Verdict>, Trouble> {
         let (publications, verdicts) = station::read_all::<VerdictMessage>(batch);
-        for publication in &publications {
-            self.take(publication).await?;
+        for (publication, trace) in publications.iter().zip(station::places(batch, &verdicts)) {
+            self.take(publication, trace).await?;
         }
         Ok(verdicts)
     }

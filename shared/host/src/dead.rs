@@ -62,13 +62,19 @@ impl<D: Message> DeadLetter<D> {
         Ok(WrittenLetter { item, source, code, payload: publication.encode()? })
     }
 
-    /// Writes and publishes it; done when confirmed.
+    /// Writes and publishes it, for what stands at this place in a trace; done when confirmed.
     ///
     /// # Errors
     ///
     /// [`Trouble`] of the broker, or of the envelope.
-    pub async fn publish(self, broker: &dyn Broker, route: &Route, now: Timestamp) -> Result<(), Trouble> {
-        Ok(self.write(now)?.publish(broker, route, None).await?)
+    pub async fn publish(
+        self,
+        broker: &dyn Broker,
+        route: &Route,
+        now: Timestamp,
+        trace: Option<TraceParent>,
+    ) -> Result<(), Trouble> {
+        Ok(self.write(now)?.publish(broker, route, trace).await?)
     }
 }
 

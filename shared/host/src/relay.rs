@@ -281,8 +281,12 @@ mod tests {
         }
     }
 
+    const PLACE: TraceParent = TraceParent { trace: [7; 16], span: [9; 8], is_sampled: true };
+
+    /// What follows from a publication stands in its trace.
     async fn take(consumer: &mut Box<dyn Consumer>) -> Publication<ReturnedFeedback> {
         let delivery = timeout(&SystemClock, Duration::from_secs(10), consumer.next()).await.unwrap().unwrap();
+        assert_eq!(delivery.trace, Some(PLACE));
         let publication = Publication::decode(&delivery.payload).unwrap();
         delivery.ack().unwrap();
         publication
@@ -311,7 +315,8 @@ mod tests {
         let seal = Encapsulation::new([0; 8], [0; 32]);
         let data = ReturnedFeedback { identity: seal.clone(), feedback: seal, items: items.clone() };
         let publication = Publication::new(ids.next_publication(), "ehbox-hd".parse().unwrap(), clock::Timestamp::EPOCH, data);
-        broker.publish(&Arrow::ToTtp.route(None), publication.encode().unwrap()).await.unwrap();
+        let document = publication.encode().unwrap();
+        broker.publish_traced(&Arrow::ToTtp.route(None), document, Some(PLACE)).await.unwrap();
         let mut onward = broker.consume(&Arrow::ToHd.queue(None), 10).await.unwrap();
         let mut dead = broker.consume(&Arrow::ToTtp.queue(None).dead(), 10).await.unwrap();
         let (first, second, letter) = (take(&mut onward).await, take(&mut onward).await, take(&mut dead).await);

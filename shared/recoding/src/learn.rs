@@ -3,7 +3,7 @@
 use std::{marker::PhantomData, sync::Arc};
 
 use async_trait::async_trait;
-use broker::{Broker, Delivery};
+use broker::{Broker, Delivery, TraceParent};
 use envelope::Publication;
 use hd_messages::{Recoded, RecodedPatient};
 use host::{Context, DeadLetter, Handle, Point, Station, Trouble, Verdict, Work, station};
@@ -41,7 +41,7 @@ impl<M: Recoded + Send + Sync + 'static> Learner<M> {
         station.work(Arc::new(self))
     }
 
-    async fn take(&self, publication: &Publication<M>) -> Result<(), Trouble> {
+    async fn take(&self, publication: &Publication<M>, trace: Option<TraceParent>) -> Result<(), Trouble> {
         let (mut pairs, mut good, mut bad) = (Vec::new(), Vec::new(), Vec::new());
         for item in publication.data.items() {
             match read(item) {
@@ -73,7 +73,7 @@ impl<M: Recoded + Send + Sync + 'static> Learner<M> {
         for item in bad {
             let (incoming, source) = (publication.id, publication.source.clone());
             let dead = DeadLetter { incoming, item: item.id, source, code: PSEUDONYM, data: M::of(vec![item]) };
-            dead.publish(&*self.broker, &self.arrow.dead_route(None), at).await?;
+            dead.publish(&*self.broker, &self.arrow.dead_route(None), at, trace).await?;
         }
         Ok(())
     }
@@ -97,8 +97,8 @@ impl<M: Recoded + Send + Sync + 'static> Handle for Learner<M> {
 
     async fn handle(&self, batch: &[Delivery]) -> Result<Vec<Verdict>, Trouble> {
         let (publications, verdicts) = station::read_all::<M>(batch);
-        for publication in &publications {
-            self.take(publication).await?;
+        for (publication, trace) in publications.iter().zip(station::places(batch, &verdicts)) {
+            self.take(publication, trace).await?;
         }
         Ok(verdicts)
     }

@@ -100,18 +100,26 @@ impl Bench {
         self.publish(publication.encode().unwrap());
     }
 
-    fn payloads(&mut self, queue: QueueName) -> Vec<Payload> {
+    fn taken<T: Send + 'static>(&mut self, queue: QueueName, what: impl Fn(&Delivery) -> T + Send + 'static) -> Vec<T> {
         let broker = Arc::clone(&self.broker);
         let taken = self.executor.block_on(async move {
             let mut consumer = broker.consume(&queue, 0).await.unwrap();
-            let mut payloads = Vec::new();
+            let mut taken = Vec::new();
             while let Some(delivery) = consumer.try_next() {
-                payloads.push(delivery.payload.clone());
+                taken.push(what(&delivery));
                 delivery.ack().unwrap();
             }
-            payloads
+            taken
         });
         taken.unwrap()
+    }
+
+    fn payloads(&mut self, queue: QueueName) -> Vec<Payload> {
+        self.taken(queue, |delivery| delivery.payload.clone())
+    }
+
+    fn places(&mut self, queue: QueueName) -> Vec<Option<TraceParent>> {
+        self.taken(queue, |delivery| delivery.trace)
     }
 
     fn verdicts(&mut self) -> Vec<Publication<Verdict>> {
@@ -205,6 +213,31 @@ fn a_bad_item_is_set_aside_and_the_rest_passes() {
     assert_eq!((dead[0].source.as_str(), &dead[0].data.items), ("hd4res", &vec![bad]));
     assert_eq!(bench.outcomes(), [(Outcome::Validated, 1), (Outcome::DeadLettered("CONTENT".to_owned()), 1)]);
     assert_eq!(bench.in_queue(), 0);
+}
+
+/// In a batch of several, where one cannot be read.
+#[test]
+fn what_follows_from_a_publication_stands_in_its_trace() {
+    let mut bench = Bench::new();
+    bench.executor.kill(bench.task);
+    let place = |number: u8| Some(TraceParent { trace: [number; 16], span: [number; 8], is_sampled: true });
+    let route = Arrow::ToDhw.route(None);
+    for number in 1..=3_u8 {
+        let mut bad = advice(number.into(), "B").item();
+        bad.content.0.truncate(5);
+        let items = vec![bad, advice(u32::from(number) + 10, &format!("A-{number}")).item()];
+        let id = PublicationId::from_uuid(Uuid::from_u128(number.into()));
+        let publication = Publication::new(id, "hd4res".parse().unwrap(), bench.executor.clock().now(), Validation { items });
+        let payload = if number == 2 { Payload::from_static(b"{}") } else { publication.encode().unwrap() };
+        let (broker, route) = (Arc::clone(&bench.broker), route.clone());
+        let publishing = async move { broker.publish_traced(&route, payload, place(number)).await.unwrap() };
+        bench.executor.block_on(publishing).unwrap();
+    }
+    bench.restart();
+    assert_eq!(bench.places(Arrow::Verdicts.queue(None)), [place(1), place(3)]);
+    let mut dead = bench.places(Arrow::ToDhw.queue(None).dead());
+    dead.sort_unstable_by_key(|place| place.map(|place| place.trace));
+    assert_eq!(dead, [place(1), place(2), place(3)]);
 }
 
 #[test]

@@ -2,7 +2,7 @@
 
 use std::{sync::Arc, time::Duration};
 
-use broker::{Broker, EmbeddedBroker, EmbeddedOptions, Payload, PublishError};
+use broker::{Broker, EmbeddedBroker, EmbeddedOptions, Payload, PublishError, TraceParent};
 use clock::{Clock, Timestamp, simulation::Executor};
 use envelope::{B64, Publication};
 use futures_util::FutureExt;
@@ -188,6 +188,19 @@ fn what_comes_behind_overtakes_and_depth_counts_what_is_held_back() {
     let (line, of) = (bench.line(None), queue.clone());
     assert_eq!(bench.executor.block_on(async move { line.depth(&of).await }).unwrap().unwrap().ready, 2);
     assert_eq!(bench.take(&queue, Duration::from_secs(2)), [second, first]);
+}
+
+#[test]
+fn what_meets_no_fault_keeps_its_place_in_a_trace() {
+    let world = world();
+    let (route, payload) = world.first_published(Arrow::ToTtp).unwrap();
+    let mut bench = Bench::of(&world);
+    let (line, place) = (bench.line(None), TraceParent { trace: [7; 16], span: [9; 8], is_sampled: true });
+    let passing = async move {
+        line.publish_traced(&route, payload, Some(place)).await.unwrap();
+        line.consume(&Arrow::ToTtp.queue(None), 1).await.unwrap().next().await.unwrap().trace
+    };
+    assert_eq!(bench.executor.block_on(passing).unwrap(), Some(place));
 }
 
 /// What is held back while the broker is away comes when it is back, and nothing meets a fault that never left.
