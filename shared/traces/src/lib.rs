@@ -30,6 +30,7 @@ use opentelemetry_sdk::{
 use topology::Zone;
 
 pub use collector::{Collector, CollectorError};
+pub use span::Answered;
 
 use courier::Courier;
 

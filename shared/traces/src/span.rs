@@ -3,6 +3,7 @@
 use std::time::{Duration, SystemTime};
 
 use ::broker::{PublishError, TraceParent, Verdict};
+use clock::Timestamp;
 use opentelemetry::{
     Context, KeyValue, SpanId, TraceFlags, TraceId,
     trace::{Link, Span as _, SpanContext, SpanKind, Status, TraceContextExt, TraceState, Tracer},
@@ -110,29 +111,38 @@ impl Traces {
         span
     }
 
-    /// A request was answered: its method and the pattern of its route, its status and the code of its problem, and how long it took.
-    pub fn answered(
-        &self,
-        (method, route): (&str, &str),
-        status: u16,
-        code: Option<&'static str>,
-        took: Duration,
-        now: SystemTime,
-    ) {
-        let builder = self.tracer.span_builder(format!("{method} {route}")).with_kind(SpanKind::Server);
-        let builder = builder.with_start_time(now.checked_sub(took).unwrap_or(now));
+    /// A request was answered.
+    pub fn answered(&self, answer: &Answered<'_>) {
+        let Answered { method, route, status, code, took, at } = *answer;
+        let end = SystemTime::UNIX_EPOCH + Duration::from_micros(at.as_micros().unsigned_abs());
+        let name = route.map_or_else(|| method.to_owned(), |route| format!("{method} {route}"));
+        let builder = self.tracer.span_builder(name).with_kind(SpanKind::Server).with_start_time(end - took);
         let mut span = self.tracer.build_with_context(builder, &Context::new());
-        span.set_attributes([
-            KeyValue::new(METHOD, method.to_owned()),
-            KeyValue::new(ROUTE, route.to_owned()),
-            KeyValue::new(STATUS, i64::from(status)),
-        ]);
+        span.set_attributes([KeyValue::new(METHOD, method.to_owned()), KeyValue::new(STATUS, i64::from(status))]);
+        span.set_attributes(route.map(|route| KeyValue::new(ROUTE, route.to_owned())));
         span.set_attributes(code.map(|code| KeyValue::new(ERROR, code)));
         if status >= 500 {
             span.set_status(Status::error(""));
         }
-        span.end_with_timestamp(now);
+        span.end_with_timestamp(end);
     }
+}
+
+/// How a request was answered: nothing of who asked for what.
+#[derive(Debug, Clone, Copy)]
+pub struct Answered<'a> {
+    /// Its method.
+    pub method: &'a str,
+    /// The pattern of its route, as `/records/{record}`; none when it met no route that somebody has access to.
+    pub route: Option<&'a str>,
+    /// The answer's status.
+    pub status: u16,
+    /// The code of its problem.
+    pub code: Option<&'static str>,
+    /// How long it took.
+    pub took: Duration,
+    /// When it was done.
+    pub at: Timestamp,
 }
 
 /// Ends the span of what was sent.

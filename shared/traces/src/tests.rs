@@ -1,7 +1,7 @@
 use std::{sync::Arc, time::SystemTime};
 
 use ::broker::{Broker, Consumer, EmbeddedBroker, EmbeddedOptions, Payload, PublishError, contract};
-use clock::SystemClock;
+use clock::{SystemClock, Timestamp};
 use opentelemetry::{
     SpanId,
     trace::{SpanKind, Status},
@@ -190,14 +190,13 @@ async fn a_trace_is_kept_whole_or_not_at_all() {
 #[tokio::test]
 async fn a_request_is_a_span_by_the_pattern_of_its_route() {
     let service = watched("hd4res", Zone::Hd, Borders::Closed, 1.0);
-    let now = SystemTime::UNIX_EPOCH + Duration::from_secs(1_000_000);
-    let took = Duration::from_millis(250);
-    service.traces.answered(("GET", "/records/{record}"), 503, Some("STORE_AWAY"), took, now);
-    let span = service.span("GET /records/{record}");
-    assert_eq!(
-        (span.span_kind.clone(), span.end_time, span.end_time.duration_since(span.start_time).unwrap()),
-        (SpanKind::Server, now, took)
-    );
+    let (took, at) = (Duration::from_millis(250), Timestamp::from_micros(1_000_000_000_000));
+    let (route, code) = (Some("/records/{record}"), Some("STORE_AWAY"));
+    service.traces.answered(&Answered { method: "GET", route, status: 503, code, took, at });
+    service.traces.answered(&Answered { method: "GET", route: None, status: 404, code: None, took, at });
+    let (span, end) = (service.span("GET /records/{record}"), SystemTime::UNIX_EPOCH + Duration::from_secs(1_000_000));
+    assert_eq!((span.span_kind.clone(), span.start_time, span.end_time), (SpanKind::Server, end - took, end));
+    assert_eq!((attribute(&service.span("GET"), "http.route"), service.span("GET").status), (None, Status::Unset));
     assert_eq!(attribute(&span, "http.response.status_code").as_deref(), Some("503"));
     assert_eq!(attribute(&span, "error.type").as_deref(), Some("STORE_AWAY"));
     assert!(matches!(span.status, Status::Error { .. }));

@@ -1,10 +1,6 @@
 //! Putting routes together: each stands with the access that it gives, or it is not there.
 
-use std::{
-    collections::BTreeMap,
-    sync::Arc,
-    time::{Duration, SystemTime},
-};
+use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
 use axum::{
     Router,
@@ -16,7 +12,7 @@ use axum::{
 };
 use clock::Clock;
 use serde_json::Value;
-use traces::Traces;
+use traces::{Answered, Traces};
 use utoipa::openapi::{InfoBuilder, OpenApiBuilder};
 use utoipa_axum::router::{OpenApiRouter, UtoipaMethodRouter};
 
@@ -164,14 +160,8 @@ async fn finish(State((clock, traces)): State<(Arc<dyn Clock>, Option<Traces>)>,
     let now = clock.now();
     let (status, took) = (response.status().as_u16(), now.since(begin));
     if let Some(traces) = &traces {
-        let route = route.split_once(' ').unwrap_or((route, ""));
-        traces.answered(
-            route,
-            status,
-            code,
-            took,
-            SystemTime::UNIX_EPOCH + Duration::from_micros(now.as_micros().unsigned_abs()),
-        );
+        let route = route.split_once(' ').map(|(_, pattern)| pattern).filter(|_| served.is_some());
+        traces.answered(&Answered { method: known(&method), route, status, code, took, at: now });
     }
     let millis = took.as_millis();
     tracing::info!(service, route, status, code, token, millis, "answered");

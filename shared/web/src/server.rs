@@ -101,7 +101,9 @@ impl Settings {
         let desk = Desk::open(DeskParts { service, organisation, tokens, journal, clock: Arc::clone(&clock) }).await?;
         let router = Site::new().with(base_path, api(desk)).traced(traces).finish(Arc::clone(&clock));
         let listener = bind(self.address).await?;
-        tracing::info!(service, address = %self.address, base_path, "listening");
+        // Where the system chose the port, the settings do not say it.
+        let address = listener.local_addr().unwrap_or(self.address);
+        tracing::info!(service, %address, base_path, "listening");
         Ok(Listening { listener, router, clock })
     }
 }

@@ -261,16 +261,22 @@ impl Installation {
 
     /// What a running service counts.
     pub async fn metrics(&self, name: &str) -> Result<String> {
+        let (head, text) = self.look(name, "says whether it is ready", "/metrics").await?;
+        ensure!(head.contains(" 200 OK\r\n") && text.ends_with("# EOF\n"), "{name} answers {head}");
+        Ok(text)
+    }
+
+    /// What a running service answers at the address with which it logged `said`: head and body.
+    pub async fn look(&self, name: &str, said: &str, path: &str) -> Result<(String, String)> {
         let log = fs::read_to_string(self.folder(name).join("log"))?;
-        let line = log.lines().rfind(|line| line.contains("says whether it is ready")).context("find where it says it")?;
+        let line = log.lines().rfind(|line| line.contains(said)).context("find where it answers")?;
         let line: serde_json::Value = serde_json::from_str(line)?;
         let mut stream = TcpStream::connect(line["fields"]["address"].as_str().context("find the address")?).await?;
-        stream.write_all(b"GET /metrics HTTP/1.1\r\nHost: localhost\r\n\r\n").await?;
+        stream.write_all(format!("GET {path} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n").as_bytes()).await?;
         let mut answer = String::new();
         stream.read_to_string(&mut answer).await?;
-        let (head, text) = answer.split_once("\r\n\r\n").context("read the head of an answer")?;
-        ensure!(head.contains(" 200 OK\r\n") && text.ends_with("# EOF\n"), "{name} answers {answer}");
-        Ok(text.to_owned())
+        let (head, body) = answer.split_once("\r\n\r\n").context("read the head of an answer")?;
+        Ok((head.to_owned(), body.to_owned()))
     }
 
     /// Whether a service has logged this.

@@ -29,6 +29,10 @@ const PUBLICATION_SIZE: u64 = 5;
 /// The hospital whose collector is away. Its registrations pass all the same.
 const WITHOUT_COLLECTOR: &str = HOSPITALS[1];
 
+/// Services with an API, and what a caller may ask for there.
+const APIS: [(&str, &str); 3] =
+    [("hd4dp-00000196", "/hd4dp/00000196/registrations"), ("hd4res", "/hd4res/records"), ("dhw", "/dhw/registers")];
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn each_zone_has_its_own_traces_and_none_goes_over_a_border() -> Result<()> {
     let programs = programs().await?;
@@ -82,6 +86,10 @@ async fn as_processes(installation: &Installation, node: &Node, collectors: &Col
         services.push(installation.upload(nihdi, register, ROWS).await?);
     }
     installation.all_arrive(ROWS).await?;
+    for (name, path) in APIS {
+        let (head, _) = installation.look(name, "\"listening\"", path).await?;
+        ensure!(head.contains(" 401 "), "{name} lets everybody look: {head}");
+    }
     // Whoever stops sends what it has.
     for service in services {
         service.stop().await?;
@@ -112,6 +120,10 @@ async fn as_processes(installation: &Installation, node: &Node, collectors: &Col
         }
         ensure!(zone == Zone::EHealth || publications.values().any(|of| *of == zone), "no publication is told of");
         tells_of_no_patient(collector, &[installation.top().join(format!("{}.csv", HOSPITALS[0]))])?;
+    }
+    for ((name, path), collector) in APIS.into_iter().zip([&collectors.hospital, &collectors.hd, &collectors.hd]) {
+        let is_look = |span: &Span| span.service == name && path.ends_with(span.name.trim_start_matches("GET "));
+        ensure!(collector.spans()?.iter().any(is_look), "{name} does not tell that it answered");
     }
     let hospital: Nihdi = HOSPITALS[0].parse()?;
     within_zones(&collectors.hospital.spans()?, &[Arrow::HandOver, Arrow::ToTtp], &hospital)?;
@@ -168,7 +180,8 @@ fn tells_of_no_patient(collector: &Collector, files: &[impl AsRef<Path>]) -> Res
     for file in files {
         let text = std::fs::read_to_string(file)?;
         let cells: BTreeSet<&str> = text.lines().skip(1).flat_map(|row| row.split(';')).filter(|cell| cell.len() >= 8).collect();
-        ensure!(!cells.is_empty(), "{} has no cells", file.as_ref().display());
+        let is_number = |cell: &&str| cell.len() == 11 && cell.bytes().all(|b| b.is_ascii_digit());
+        ensure!(cells.iter().any(is_number), "{} has no national numbers", file.as_ref().display());
         for (bytes, cell) in collector.taken().iter().flat_map(|bytes| cells.iter().map(move |cell| (bytes, cell))) {
             ensure!(!bytes.windows(cell.len()).any(|part| part == cell.as_bytes()), "a collector was told a cell of a row");
         }
@@ -222,7 +235,9 @@ async fn one_process_links_what_is_behind_a_border_to_what_is_before_it() -> Res
     let folder = temporary.path();
     let register = ["--dcd", "Precision_Local_MAB", "--org", HOSPITALS[0]];
     let generate = [&["generate", "--count", "20", "--seed", "1", "-o", "mab.csv"], &register[..]].concat();
-    let traces = ["--traces", collector.address(), "--publication-size", "5", "--out", "out", "mab.csv"];
+    // Who listens to what passes leaves everything where it stands.
+    let traces =
+        ["--traces", collector.address(), "--record", "flow.recording", "--publication-size", "5", "--out", "out", "mab.csv"];
     for arguments in [generate, [&["run"], &register[..], &traces[..]].concat()] {
         let output = Command::new(&precision).args(&arguments).current_dir(folder).output().await?;
         ensure!(output.status.success(), "{arguments:?}: {}", String::from_utf8_lossy(&output.stderr));

@@ -9,7 +9,9 @@ use axum::{
 use clock::OffsetClock;
 use futures_util::StreamExt;
 use serde::{Deserialize, Serialize};
+use topology::Zone;
 use tower::ServiceExt;
+use traces::{Borders, Owner};
 use utoipa::{IntoParams, ToSchema};
 use utoipa_axum::routes;
 
@@ -105,6 +107,10 @@ struct Rig {
 }
 
 async fn rig() -> Rig {
+    traced_rig(None).await
+}
+
+async fn traced_rig(traces: Option<Traces>) -> Rig {
     let (mut secrets, mut file) = (Vec::new(), String::new());
     for (role, organisation) in [(Role::Researcher, None), (Role::Support, None), (Role::Administrator, None)] {
         let caller = Caller { name: role.to_string(), role, organisation, registers: Registers::All };
@@ -140,7 +146,7 @@ async fn rig() -> Rig {
         .route(routes!(reset), Access::change(DO).versioned())
         .with_audit();
     let (router, document) = api.finish(Arc::clone(&counter));
-    let site = Site::new().with("/counter", router).finish(Arc::clone(&clock) as Arc<dyn Clock>);
+    let site = Site::new().with("/counter", router).traced(traces).finish(Arc::clone(&clock) as Arc<dyn Clock>);
     Rig { site, document, counter, journal, clock, secrets, desk, tokens: path, _folder: folder }
 }
 
@@ -187,6 +193,40 @@ fn coded(status: u16, code: &str) -> (StatusCode, Value) {
 
 fn code((status, body): (StatusCode, Value)) -> (StatusCode, Value) {
     (status, body["code"].clone())
+}
+
+/// Whatever a caller wrote where something of a patient could stand, the span has the pattern.
+#[tokio::test]
+async fn an_answer_is_a_span_by_the_pattern_of_its_route() {
+    const NUMBER: &str = "64031299906";
+    let collector = testkit::Collector::start().await.unwrap();
+    let owner = Owner { service: "counter".to_owned(), version: "0.0.0", home: Zone::Hd };
+    let to = collector.address().parse().unwrap();
+    let traces = Traces::new(&owner, &to, Borders::Closed, Arc::new(OffsetClock::default())).unwrap();
+    let rig = traced_rig(Some(traces.clone())).await;
+    assert_eq!(code(rig.get(&format!("/counter/numbers/{NUMBER}")).await), coded(404, "UNKNOWN_RECORD"));
+    assert_eq!(code(rig.get(&format!("/{NUMBER}?cursor={NUMBER}")).await), coded(404, "UNKNOWN_ROUTE"));
+    let invented = Request::builder().method(NUMBER).uri("/counter/numbers").body(Body::empty()).unwrap();
+    assert_eq!(rig.send(invented).await.0, StatusCode::METHOD_NOT_ALLOWED);
+    assert!(traces.close().await);
+    let spans = collector.spans().unwrap();
+    let told = |span: &testkit::Span, name: &str| span.attributes.get(name).cloned();
+    let told: Vec<_> = spans
+        .iter()
+        .map(|span| (span.name.as_str(), told(span, "http.response.status_code"), told(span, "error.type")))
+        .collect();
+    let text = |text: &str| Some(text.to_owned());
+    assert_eq!(
+        told,
+        [
+            ("GET /numbers/{number}", text("404"), text("UNKNOWN_RECORD")),
+            ("GET", text("404"), text("UNKNOWN_ROUTE")),
+            ("another method", text("405"), text("WRONG_METHOD")),
+        ]
+    );
+    for bytes in collector.taken() {
+        assert!(!bytes.windows(NUMBER.len()).any(|part| part == NUMBER.as_bytes()), "a caller's text is told");
+    }
 }
 
 #[tokio::test]
