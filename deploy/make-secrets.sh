@@ -6,7 +6,7 @@
 # FOLDER/keys             a folder per party, and public keys: see `precision keys --help`
 # FOLDER/services/NAME    what a service is given: its passwords for the broker and the database, and the tokens of its API
 # FOLDER/callers/NAME     the secrets of the tokens, for those who call
-# FOLDER/broker           what the broker loads at its start: the topology, then its users with their passwords
+# FOLDER/broker           what the broker loads at its start: the topology, with the users' passwords as hashes
 # FOLDER/databases/ZONE   the administrator's password, and the SQL for a new database: roles with their passwords, and schemas
 set -eu
 umask 077
@@ -60,7 +60,6 @@ fi
 own "$folder/keys"
 
 open_folder "$folder/services" "$folder/callers" "$folder/broker" "$folder/databases"
-rows=
 # A zone with its services.
 zone() {
     name=$1 zone=$folder/databases/$1
@@ -76,8 +75,6 @@ zone() {
         password "$given/database"
         roles="$roles
 ALTER ROLE $(echo "$service" | tr - _) PASSWORD '$(cat "$given/database")';"
-        rows="$rows${rows:+,}
-{\"name\": \"$service\", \"password\": \"$(cat "$given/broker")\", \"tags\": \"\"}"
     done
     made=$(precision topology roles --zone "$name")
     printf '%s\n%s\n' "$made" "$roles" | replace "$zone/init/roles.sql"
@@ -87,9 +84,10 @@ for nihdi; do
 done
 zone ehealth ehealth-ttp
 zone hd ehbox-hd hd4res dhw
-made=$(precision topology definitions --org "$@")
-printf '%s\n' "$made" | replace "$folder/broker/10-topology.json"
-printf '{"users": [%s\n]}\n' "$rows" | replace "$folder/broker/20-users.json"
+# One file: between a first with users and a second with their passwords, a running broker would refuse them all.
+made=$(precision topology definitions --org "$@" --passwords "$folder/services")
+printf '%s\n' "$made" | replace "$folder/broker/definitions.json"
+rm -f "$folder/broker/10-topology.json" "$folder/broker/20-users.json"
 
 for nihdi; do
     token "hd4dp-$nihdi" "desk-$nihdi" --name desk --role data-provider --org "$nihdi"

@@ -40,6 +40,7 @@ pub mod letters;
 pub mod operator;
 pub mod output;
 pub mod own_part;
+pub mod passwords;
 pub mod proxy;
 pub mod real;
 pub mod recording;

@@ -132,10 +132,9 @@ impl Installation {
         self.folder.path().join("secrets")
     }
 
-    /// Loads what the broker loads when it starts: the topology, then the users' passwords.
+    /// Loads what the broker loads when it starts: the topology, with the users' passwords.
     pub async fn declare(&self, node: &Node) -> Result<()> {
-        node.import_definitions(&fs::read_to_string(repository().join("deploy/definitions.json"))?).await?;
-        node.import_definitions(&fs::read_to_string(self.secrets().join("broker/20-users.json"))?).await
+        node.import_definitions(&fs::read_to_string(self.secrets().join("broker/definitions.json"))?).await
     }
 
     /// Makes keys and passwords in a folder.

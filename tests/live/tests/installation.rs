@@ -4,7 +4,11 @@
 //! A failure is a registration that is lost or doubled when a service is killed, a service that does not stop when told to, or one that starts
 //! although it can read what is not its own.
 
+use std::{pin::pin, sync::Arc};
+
 use anyhow::{Context, Result, ensure};
+use broker::RabbitBroker;
+use clock::SystemClock;
 use dhw::DhwStore;
 use hd4dp::store::{Hd4dpStore, UploadId};
 use hd4res::store::Hd4resStore;
@@ -14,6 +18,8 @@ use live::{
 };
 use store::{Database, Schema};
 use testkit::Node;
+use tokio::select;
+use topology::Naming;
 use uuid::Uuid;
 
 /// Registrations of each hospital.
@@ -33,6 +39,7 @@ async fn six_services_as_processes_lose_nothing_and_keep_apart() -> Result<()> {
     let node = Node::start().await.context("this test needs a RabbitMQ of its own (Debian: apt-get install rabbitmq-server)")?;
     let installation = Installation::prepare(programs, &node, PUBLICATION_SIZE).await?;
     let outcome = async {
+        nobody_is_refused_while_definitions_are_loaded(&installation, &node).await?;
         what_is_not_there_yet_is_waited_for(&installation, &node).await?;
         nothing_is_lost_when_a_service_is_killed(&installation, &node).await?;
         what_healthdata_forgot_comes_again(&installation, &node).await?;
@@ -83,6 +90,20 @@ async fn side_by_side(installation: &Installation, node: &Node) -> Result<()> {
         service.stop().await?;
     }
     until("all queues are empty after an orderly end", async || Ok(left_behind(node).await?.is_empty())).await
+}
+
+/// A running broker loads its definitions when a hospital is added.
+async fn nobody_is_refused_while_definitions_are_loaded(installation: &Installation, node: &Node) -> Result<()> {
+    let password = std::fs::read_to_string(installation.secrets().join("services/dhw/broker"))?;
+    let address = node.url("dhw", &password, "hd");
+    let log_in = async || RabbitBroker::connect(&address, Naming::default(), Arc::new(SystemClock)).await;
+    let mut loading = pin!(installation.declare(node));
+    loop {
+        select! {
+            loaded = &mut loading => return loaded,
+            broker = log_in() => broker.context("log in while definitions are loaded")?.close().await,
+        }
+    }
 }
 
 /// Neither a broker that is away nor a queue that nobody has declared ends a service; both stand in its log.

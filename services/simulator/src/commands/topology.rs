@@ -1,6 +1,6 @@
 //! `precision topology`: exchanges, queues and permissions.
 
-use std::sync::Arc;
+use std::{path::PathBuf, sync::Arc};
 
 use clap::Subcommand;
 use clock::SystemClock;
@@ -10,6 +10,7 @@ use crate::{
     broker_choice::BrokerChoice,
     cli::{Ended, hospital},
     output,
+    passwords::Passwords,
     roles::roles_sql,
     stores,
 };
@@ -36,10 +37,16 @@ pub enum TopologyCommand {
         prefix: Option<String>,
     },
     /// Prints RabbitMQ's definitions file: virtual hosts, users, least permissions, exchanges, queues
+    ///
+    /// Without passwords nobody of these users can log in, and a running broker that loads the file takes away those it knows.
+    #[command(after_help = "Example:\n  precision topology definitions --org 00000196 --passwords deploy/secrets/services")]
     Definitions {
         /// The hospitals' NIHDI numbers
         #[arg(long, value_name = "NIHDI", num_args = 1.., value_parser = hospital)]
         org: Vec<Nihdi>,
+        /// Folder with the users' passwords, each in USER/broker; the file gets their salted hashes
+        #[arg(long, value_name = "FOLDER")]
+        passwords: Option<PathBuf>,
     },
     /// Prints the SQL that makes PostgreSQL's roles and schemas, one of each per party
     #[command(
@@ -63,13 +70,17 @@ fn or_example(org: Vec<Nihdi>) -> Vec<Nihdi> {
 ///
 /// # Errors
 ///
-/// A broker that is away or refuses.
+/// A broker that is away or refuses; a password that cannot be read.
 pub async fn topology(command: TopologyCommand) -> anyhow::Result<Ended> {
     match command {
         TopologyCommand::Show => output::say(topology::dataflow_markdown().trim_end()),
-        TopologyCommand::Definitions { org } => {
-            // No passwords: an operator sets them, `rabbitmqctl change_password USER`.
-            output::say(Topology::for_hospitals(&or_example(org)).definitions_json(|_| None).trim_end());
+        TopologyCommand::Definitions { org, passwords } => {
+            let topology = Topology::for_hospitals(&or_example(org));
+            let passwords = passwords.map(|folder| Passwords::read(&topology.users(), &folder)).transpose()?.unwrap_or_default();
+            if !passwords.missing.is_empty() {
+                output::complain(format!("without a password: {}", passwords.missing.join(", ")));
+            }
+            output::say(topology.definitions_json(|user| passwords.known.get(&user.to_string()).cloned()).trim_end());
         }
         TopologyCommand::Roles { org, zone } => {
             let stores = zone.map_or_else(|| stores::names(&or_example(org)), stores::names_in);

@@ -13,7 +13,9 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use anyhow::{Context as _, Result, bail, ensure};
+use data_encoding::BASE64;
 use serde_json::Value;
+use sha2::{Digest, Sha256};
 use store::postgres::schema_name;
 use topology::{Nihdi, Topology, Vhost};
 
@@ -323,24 +325,33 @@ fn no_file_of_the_installation_holds_a_password() -> Result<()> {
     Ok(())
 }
 
-/// Read at every start of the broker: the topology first, then the passwords, which it would otherwise take away.
+/// Read at every start of the broker, and by an operator into a running one. In two files, users and then their passwords, the first would take
+/// away what the second gives, and whoever logs in between is refused.
 #[test]
-fn the_broker_loads_the_topology_and_then_the_passwords() -> Result<()> {
+fn the_broker_loads_the_topology_and_the_passwords_from_one_file() -> Result<()> {
     let settings = read("deploy/rabbitmq.conf")?;
-    let folder =
-        settings.lines().find_map(|line| line.strip_prefix("load_definitions = ")).context("no definitions are loaded")?;
+    let file = settings.lines().find_map(|line| line.strip_prefix("load_definitions = ")).context("no definitions are loaded")?;
+    let (folder, file) = file.rsplit_once('/').context("a file in a folder")?;
     let compose = Compose::read()?;
     let mounts = &compose.service(BROKER)?.volumes;
     for mount in [format!("{SECRETS}/broker:{folder}:ro"), "./deploy/rabbitmq.conf:/etc/rabbitmq/rabbitmq.conf:ro".to_owned()] {
         ensure!(mounts.contains(&mount), "the broker has no {mount}");
     }
     let secrets = tempfile::tempdir()?;
+    let broker = secrets.path().join("broker");
+    // What an earlier release left there has passwords as they are typed.
+    fs::create_dir_all(&broker)?;
+    for old in ["10-topology.json", "20-users.json"] {
+        fs::write(broker.join(old), "{}")?;
+    }
     make_secrets(secrets.path())?;
-    let names = fs::read_dir(secrets.path().join("broker"))?.map(|entry| Ok(entry?.file_name().to_string_lossy().into_owned()));
-    let mut names = names.collect::<Result<Vec<_>>>()?;
-    names.sort_unstable();
-    assert_eq!(names, ["10-topology.json", "20-users.json"]);
-    let loaded: Value = serde_json::from_slice(&fs::read(secrets.path().join("broker/10-topology.json"))?)?;
+    let names = fs::read_dir(&broker)?.map(|entry| Ok(entry?.file_name().to_string_lossy().into_owned()));
+    assert_eq!(names.collect::<Result<Vec<_>>>()?, [file]);
+    let mut loaded: Value = serde_json::from_slice(&fs::read(broker.join(file))?)?;
+    for user in loaded["users"].as_array_mut().into_iter().flatten() {
+        ensure!(user["password_hash"].take() != "", "{} has no password", user["name"]);
+        user["password_hash"] = Value::from("");
+    }
     assert_eq!(loaded, serde_json::from_str::<Value>(&read("deploy/definitions.json")?)?);
     Ok(())
 }
@@ -403,9 +414,6 @@ fn the_setup_makes_every_secret_that_is_mounted_once() -> Result<()> {
         ensure!(given.join("tokens.toml").exists() == sample.has_api, "the tokens of {}", sample.name);
         check_passwords(&made, &sample)?;
     }
-    let users = fs::read_to_string(made.join("broker/20-users.json"))?;
-    let document: Value = serde_json::from_str(&users)?;
-    assert_eq!(document["users"].as_array().map(Vec::len), Some(topology()?.users().len()));
 
     let everything = |folder: &Path| -> Result<BTreeMap<PathBuf, Vec<u8>>> {
         let mut files = BTreeMap::new();
@@ -427,7 +435,7 @@ fn the_setup_makes_every_secret_that_is_mounted_once() -> Result<()> {
     ensure!(everything(&made)? == before, "a second call changed something");
 
     // What an interrupted call, or an operator, took away is made again, and known where it must be.
-    let gone = ["services/hd4res/broker", "services/hd4res/database", "services/hd4res/tokens.toml", "broker/20-users.json"];
+    let gone = ["services/hd4res/broker", "services/hd4res/database", "services/hd4res/tokens.toml", "broker/definitions.json"];
     for file in gone {
         fs::remove_file(made.join(file))?;
     }
@@ -450,9 +458,12 @@ fn check_passwords(made: &Path, sample: &Sample) -> Result<()> {
     let password = |file: &str| fs::read_to_string(made.join("services").join(name).join(file));
     let (broker, database) = (password("broker")?, password("database")?);
     ensure!(broker.len() == 48 && database.len() == 48 && broker != database, "the passwords of {name} are short");
-    let users: Value = serde_json::from_slice(&fs::read(made.join("broker/20-users.json"))?)?;
-    let user = users["users"].as_array().into_iter().flatten().find(|user| user["name"] == name.as_str());
-    assert_eq!(user.context("a user")?["password"], broker.as_str(), "{name}");
+    let definitions: Value = serde_json::from_slice(&fs::read(made.join("broker/definitions.json"))?)?;
+    let user = definitions["users"].as_array().into_iter().flatten().find(|user| user["name"] == name.as_str());
+    let hash = user.context("a user")?["password_hash"].as_str().context("a hash")?;
+    let bytes = BASE64.decode(hash.as_bytes())?;
+    let (salt, hashed) = bytes.split_at(4);
+    ensure!(Sha256::new().chain_update(salt).chain_update(&broker).finalize()[..] == *hashed, "the broker does not know {name}");
     let roles = fs::read_to_string(made.join(format!("databases/{}/init/roles.sql", sample.zone())))?;
     let line = format!("ALTER ROLE {} PASSWORD '{database}';", schema_name(name));
     ensure!(roles.lines().any(|there| there == line), "the database does not know {name}");
