@@ -12,6 +12,7 @@ use crate::{
     StoreError,
     dialect::{self, Translations},
     statement::{Statement, Target},
+    statistics::Statistics,
     tally::{Passed, Tally},
     values::Arguments,
 };
@@ -21,6 +22,8 @@ pub struct Connection {
     pub(crate) opened: Opened,
     /// What passed and counts when this is committed.
     pub(crate) passed: Passed,
+    /// Rows that statements changed.
+    pub(crate) changed: u64,
 }
 
 pub(crate) enum Opened {
@@ -38,7 +41,7 @@ pub(crate) enum Driver<'c> {
 
 impl Connection {
     pub(crate) fn over(opened: Opened) -> Self {
-        Self { opened, passed: Passed::default() }
+        Self { opened, passed: Passed::default(), changed: 0 }
     }
 
     /// A statement that is going to run on this connection. Parameters are `?`, or `?1`, `?2`, … where one is needed twice.
@@ -104,6 +107,8 @@ impl fmt::Debug for Connection {
 pub struct WriteTransaction {
     pub(crate) connection: Connection,
     pub(crate) tally: Arc<Tally>,
+    /// Those of PostgreSQL.
+    pub(crate) statistics: Option<Arc<Statistics>>,
 }
 
 impl WriteTransaction {
@@ -119,6 +124,9 @@ impl WriteTransaction {
             Opened::Sqlite(_) | Opened::Postgres(..) => {}
         }
         self.tally.add(self.connection.passed);
+        if let Some(statistics) = self.statistics {
+            statistics.note(self.connection.changed);
+        }
         Ok(())
     }
 }

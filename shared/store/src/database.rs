@@ -113,7 +113,7 @@ impl Database {
             Engine::Sqlite { writer, .. } => {
                 let transaction = writer.begin_with("BEGIN IMMEDIATE").await?;
                 let connection = Connection::over(Opened::SqliteTransaction(transaction));
-                Ok(WriteTransaction { connection, tally: Arc::clone(&self.tally) })
+                Ok(WriteTransaction { connection, tally: Arc::clone(&self.tally), statistics: None })
             }
             Engine::Postgres(schema) => schema.write(&self.tally).await,
         }

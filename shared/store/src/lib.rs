@@ -21,6 +21,7 @@ pub mod postgres;
 mod private;
 mod schema;
 mod statement;
+mod statistics;
 pub mod tally;
 #[cfg(feature = "test-server")]
 pub mod test_server;

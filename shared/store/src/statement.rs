@@ -45,7 +45,8 @@ impl<'c> Statement<'c> {
     /// [`StoreError::Database`], as for all ways to run it.
     pub async fn execute(self) -> Result<u64, StoreError> {
         let (text, arguments, mut target) = self.ready().await?;
-        Ok(match (target.driver(), arguments) {
+        let connection = target.connection();
+        let changed = match (connection.driver(), arguments) {
             (Driver::Sqlite(connection), Arguments::Sqlite(arguments)) => {
                 sqlx::query_with(text, arguments).execute(connection).await?.rows_affected()
             }
@@ -53,7 +54,9 @@ impl<'c> Statement<'c> {
                 sqlx::query_with(text, arguments).execute(connection).await?.rows_affected()
             }
             _ => return Err(MIXED),
-        })
+        };
+        connection.changed += changed;
+        Ok(changed)
     }
 
     /// All rows that it finds.
@@ -152,10 +155,14 @@ enum Held<'c> {
 }
 
 impl Held<'_> {
-    fn driver(&mut self) -> Driver<'_> {
+    fn connection(&mut self) -> &mut Connection {
         match self {
-            Self::Borrowed(connection) => connection.driver(),
-            Self::Reader(connection) => connection.driver(),
+            Self::Borrowed(connection) => connection,
+            Self::Reader(connection) => connection,
         }
+    }
+
+    fn driver(&mut self) -> Driver<'_> {
+        self.connection().driver()
     }
 }
