@@ -116,9 +116,10 @@ impl Address {
         Some(Self { uri, files })
     }
 
-    /// Sets how long the connection may be silent, when the address does not say, in seconds.
-    pub(super) fn with_heartbeat(mut self, seconds: u16) -> Self {
-        self.uri.query.heartbeat.get_or_insert(seconds);
+    /// Sets how long the connection may be silent, in seconds, and the largest frame, in bytes, where the address does not say.
+    pub(super) fn with_defaults(mut self, heartbeat_s: u16, frame_max: u32) -> Self {
+        self.uri.query.heartbeat.get_or_insert(heartbeat_s);
+        self.uri.query.frame_max.get_or_insert(frame_max);
         self
     }
 
@@ -221,6 +222,16 @@ mod tests {
         let own = Some(Own { certificate: "c.pem".into(), key: "k.pem".into() });
         assert_eq!(files, Some(Files { authorities: Some("/a b/ca.pem".into()), own }));
         assert_eq!((uri.query.heartbeat, uri.authority.port, uri.vhost.as_str()), (Some(7), 5671, "v"));
+    }
+
+    #[test]
+    fn what_the_address_says_counts_more_than_what_is_usual() {
+        let query = |address: &str| {
+            let query = Address::understand(address).unwrap().with_defaults(10, 32_768).uri.query;
+            (query.heartbeat, query.frame_max)
+        };
+        assert_eq!(query("amqp://u:p@h/v"), (Some(10), Some(32_768)));
+        assert_eq!(query("amqps://u:p@h/v?frame_max=131072&heartbeat=7"), (Some(7), Some(131_072)));
     }
 
     #[test]

@@ -16,6 +16,10 @@ const CONNECT_DEADLINE: Duration = Duration::from_secs(5);
 /// A connection that is silent for two of these is given up, in seconds.
 const HEARTBEAT_S: u16 = 10;
 
+/// Bytes of a frame at most; a larger publication goes in several. The client library keeps room for 32 frames each way, and with the 128 KiB that RabbitMQ
+/// offers that would be 8 MiB for a connection that has nothing to do.
+const FRAME_MAX: u32 = 32 * 1024;
+
 /// One connection, made when somebody needs it and made anew when it broke. It never retries by itself: callers do, with their own backoff.
 pub(super) struct Link {
     address: Address,
@@ -28,7 +32,7 @@ pub(super) struct Link {
 impl Link {
     pub(super) fn new(address: Address, purpose: &'static str, clock: Arc<dyn Clock>) -> Self {
         Self {
-            address: address.with_heartbeat(HEARTBEAT_S),
+            address: address.with_defaults(HEARTBEAT_S, FRAME_MAX),
             purpose,
             clock,
             connection: Mutex::new(None),
