@@ -100,7 +100,7 @@ pub struct Sending {
 
 impl Default for Sending {
     fn default() -> Self {
-        Self { publication_size: 500, window: 8_000 }
+        Self { publication_size: 1_000, window: 8_000 }
     }
 }
 

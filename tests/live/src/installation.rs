@@ -189,7 +189,9 @@ impl Installation {
         for zone in ["hospital", "ehealth", "hd"] {
             text = text.replace(&format!("{zone}-broker:5672"), &self.broker);
         }
-        text = text.replace("publication_size = 500", &format!("publication_size = {}", self.publication_size));
+        if service.starts_with("hd4dp") {
+            text = replaced(&text, "publication_size = 1000", &format!("publication_size = {}", self.publication_size))?;
+        }
         if let Some((_, address)) = self.collectors.iter().find(|(start, _)| service.starts_with(start)) {
             text = replaced(&text, "# traces = \"http://collector:4318\"", &format!("traces = \"{address}\""))?;
         }
