@@ -31,7 +31,7 @@ figure() { sed -n "s/.*\"$1\":\([0-9.]*\).*/\1/p" <<<"$2"; }
 # One process per list: the program that runs them has been built once.
 random_lists() {
     local program number said
-    program=$(cargo test --release --locked -p flow --test flow --no-run 2>&1 | sed -n 's/.*Executable tests.*(\(.*\))$/\1/p')
+    program=$(cargo test --profile nightly --locked --workspace --test flow --no-run 2>&1 | sed -n 's/.*Executable tests.*(\(.*\))$/\1/p')
     [ -x "$program" ] || { echo "the flow's tests cannot be built"; return 1; }
     for number in $(seq "$seed" $((seed + lists - 1))); do
         said=$(FLOW_SEED="$number" "$program" random:: 2>&1) && grep -q '^test result: ok. [1-9]' <<<"$said" ||
@@ -56,8 +56,8 @@ hostile_bytes() {
 
 many_rows() {
     local small large few many
-    small=$(cargo run --quiet --release --locked -- bench --count $((rows / 20)) --json) || return 1
-    large=$(cargo run --quiet --release --locked -- bench --count "$rows" --json) || return 1
+    small=$(cargo run --quiet --profile nightly --locked -- bench --count $((rows / 20)) --json) || return 1
+    large=$(cargo run --quiet --profile nightly --locked -- bench --count "$rows" --json) || return 1
     printf '%s\n%s\n' "$small" "$large"
     few=$(figure peak_memory_bytes "$small")
     many=$(figure peak_memory_bytes "$large")
@@ -69,31 +69,31 @@ live() {
     local round
     for round in $(seq "$rounds"); do
         echo "round $round of $rounds"
-        cargo test --release --locked -p live --features nightly || return 1
+        cargo test --profile nightly --locked -p live --features nightly || return 1
     done
 }
 
 scenarios() {
-    cargo run --quiet --release --locked -- replay tests/scenarios --seed "$seed" --repeat 20
+    cargo run --quiet --profile nightly --locked -- replay tests/scenarios --seed "$seed" --repeat 20
 }
 
 # Both RabbitMQ that the installation is for, and the image as operators build it.
 installation() {
-    cargo build --release --locked --bins -p hd4dp -p ehbox-hco -p ehealth-ttp -p ehbox-hd -p hd4res -p dhw -p simulator || return 1
-    tests/compose.sh target/release || return 1
-    RABBITMQ_IMAGE=rabbitmq:3.10-management tests/compose.sh target/release || return 1
+    cargo build --profile nightly --locked --bins -p hd4dp -p ehbox-hco -p ehealth-ttp -p ehbox-hd -p hd4res -p dhw -p simulator || return 1
+    tests/compose.sh target/nightly || return 1
+    RABBITMQ_IMAGE=rabbitmq:3.10-management tests/compose.sh target/nightly || return 1
     tests/images/make.sh debian:trixie-slim rust:1.95-slim-trixie || return 1
     DOCKER_BUILDKIT=0 docker build --quiet --tag precision --file deploy/Dockerfile . || return 1
-    KEEP_IMAGE=1 tests/compose.sh target/release
+    KEEP_IMAGE=1 tests/compose.sh target/nightly
 }
 
 step "seed $seed; again with: tests/nightly.sh $seed"
 attempt "$lists random lists from seed $seed on" random_lists
 attempt "every scenario under 20 seeds from $seed on" scenarios
-attempt "property tests with $cases cases" env PROPTEST_CASES="$cases" cargo test --release --locked --workspace --exclude flow --exclude live
+attempt "property tests with $cases cases" env PROPTEST_CASES="$cases" cargo test --profile nightly --locked --workspace --exclude flow --exclude live
 attempt "hostile bytes, $fuzz_seconds s for each reader" hostile_bytes
 attempt "live tests, $rounds rounds" live
-attempt "live tests on RabbitMQ in containers of their own" tests/containers.sh --release --test broker
+attempt "live tests on RabbitMQ in containers of their own" tests/containers.sh --profile nightly --test broker
 attempt "the installation in containers, on RabbitMQ 4 and 3.10, and its image" installation
 attempt "$rows rows in constant memory" many_rows
 

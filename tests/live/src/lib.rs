@@ -30,8 +30,9 @@ pub async fn programs() -> Result<PathBuf> {
             building.env_remove(name);
         }
     }
-    if folder.ends_with("release") {
-        building.arg("--release");
+    let profile = folder.file_name().and_then(|name| name.to_str()).context("the folder's name")?;
+    if profile != "debug" {
+        building.args(["--profile", profile]);
         for package in ["hd4dp", "ehbox-hco", "ehealth-ttp", "ehbox-hd", "hd4res", "dhw", "simulator"] {
             building.args(["--package", package]);
         }
