@@ -2,7 +2,7 @@
 //!
 //! Its planner goes by statistics, which its autovacuum takes once a minute. A store takes in ten thousand registrations within seconds, and without statistics
 //! of them the planner believes that a sender has one record: a look-up by keys reads all that the sender has, hundreds of times over. So the store has statistics
-//! taken itself, while it is small.
+//! taken itself, of the tables that are small.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 
@@ -10,8 +10,8 @@ use std::sync::atomic::{AtomicU64, Ordering};
 const FIRST: u64 = 1_000;
 /// How many times as many rows before the next time. What the planner knows of a column, how many values to a row, stays true as a table grows.
 const FACTOR: u64 = 10;
-/// Behind this many autovacuum is left alone with it.
-const LAST: u64 = 1_000_000;
+/// Behind this many, and with tables of as many rows, autovacuum is left alone.
+pub(crate) const SMALL: u64 = 1_000_000;
 
 /// Counts the rows that were written since the schema was opened.
 #[derive(Debug)]
@@ -35,7 +35,7 @@ impl Statistics {
     /// Whether statistics are due, once each time.
     pub(crate) fn take_due(&self) -> bool {
         let (written, due_at) = (self.written.load(Ordering::Relaxed), self.due_at.load(Ordering::Relaxed));
-        if due_at > LAST || written < due_at {
+        if due_at > SMALL || written < due_at {
             return false;
         }
         let next =
