@@ -11,7 +11,7 @@ use topology::{Password, User};
 const SALT: usize = 4;
 
 /// Users by name: with their passwords, and those who have none.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub struct Passwords {
     /// Those with a password.
     pub known: BTreeMap<String, Password>,
@@ -26,7 +26,7 @@ impl Passwords {
     ///
     /// A file that is empty or cannot be read, or a folder that has none of them.
     pub fn read(users: &[User], folder: &Path) -> anyhow::Result<Self> {
-        let mut passwords = Self::default();
+        let mut passwords = Self { known: BTreeMap::new(), missing: Vec::new() };
         for user in users.iter().map(ToString::to_string) {
             let path = folder.join(&user).join("broker");
             match password_in(&path)? {
@@ -58,8 +58,8 @@ fn password_in(path: &Path) -> anyhow::Result<Option<String>> {
     }
 }
 
-/// RabbitMQ's salted SHA-256 of a password, as `rabbitmqctl hash_password` prints it. The salt is nobody's choice, so that the same passwords
-/// give the same file.
+/// RabbitMQ's salted SHA-256 of a password, as `rabbitmqctl hash_password` prints it. The salt follows from both, so that the same passwords
+/// give the same file. Two brokers that know one password for one user have one hash of it: passwords are random, as make-secrets.sh makes them.
 fn hash(user: &str, password: &str) -> String {
     let chosen = Sha256::new().chain_update(user).chain_update([0]).chain_update(password).finalize();
     let salt = &chosen[..SALT];

@@ -9,6 +9,8 @@ pub enum Password {
     Clear(String),
     /// RabbitMQ's salted hash (`rabbitmqctl hash_password`, SHA-256).
     Hash(String),
+    /// None: it cannot log in until its operator sets one. A running broker that loads this takes away the one that it knows.
+    Later,
 }
 
 impl std::fmt::Debug for Password {
@@ -21,14 +23,15 @@ impl Topology {
     /// The definitions file of RabbitMQ (`rabbitmqctl import_definitions`, `load_definitions`): a vhost per zone, users with the least
     /// permissions, exchanges, quorum queues, bindings.
     ///
-    /// A user for whom `password_of` gives nothing cannot log in until its operator sets a password, so a file without passwords may be public.
+    /// A user for whom `password_of` gives nothing is left out, with its permissions: a broker that loads the file leaves it as it is.
     #[must_use]
     pub fn definitions_json(&self, password_of: impl Fn(&User) -> Option<Password>) -> String {
-        let users: Vec<_> = self.users().iter().map(|user| user_json(user, password_of(user))).collect();
+        let users: Vec<_> = self.users().iter().filter_map(|user| Some(user_json(user, password_of(user)?))).collect();
         let vhosts: Vec<_> = self.vhosts().iter().map(|vhost| json!({ "name": vhost.to_string() })).collect();
         let permissions: Vec<_> = self
             .permissions()
             .iter()
+            .filter(|own| password_of(own.user()).is_some())
             .map(|own| {
                 json!({
                     "user": own.user().to_string(),
@@ -100,17 +103,17 @@ pub enum Argument {
     Number(u64),
 }
 
-fn user_json(user: &User, password: Option<Password>) -> Value {
+fn user_json(user: &User, password: Password) -> Value {
     let name = user.to_string();
     match password {
-        Some(Password::Clear(password)) => json!({ "name": name, "password": password, "tags": "" }),
-        Some(Password::Hash(hash)) => json!({
+        Password::Clear(password) => json!({ "name": name, "password": password, "tags": "" }),
+        Password::Hash(hash) => json!({
             "name": name,
             "password_hash": hash,
             "hashing_algorithm": "rabbit_password_hashing_sha256",
             "tags": "",
         }),
-        None => json!({
+        Password::Later => json!({
             "name": name,
             "password_hash": "",
             "hashing_algorithm": "rabbit_password_hashing_sha256",
@@ -146,9 +149,11 @@ mod tests {
 
     fn document() -> Value {
         let topology = Topology::for_hospitals(&["71000012".parse().unwrap()]);
-        serde_json::from_str(
-            &topology.definitions_json(|user| (user.to_string() == "dhw").then(|| Password::Clear("for-a-test".to_owned()))),
-        )
+        serde_json::from_str(&topology.definitions_json(|user| match user.to_string().as_str() {
+            "dhw" => Some(Password::Clear("for-a-test".to_owned())),
+            "hd4res" => None,
+            _ => Some(Password::Later),
+        }))
         .unwrap()
     }
 
@@ -160,7 +165,17 @@ mod tests {
             rows.iter().map(|row| row["name"].as_str().unwrap().to_owned()).collect()
         };
         assert_eq!(names("vhosts"), ["hospital-71000012", "ehealth", "hd"]);
-        assert_eq!(names("users"), ["hd4dp-71000012", "ehbox-hco-71000012", "ehealth-ttp", "ehbox-hd", "hd4res", "dhw"]);
+        assert_eq!(names("users"), ["hd4dp-71000012", "ehbox-hco-71000012", "ehealth-ttp", "ehbox-hd", "dhw"]);
+    }
+
+    #[test]
+    fn who_is_left_out_is_left_as_it_is() {
+        let document = document();
+        let of = |part: &str, member: &str, user: &str| {
+            document[part].as_array().unwrap().iter().filter(|row| row[member] == user).count()
+        };
+        assert_eq!((of("users", "name", "hd4res"), of("permissions", "user", "hd4res")), (0, 0));
+        assert_eq!((of("users", "name", "ehbox-hd"), of("permissions", "user", "ehbox-hd")), (1, 2));
     }
 
     #[test]

@@ -4,7 +4,7 @@ use std::{path::PathBuf, sync::Arc};
 
 use clap::Subcommand;
 use clock::SystemClock;
-use topology::{Naming, Nihdi, Topology, Vhost};
+use topology::{Naming, Nihdi, Password, Topology, Vhost};
 
 use crate::{
     broker_choice::BrokerChoice,
@@ -44,7 +44,7 @@ pub enum TopologyCommand {
         /// The hospitals' NIHDI numbers
         #[arg(long, value_name = "NIHDI", num_args = 1.., value_parser = hospital)]
         org: Vec<Nihdi>,
-        /// Folder with the users' passwords, each in USER/broker; the file gets their salted hashes
+        /// Folder with the users' passwords, each in USER/broker; the file gets their salted hashes, and nothing of users without one
         #[arg(long, value_name = "FOLDER")]
         passwords: Option<PathBuf>,
     },
@@ -76,9 +76,13 @@ pub async fn topology(command: TopologyCommand) -> anyhow::Result<Ended> {
         TopologyCommand::Show => output::say(topology::dataflow_markdown().trim_end()),
         TopologyCommand::Definitions { org, passwords } => {
             let topology = Topology::for_hospitals(&or_example(org));
-            let passwords = passwords.map(|folder| Passwords::read(&topology.users(), &folder)).transpose()?.unwrap_or_default();
+            let Some(folder) = passwords else {
+                output::say(topology.definitions_json(|_| Some(Password::Later)).trim_end());
+                return Ok(Ended::Well);
+            };
+            let passwords = Passwords::read(&topology.users(), &folder)?;
             if !passwords.missing.is_empty() {
-                output::complain(format!("without a password: {}", passwords.missing.join(", ")));
+                output::complain(format!("left out, without a password: {}", passwords.missing.join(", ")));
             }
             output::say(topology.definitions_json(|user| passwords.known.get(&user.to_string()).cloned()).trim_end());
         }
