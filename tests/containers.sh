@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # The live tests that need a RabbitMQ, each on a container of its own of the image that the installation has (testcontainers).
 #
-# usage: tests/containers.sh [CARGO TEST ARGUMENTS]      --release, --test broker
+# usage: tests/containers.sh [CARGO TEST ARGUMENTS]      --test broker
 #
 # Debian as root: brings Docker and starts it. Where Docker cannot run, this fails and says so.
 set -euo pipefail

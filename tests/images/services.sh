@@ -2,7 +2,7 @@
 # Makes the image `precision` from programs that are built already, with the last stage of deploy/Dockerfile: in seconds, where the whole
 # file compiles for minutes.
 #
-# usage: tests/images/services.sh FOLDER      of the programs, target/debug or target/release
+# usage: tests/images/services.sh FOLDER      of the programs, target/debug for one
 set -euo pipefail
 programs=$(realpath "$1")
 cd "$(dirname "$0")/../.."

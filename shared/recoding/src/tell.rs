@@ -71,7 +71,7 @@ impl Teller {
             .iter()
             .map(|one| RecodedPatient::new(ItemId::from_uuid(ids.next_uuid()), &one.pair.old, &one.pair.new))
             .collect();
-        let passage = Passage {
+        let mut passage = Passage {
             publication: id.uuid(),
             step: self.arrow.step(),
             queue: self.arrow.queue(None).to_string(),
@@ -80,10 +80,14 @@ impl Teller {
             items: items.iter().map(|item| item.id.uuid()).collect(),
         };
         let document = M::of(items);
-        self.keep_trying(|| async {
-            let publication = Publication::new(id, self.source.clone(), self.context.clock.now(), document.clone());
-            self.broker.publish(&self.arrow.route(None), publication.encode()?).await?;
-            Ok::<(), Trouble>(())
+        // When it was sent, as HD4DP.
+        self.keep_trying(|| {
+            passage.at = self.context.clock.now();
+            let publication = Publication::new(id, self.source.clone(), passage.at, document.clone());
+            async move {
+                self.broker.publish(&self.arrow.route(None), publication.encode()?).await?;
+                Ok::<(), Trouble>(())
+            }
         })
         .await;
         let last = page.last().map_or(0, |one| one.number);

@@ -27,8 +27,8 @@ async fn the_last_spans_arrive_before_the_end_and_say_whose_they_are() {
     let collector = Collector::start().await.unwrap();
     let traces = traces(collector.address(), 1.0);
     (0..3).for_each(|_| answer(&traces));
-    assert!(traces.close().await, "the collector took everything");
-    let spans = collector.spans().unwrap();
+    traces.close().await;
+    let spans = collector.at_least(3).await.unwrap();
     let told: Vec<_> = spans.iter().map(|span| (span.service.as_str(), span.zone.as_str(), span.name.as_str())).collect();
     assert_eq!(told, [("hd4dp-00000196", "hospital", "GET /records"); 3]);
 }
@@ -38,11 +38,11 @@ async fn a_collector_gets_no_more_than_its_share() {
     let collector = Collector::start().await.unwrap();
     let (none, half) = (traces(collector.address(), 0.0), traces(collector.address(), 0.5));
     (0..500).for_each(|_| answer(&none));
-    assert!(none.close().await);
-    assert_eq!(collector.spans().unwrap(), []);
+    none.close().await;
     (0..500).for_each(|_| answer(&half));
-    assert!(half.close().await);
-    let kept = collector.spans().unwrap().len();
+    half.close().await;
+    // All of one service come in one request.
+    let kept = collector.at_least(1).await.unwrap().len();
     // Of 500 fair coins, further off than once in 10^18 runs.
     assert!((150..350).contains(&kept), "{kept} of 500");
 }

@@ -7,7 +7,7 @@
 use std::{pin::pin, sync::Arc};
 
 use anyhow::{Context, Result, ensure};
-use broker::RabbitBroker;
+use broker::{BrokerError, RabbitBroker};
 use clock::SystemClock;
 use dhw::DhwStore;
 use hd4dp::store::{Hd4dpStore, UploadId};
@@ -98,10 +98,23 @@ async fn nobody_is_refused_while_definitions_are_loaded(installation: &Installat
     let address = node.url("dhw", &password, "hd");
     let log_in = async || RabbitBroker::connect(&address, Naming::default(), Arc::new(SystemClock)).await;
     let mut loading = pin!(installation.declare(node));
+    let mut entered = 0;
     loop {
-        select! {
-            loaded = &mut loading => return loaded,
-            broker = log_in() => broker.context("log in while definitions are loaded")?.close().await,
+        let attempt = select! {
+            loaded = &mut loading => {
+                ensure!(loaded.map(|()| entered > 0)?, "nobody logged in while definitions were loaded");
+                return Ok(());
+            }
+            attempt = log_in() => attempt,
+        };
+        match attempt {
+            Ok(broker) => {
+                entered += 1;
+                broker.close().await;
+            }
+            // It may be slow.
+            Err(BrokerError::Unavailable) => {}
+            Err(error) => return Err(error).context("log in while definitions are loaded"),
         }
     }
 }
