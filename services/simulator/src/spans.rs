@@ -5,7 +5,7 @@ use std::{collections::BTreeMap, sync::Arc};
 use clock::Clock;
 use futures_util::future::join_all;
 use topology::{Nihdi, Topology};
-use traces::{Borders, Collector, Owner, Traces, TracesError};
+use traces::{Borders, Collector, LAST_WITHIN, Owner, Traces, TracesError};
 
 use crate::{broker_choice::BrokerChoice, installation::Zones, output};
 
@@ -47,7 +47,7 @@ impl Spans {
 
     /// Sends what waits, for a moment at most, and complains when the collector did not take everything: whoever named it waits for them.
     pub async fn close(&self) {
-        if !join_all(self.of.values().map(Traces::close)).await.into_iter().all(|all| all) {
+        if !join_all(self.of.values().map(|traces| traces.close(LAST_WITHIN))).await.into_iter().all(|all| all) {
             output::complain(format!("precision: the collector at {} did not take all traces", self.collector));
         }
     }

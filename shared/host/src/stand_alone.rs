@@ -469,7 +469,7 @@ impl StandAlone {
         }
         // The last spans are those of what was finished just now.
         if let Some(traces) = &self.traces {
-            traces.close().await;
+            traces.close(traces::LAST_WITHIN).await;
         }
     }
 }

@@ -80,8 +80,8 @@ pub struct Owner {
     pub home: Zone,
 }
 
-/// Spans that wait for the collector at the end are sent within this time, or not at all.
-const LAST_WITHIN: Duration = Duration::from_secs(1);
+/// What the end of a process gives the collector to take the spans that wait.
+pub const LAST_WITHIN: Duration = Duration::from_secs(1);
 
 impl Traces {
     /// Traces that are sent to the collector of the service's zone, in batches and beside the work. What the collector does not take is lost, and the work goes on. Needs
@@ -115,10 +115,10 @@ impl Traces {
         Arc::new(broker::Traced::new(broker, self.clone(), zone))
     }
 
-    /// Sends what waits, for a moment at most, and ends. Returns whether the collector took all that it was sent since the start.
-    pub async fn close(&self) -> bool {
+    /// Sends what waits, within this time or not at all, and ends. Returns whether the collector took all that it was sent since the start.
+    pub async fn close(&self, within: Duration) -> bool {
         let provider = self.provider.clone();
-        let ended = tokio::task::spawn_blocking(move || provider.shutdown_with_timeout(LAST_WITHIN)).await;
+        let ended = tokio::task::spawn_blocking(move || provider.shutdown_with_timeout(within)).await;
         matches!(ended, Ok(Ok(()))) && !self.has_lost.load(Ordering::Relaxed)
     }
 }

@@ -1,7 +1,6 @@
 use std::collections::BTreeMap;
 use std::convert::Infallible;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::Duration;
 
 use anyhow::{Context, Result, ensure};
 use http_body_util::{BodyExt, Full};
@@ -15,11 +14,6 @@ use opentelemetry_proto::tonic::{
 use prost::Message as _;
 use tokio::net::TcpListener;
 use tokio::task::JoinHandle;
-
-use crate::until;
-
-/// For spans that are on their way.
-const PATIENCE: Duration = Duration::from_secs(60);
 
 /// A collector of traces on this machine, which takes OTLP over HTTP and keeps all that it is sent.
 pub struct Collector {
@@ -80,17 +74,6 @@ impl Collector {
     #[must_use]
     pub fn taken(&self) -> Vec<Bytes> {
         lock(&self.taken).clone()
-    }
-
-    /// Waits until it was sent so many spans, for a minute at most, and returns all. Whoever sends them may be done with its own part
-    /// before they are here.
-    ///
-    /// # Errors
-    ///
-    /// As [`Collector::spans`]; or there are fewer.
-    pub async fn at_least(&self, count: usize) -> Result<Vec<Span>> {
-        until(&format!("the collector has {count} spans"), PATIENCE, async || Ok(self.spans()?.len() >= count)).await?;
-        self.spans()
     }
 
     /// All spans that it was sent.
