@@ -3,65 +3,23 @@
 
 mod hospital;
 
-use std::{
-    sync::{Arc, Mutex},
-    time::Duration,
-};
+use std::{sync::Arc, time::Duration};
 
-use async_trait::async_trait;
-use broker::{Broker, BrokerError, Consumer, Depth, EmbeddedBroker, Payload, PublishError};
-use clock::{Clock, SimulatedClock, SystemClock, Timestamp, timeout};
+use broker::contract::SlowConfirms;
+use clock::{Clock, SimulatedClock, SystemClock, timeout};
 use dcd::Language;
 use hd4dp::{
-    Hd4dp, Parts,
+    Hd4dp,
     store::{Hd4dpStore, MemoryStore},
     upload::{CsvFile, upload},
 };
 use host::NoProbe;
 use store::Outcome;
-use topology::{QueueName, Route};
 use uuid::Uuid;
 
-use hospital::{REGISTER, broker, definitions, file, noon, parts};
+use hospital::{REGISTER, broker_with, definitions, file, noon, parts};
 
-/// A broker whose confirms take their time. The first is lost.
-struct Slow {
-    broker: Arc<EmbeddedBroker>,
-    clock: SimulatedClock,
-    asked: Mutex<Vec<Timestamp>>,
-}
-
-impl Slow {
-    fn asked(&self) -> Vec<Timestamp> {
-        self.asked.lock().unwrap().clone()
-    }
-}
-
-const CONFIRMED_AFTER: Duration = Duration::from_secs(5);
 const DEADLINE: Duration = Duration::from_secs(60);
-
-#[async_trait]
-impl Broker for Slow {
-    async fn publish(&self, route: &Route, payload: Payload) -> Result<(), PublishError> {
-        self.asked.lock().unwrap().push(self.clock.now());
-        let outcome =
-            if self.asked().len() == 1 { Err(PublishError::ConfirmLost) } else { self.broker.publish(route, payload).await };
-        self.clock.advance_to(self.clock.now().plus(CONFIRMED_AFTER));
-        outcome
-    }
-
-    async fn consume(&self, queue: &QueueName, prefetch: u16) -> Result<Box<dyn Consumer>, BrokerError> {
-        self.broker.consume(queue, prefetch).await
-    }
-
-    async fn depth(&self, queue: &QueueName) -> Result<Depth, BrokerError> {
-        self.broker.depth(queue).await
-    }
-
-    fn incarnation(&self) -> Uuid {
-        self.broker.incarnation()
-    }
-}
 
 /// Its reader may have passed it on before the confirm is heard; told by their times, it would have been passed on before it was sent.
 #[tokio::test]
@@ -69,10 +27,10 @@ async fn a_sending_is_noted_as_of_when_it_was_sent() {
     let clock = SimulatedClock::new(noon(1));
     let shared: Arc<dyn Clock> = Arc::new(clock.clone());
     let (store, definitions) = (Arc::new(MemoryStore::default()) as Arc<dyn Hd4dpStore>, definitions(false));
-    let (inner, definition) = (broker(&shared, 1), definitions.get(REGISTER).unwrap());
-    let made = parts((shared, Arc::new(NoProbe)), Arc::clone(&inner), Arc::clone(&store), definitions);
-    let slow = Arc::new(Slow { broker: inner, clock: clock.clone(), asked: Mutex::default() });
-    let hd4dp = Hd4dp::new(Parts { broker: Arc::clone(&slow) as Arc<dyn Broker>, ..made }).await.unwrap();
+    let definition = definitions.get(REGISTER).unwrap();
+    let confirms = SlowConfirms::new(clock.clone());
+    let broker = broker_with(&shared, confirms.options(Uuid::from_u128(1)));
+    let hd4dp = Hd4dp::new(parts((shared, Arc::new(NoProbe)), broker, Arc::clone(&store), definitions)).await.unwrap();
     for work in hd4dp.works() {
         tokio::spawn(work.start());
     }
@@ -90,7 +48,7 @@ async fn a_sending_is_noted_as_of_when_it_was_sent() {
     let is_noted = async {
         while passages().await.is_empty() {
             // It waits before it tries again.
-            if let (1, Some(alarm)) = (slow.asked().len(), clock.next_alarm()) {
+            if let (1, Some(alarm)) = (confirms.attempts().len(), clock.next_alarm()) {
                 clock.advance_to(alarm);
             }
             tokio::task::yield_now().await;
@@ -98,8 +56,7 @@ async fn a_sending_is_noted_as_of_when_it_was_sent() {
     };
     timeout(&SystemClock, DEADLINE, is_noted).await.unwrap();
     let sent: Vec<_> = passages().await.into_iter().map(|(_, passage)| (passage.outcome, passage.at)).collect();
-    let asked = slow.asked();
-    assert_eq!(asked.len(), 2, "{asked:?}");
-    assert_eq!(sent, [(Outcome::Sent, asked[1])]);
-    assert!(asked[1] > asked[0] && clock.now() == asked[1].plus(CONFIRMED_AFTER));
+    let attempts = confirms.attempts();
+    assert_eq!((sent.as_slice(), attempts.len()), ([(Outcome::Sent, attempts[1])].as_slice(), 2));
+    assert_eq!(clock.now(), attempts[1].plus(SlowConfirms::AFTER));
 }

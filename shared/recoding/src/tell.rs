@@ -146,3 +146,73 @@ impl Teller {
 pub async fn is_at_rest(store: &dyn Telling) -> Result<bool, StoreError> {
     Ok(store.untold(1).await?.is_empty())
 }
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Mutex;
+
+    use async_trait::async_trait;
+    use broker::{EmbeddedBroker, contract::SlowConfirms};
+    use clock::{Clock, Timestamp, simulation::Executor};
+    use hd_messages::RecodedRows;
+    use host::{Chance, NoProbe};
+    use topology::Topology;
+    use uuid::Uuid;
+
+    use super::*;
+    use crate::Pair;
+
+    /// One pair, until it was told.
+    #[derive(Default)]
+    struct OnePair(Mutex<Option<Passage>>);
+
+    #[async_trait]
+    impl Telling for OnePair {
+        async fn tell_on(&self, _: Uuid) -> Result<(), StoreError> {
+            Ok(())
+        }
+
+        async fn untold(&self, _: u32) -> Result<Vec<UntoldPair>, StoreError> {
+            let pair = Pair { old: "earlier".to_owned(), new: "later".to_owned() };
+            Ok(if self.0.lock().unwrap().is_some() { Vec::new() } else { vec![UntoldPair { number: 1, pair }] })
+        }
+
+        async fn told(&self, _: i64, passages: &[Passage]) -> Result<(), StoreError> {
+            *self.0.lock().unwrap() = passages.first().cloned();
+            Ok(())
+        }
+
+        async fn arrived(&self) -> Result<(), StoreError> {
+            Ok(())
+        }
+
+        async fn has_arrived(&self) -> Result<bool, StoreError> {
+            Ok(true)
+        }
+    }
+
+    /// Its reader may have passed it on before the confirm is heard.
+    #[test]
+    fn a_sending_is_noted_as_of_when_it_was_sent() {
+        let mut executor = Executor::new(1, Timestamp::EPOCH);
+        let confirms = SlowConfirms::new(executor.clock());
+        let clock: Arc<dyn Clock> = Arc::new(executor.clock());
+        let options = confirms.options(Uuid::from_u128(1));
+        let broker = EmbeddedBroker::new(Arc::clone(&clock), &Topology::for_hospitals(&[]), options);
+        let store = Arc::new(OnePair::default());
+        let teller = Arc::new(Teller {
+            service: "hd4res",
+            source: "hd4res".parse().unwrap(),
+            context: Context { clock, chance: Arc::new(Chance::seeded(1)), probe: Arc::new(NoProbe) },
+            broker: Arc::new(broker),
+            arrow: Arrow::RecodedToDhw,
+            store: Arc::clone(&store) as Arc<dyn Telling>,
+            wake: Arc::default(),
+        });
+        executor.spawn(teller.work::<RecodedRows>().start());
+        executor.run_until(Timestamp::EPOCH.plus(Duration::from_secs(60)));
+        let attempts = confirms.attempts();
+        let told = store.0.lock().unwrap().as_ref().map(|passage| passage.at);
+        assert_eq!((told, attempts.len()), (attempts.get(1).copied(), 2), "{attempts:?}");
+    }
+}

@@ -60,8 +60,12 @@ pub(crate) fn definitions(has_ends: bool) -> Arc<Definitions> {
 
 /// A hospital's broker of its own, as a process of this number has it.
 pub(crate) fn broker(clock: &Arc<dyn Clock>, incarnation: u128) -> Arc<EmbeddedBroker> {
+    broker_with(clock, EmbeddedOptions::new(Uuid::from_u128(incarnation)))
+}
+
+pub(crate) fn broker_with(clock: &Arc<dyn Clock>, options: EmbeddedOptions) -> Arc<EmbeddedBroker> {
     let topology = Topology::for_hospitals(&[NIHDI.parse().unwrap()]);
-    Arc::new(EmbeddedBroker::new(Arc::clone(clock), &topology, EmbeddedOptions::new(Uuid::from_u128(incarnation))))
+    Arc::new(EmbeddedBroker::new(Arc::clone(clock), &topology, options))
 }
 
 /// What an HD4DP is made of: small publications, and a window that never closes.

@@ -1,8 +1,8 @@
 //! HD4RES on virtual time: what it publishes of the researcher's acts, and what a crash or another broker changes of it.
 
-use std::{path::Path, sync::Arc};
+use std::{path::Path, sync::Arc, time::Duration};
 
-use broker::{Broker, EmbeddedBroker, EmbeddedOptions};
+use broker::{Broker, EmbeddedBroker, EmbeddedOptions, contract::SlowConfirms};
 use bytes::Bytes;
 use clock::{Clock, Timestamp, simulation::Executor};
 use dcd::Definitions;
@@ -11,6 +11,7 @@ use hd_messages::{Arrival, ArrivalItem, Verdict, VerdictItem};
 use host::{Chance, Context, NoProbe};
 use pseudonymised::Pseudonym;
 use registration::{CodeKey, Comment, Content, ContentHead, ContentKind, Feedback, Place};
+use store::Itinerary as _;
 use topology::Topology;
 use uuid::Uuid;
 
@@ -126,8 +127,12 @@ impl Rig {
 }
 
 fn broker_of(executor: &Executor, incarnation: u128) -> Arc<EmbeddedBroker> {
+    broker_with(executor, EmbeddedOptions::new(Uuid::from_u128(incarnation)))
+}
+
+fn broker_with(executor: &Executor, options: EmbeddedOptions) -> Arc<EmbeddedBroker> {
     let topology = Topology::for_hospitals(&["00000196".parse().unwrap()]);
-    Arc::new(EmbeddedBroker::new(Arc::new(executor.clock()), &topology, EmbeddedOptions::new(Uuid::from_u128(incarnation))))
+    Arc::new(EmbeddedBroker::new(Arc::new(executor.clock()), &topology, options))
 }
 
 fn content(definitions: &Definitions) -> Content {
@@ -168,6 +173,26 @@ fn feedback_is_sent_when_there_is_some_and_then_taken_over() {
     let view = rig.executor.block_on(async move { store.researcher().view(1).await.unwrap().unwrap() }).unwrap();
     assert_eq!(view.comments[0].column.as_deref(), Some("vcf_identifier"));
     tasks.into_iter().for_each(|task| rig.executor.kill(task));
+}
+
+/// Its reader may have passed it on before the confirm is heard.
+#[test]
+fn a_sending_is_noted_as_of_when_it_was_sent() {
+    let mut rig = Rig::new(Definitions::built_in().unwrap());
+    rig.register();
+    let confirms = SlowConfirms::new(rig.executor.clock());
+    rig.broker = broker_with(&rig.executor, confirms.options(Uuid::from_u128(1)));
+    let service = rig.service();
+    rig.act(&service, corrections(None)).unwrap();
+    let tasks: Vec<_> = service.works().iter().map(|work| rig.executor.spawn(work.start())).collect();
+    rig.executor.run_until(Timestamp::EPOCH.plus(Duration::from_secs(60)));
+    tasks.into_iter().for_each(|task| rig.executor.kill(task));
+    let store = Arc::clone(&rig.store);
+    let passages = rig.executor.block_on(async move { store.passages(0, 100).await.unwrap() }).unwrap();
+    let sent: Vec<Timestamp> =
+        passages.iter().filter(|(_, passage)| passage.outcome == Outcome::Sent).map(|(_, passage)| passage.at).collect();
+    let attempts = confirms.attempts();
+    assert_eq!((sent.last(), attempts.len()), (attempts.last(), 2), "{sent:?} {attempts:?}");
 }
 
 #[test]

@@ -8,6 +8,7 @@
 mod connection;
 mod delivering;
 mod publishing;
+mod slow;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -18,6 +19,8 @@ use futures_util::future::BoxFuture;
 use topology::{Arrow, Limits, Nihdi, QueueName, Route, Topology, Vhost};
 
 use crate::{Broker, Consumer, Delivery, Depth, Payload};
+
+pub use slow::SlowConfirms;
 
 /// A broker under test, with queues that nobody else uses.
 #[async_trait]
