@@ -184,4 +184,26 @@ mod tests {
         const READ: &str = "SELECT coalesce(seq_tup_read, 0) + coalesce(idx_tup_fetch, 0) FROM pg_stat_xact_user_tables WHERE relname = 'record'";
         assert_eq!(transaction.query(READ).scalar::<i64>().await.unwrap(), 50, "rows were read that nobody asked for");
     }
+    #[tokio::test]
+    async fn statistics_that_cannot_be_taken_keep_no_write_back() {
+        const SCHEMA: Schema = Schema { steps: &["CREATE TABLE thing (id INTEGER PRIMARY KEY)"] };
+        let store = Database::open(crate::test_server::database().await.unwrap(), "failing", SCHEMA).await.unwrap();
+        let mut transaction = store.write().await.unwrap();
+        // What an index counts with is evaluated for the statistics of its table.
+        const WORKS: &str =
+            "CREATE FUNCTION half(n bigint) RETURNS bigint LANGUAGE plpgsql IMMUTABLE AS 'BEGIN RETURN n / 2; END';
+            CREATE INDEX thing_by_half ON thing (half(id))";
+        transaction.define(WORKS).await.unwrap();
+        let rows: Vec<i64> = (0..2_000).collect();
+        bulk::insert(&mut transaction, "INSERT INTO thing (id)", 1, "", &rows, |row, id| row.bind(id)).await.unwrap();
+        const FAILS: &str =
+            "CREATE OR REPLACE FUNCTION half(n bigint) RETURNS bigint LANGUAGE plpgsql IMMUTABLE AS 'BEGIN RETURN n / 0; END'";
+        transaction.define(FAILS).await.unwrap();
+        transaction.commit().await.unwrap();
+        let mut transaction = store.write().await.unwrap();
+        assert_eq!(transaction.query("DELETE FROM thing WHERE id = 0").execute().await.unwrap(), 1);
+        transaction.commit().await.unwrap();
+        const TAKEN: &str = "SELECT count(*) FROM pg_stats WHERE tablename = 'thing'";
+        assert_eq!(store.query(TAKEN).scalar::<i64>().await.unwrap(), 0, "they were taken, so nothing was tried");
+    }
 }

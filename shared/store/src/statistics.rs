@@ -38,8 +38,10 @@ impl Statistics {
         if due_at > SMALL || written < due_at {
             return false;
         }
-        let next =
-            std::iter::successors(Some(due_at), |due_at| Some(due_at * FACTOR)).find(|next| *next > written).unwrap_or(u64::MAX);
+        let mut next = due_at;
+        while next <= written {
+            next *= FACTOR;
+        }
         self.due_at.compare_exchange(due_at, next, Ordering::Relaxed, Ordering::Relaxed).is_ok()
     }
 }
