@@ -74,6 +74,30 @@ fn a_zones_database_has_the_roles_of_its_parties_only() {
     assert_eq!(unknown.status.code(), Some(2), "{unknown:?}");
 }
 
+#[test]
+fn who_has_no_password_is_named_and_not_in_the_brokers_definitions() {
+    let folder = tempfile::tempdir().unwrap();
+    let made =
+        |arguments: &[&str]| precision(folder.path(), &[&["topology", "definitions", "--org", HOSPITAL], arguments].concat());
+    let refused = made(&["--passwords", "."]);
+    assert_eq!((refused.status.code(), refused.stdout.len()), (Some(2), 0), "{refused:?}");
+    for user in ["dhw", "ehbox-hd"] {
+        fs::create_dir(folder.path().join(user)).unwrap();
+        fs::write(folder.path().join(user).join("broker"), "as it is typed\n").unwrap();
+    }
+    let partly = made(&["--passwords", "."]);
+    let left_out = format!("left out, without a password: hd4dp-{HOSPITAL}, ehbox-hco-{HOSPITAL}, ehealth-ttp, hd4res\n");
+    assert_eq!(String::from_utf8(partly.stderr).unwrap(), left_out);
+    let text = String::from_utf8(partly.stdout).unwrap();
+    let document: serde_json::Value = serde_json::from_str(&text).unwrap();
+    let names = |part: &str, member: &str| -> BTreeSet<String> {
+        document[part].as_array().unwrap().iter().map(|row| row[member].as_str().unwrap().to_owned()).collect()
+    };
+    let known = BTreeSet::from(["dhw".to_owned(), "ehbox-hd".to_owned()]);
+    assert_eq!((names("users", "name"), names("permissions", "user")), (known.clone(), known));
+    assert!(!text.contains("as it is typed"));
+}
+
 /// What must show nowhere outside the hospital: numbers, names and internal ids of a file, those long enough not to occur by chance.
 fn identifiers(path: &Path) -> BTreeSet<String> {
     let mut reader = opencsv::Reader::new(fs::File::open(path).unwrap());

@@ -102,7 +102,8 @@ async fn nobody_is_refused_while_definitions_are_loaded(installation: &Installat
     loop {
         let attempt = select! {
             loaded = &mut loading => {
-                ensure!(loaded.map(|()| entered > 0)?, "nobody logged in while definitions were loaded");
+                loaded?;
+                ensure!(entered > 0, "nobody logged in while definitions were loaded");
                 return Ok(());
             }
             attempt = log_in() => attempt,
