@@ -3,7 +3,9 @@
 # no reader was made for, the live tests again and again with those of brokers, databases and disks in trouble and of a cluster, the image as operators
 # build it, and 2,000,000 rows in constant memory. Hours on 2 cores; about 6 GB of disk in $TMPDIR. As root, for a small file system and for Docker.
 #
-# usage: tests/nightly.sh [SEED]      the first seed of the random lists; printed, so that a night can be had again
+# usage: tests/nightly.sh [SEED [PART...]]
+#   SEED  the first of the random lists; printed, so that a night can be had again
+#   PART  only these: random_lists, scenarios, properties, hostile_bytes, live, containers, installation, many_rows
 set -euo pipefail
 cd "$(dirname "$0")/.."
 exec </dev/null
@@ -15,14 +17,22 @@ rounds=${NIGHTLY_LIVE_ROUNDS:-4}
 rows=${NIGHTLY_ROWS:-2000000}
 fuzz_seconds=${NIGHTLY_FUZZ_SECONDS:-60}
 memory_bytes_max=$((256 * 1024 * 1024))
+parts=("${@:2}")
 failures=()
 
+say() { printf '%s\n' "$*" >&2; }
+give_up() {
+    say "$*"
+    exit 1
+}
+. tests/images/docker.sh
+
 step() { printf '\n== %s (after %d s)\n' "$*" "$SECONDS"; }
+# attempt PART SENTENCE
 attempt() {
-    local what=$1
-    shift
-    step "$what"
-    "$@" || failures+=("$what")
+    [ "${#parts[@]}" -eq 0 ] || [[ " ${parts[*]} " == *" $1 "* ]] || return 0
+    step "$1: $2"
+    "$1" || failures+=("$1")
 }
 
 # One figure of a JSON object without nesting in front of it.
@@ -69,36 +79,51 @@ live() {
     local round
     for round in $(seq "$rounds"); do
         echo "round $round of $rounds"
-        cargo test --profile nightly --locked -p live --features nightly || return 1
+        cargo test --profile nightly --locked -p live --features nightly --no-fail-fast || return 1
     done
 }
+
+properties() {
+    PROPTEST_CASES=$cases cargo test --profile nightly --locked --workspace --exclude flow --exclude live --no-fail-fast
+}
+
+containers() { tests/containers.sh --profile nightly --test broker; }
 
 scenarios() {
     cargo run --quiet --profile nightly --locked -- replay tests/scenarios --seed "$seed" --repeat 20
 }
 
-# Both RabbitMQ that the installation is for, and the image as operators build it.
-installation() {
+# Both RabbitMQ that the installation is for, and the image as operators build it. A shell of its own, which ends the Docker that it starts.
+installation() (
+    work=$(mktemp -d)
+    trap 'leave_docker; rm -rf "$work"' EXIT
+    bring_docker docker-compose
     cargo build --profile nightly --locked --bins -p hd4dp -p ehbox-hco -p ehealth-ttp -p ehbox-hd -p hd4res -p dhw -p simulator || return 1
     tests/compose.sh target/nightly || return 1
     RABBITMQ_IMAGE=rabbitmq:3.10-management tests/compose.sh target/nightly || return 1
     tests/images/make.sh debian:trixie-slim rust:1.95-slim-trixie || return 1
     DOCKER_BUILDKIT=0 docker build --quiet --tag precision --file deploy/Dockerfile . || return 1
     KEEP_IMAGE=1 tests/compose.sh target/nightly
-}
+)
+
+for part in "${parts[@]}"; do
+    [[ " random_lists scenarios properties hostile_bytes live containers installation many_rows " == *" $part "* ]] ||
+        { give_up "$part is no part of the night"; }
+done
+tests/needs.sh
 
 step "seed $seed; again with: tests/nightly.sh $seed"
-attempt "$lists random lists from seed $seed on" random_lists
-attempt "every scenario under 20 seeds from $seed on" scenarios
-attempt "property tests with $cases cases" env PROPTEST_CASES="$cases" cargo test --profile nightly --locked --workspace --exclude flow --exclude live
-attempt "hostile bytes, $fuzz_seconds s for each reader" hostile_bytes
-attempt "live tests, $rounds rounds" live
-attempt "live tests on RabbitMQ in containers of their own" tests/containers.sh --profile nightly --test broker
-attempt "the installation in containers, on RabbitMQ 4 and 3.10, and its image" installation
-attempt "$rows rows in constant memory" many_rows
+attempt random_lists "$lists from seed $seed on"
+attempt scenarios "every one under 20 seeds from $seed on"
+attempt properties "$cases cases each"
+attempt hostile_bytes "$fuzz_seconds s for each reader"
+attempt live "$rounds rounds"
+attempt containers "live tests on RabbitMQ in containers of their own"
+attempt installation "in containers, on RabbitMQ 4 and 3.10, and its image"
+attempt many_rows "$rows rows in constant memory"
 
 step "done, seed $seed"
 if [ "${#failures[@]}" -gt 0 ]; then
-    printf 'failed: %s\n' "${failures[@]}"
+    echo "failed: ${failures[*]}; again with: tests/nightly.sh $seed ${failures[*]}"
     exit 1
 fi

@@ -25,9 +25,10 @@ bring_docker() {
     say "starting dockerd"
     dockerd >"$work/dockerd.log" 2>&1 &
     dockerd=$!
+    local until=$((SECONDS + 120))
     until docker info >/dev/null 2>&1; do
         kill -0 "$dockerd" 2>/dev/null || give_up "dockerd cannot run here: $(tail -n 3 "$work/dockerd.log")"
-        [ "$SECONDS" -lt 120 ] || give_up "dockerd does not answer: $(tail -n 3 "$work/dockerd.log")"
+        [ "$SECONDS" -lt "$until" ] || give_up "dockerd does not answer: $(tail -n 3 "$work/dockerd.log")"
         sleep 0.2
     done
 }

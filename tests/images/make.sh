@@ -23,7 +23,7 @@ debian() {
     root=$(mktemp -d)
     debootstrap --variant=minbase "$release" "$root" >"$root.log" 2>&1 || { tail -n 5 "$root.log" >&2; return 1; }
     rm -rf "$root"/var/cache/apt/archives/*.deb "$root"/var/lib/apt/lists/*
-    tar -C "$root" -c . | docker import - "debian:$release-slim" >/dev/null
+    tar -C "$root" -c . | docker import - "debian:$release-slim" >/dev/null || return 1
     rm -rf "$root" "$root.log"
 }
 
@@ -38,7 +38,7 @@ rust() {
     mkdir "$context/toolchain"
     cp rust/Dockerfile /etc/ssl/certs/ca-certificates.crt "$context"
     cp -r "$(rustc --print sysroot)"/{bin,lib} "$context/toolchain"
-    docker build --quiet --tag "$1" "$context" >/dev/null
+    docker build --quiet --tag "$1" "$context" >/dev/null || return 1
     rm -rf "$context"
 }
 
