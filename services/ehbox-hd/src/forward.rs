@@ -8,7 +8,7 @@ use envelope::{
     sealed::{PseudonymisedItem, PseudonymisedSubmission},
 };
 use hd_messages::{Arrival, ArrivalItem};
-use host::{BadItem, Passed, Refusal, Transform, Trouble};
+use host::{BadItem, Passed, Refusal, Transform, Trouble, WakeOnDrop};
 use pseudonymised::PseudonymPart;
 use registration::Submitted;
 use sealing::{
@@ -132,6 +132,7 @@ impl Transform for Forward {
             }
         }
         let bindings: Vec<&Binding> = opened.iter().map(|one| &one.binding).collect();
+        let waking = (WakeOnDrop::new(&self.wakes.ask), WakeOnDrop::new(&self.wakes.tell));
         let bound = self.store.bind(&bindings, self.client.context.clock.now()).await.map_err(Trouble::from)?;
         let (mut items, mut wakes) = (Vec::with_capacity(opened.len()), false);
         for (one, bound) in opened.into_iter().zip(bound) {
@@ -143,9 +144,9 @@ impl Transform for Forward {
                 bad.push(alone(&data, one.sealed, &ItemError::Tag));
             }
         }
-        if wakes {
-            self.wakes.ask.notify_one();
-            self.wakes.tell.notify_one();
+        if !wakes {
+            waking.0.no_need();
+            waking.1.no_need();
         }
         let mut onward = Vec::new();
         if !items.is_empty() {

@@ -12,6 +12,7 @@ use topology::Arrow;
 use uuid::Uuid;
 
 use crate::{
+    counting::signed,
     error::ItemError,
     feedback::{self, Read},
     service::{Hd4dp, SERVICE},
@@ -67,16 +68,16 @@ impl Answers {
     async fn act(&self, confirmed: &[(Uuid, u32)], received: &[Received], passages: &[Passage]) -> Result<(), Trouble> {
         let store = self.service.store();
         let now = self.service.context().clock.now();
-        let settled = |settled: u64| self.service.count_answered(settled);
+        let fewer = |settled: &u64| -signed(*settled);
         if received.is_empty() {
-            settled(store.confirm(confirmed, now, passages).await?);
+            self.service.counted(store.confirm(confirmed, now, passages), fewer).await?;
             return Ok(());
         }
         let _deciding = self.service.deciding.lock().await;
         if !confirmed.is_empty() {
-            settled(store.confirm(confirmed, now, &[]).await?);
+            self.service.counted(store.confirm(confirmed, now, &[]), fewer).await?;
         }
-        settled(store.feedback(received, now, passages).await?);
+        self.service.counted(store.feedback(received, now, passages), fewer).await?;
         Ok(())
     }
 

@@ -112,13 +112,17 @@ impl Hd4dp {
         };
         let context = &self.parts.context;
         context.reach(SERVICE, Point::BeforeCommit).await;
-        self.parts.store.create(&creation, context.clock.now()).await??;
+        let holding = self.in_hand.take(ready.iter().map(|ready| ready.item_id));
+        let write = self.parts.store.create(&creation, context.clock.now());
+        if let Err(refusal) = self.counted(write, |created| i64::from(submit && created.is_ok())).await? {
+            holding.done();
+            return Err(refusal.into());
+        }
         drop(deciding);
         context.reach(SERVICE, Point::AfterCommit).await;
         let (version, state) = if submit { (1, State::Sending) } else { (0, State::Open) };
         if let Some(ready) = ready {
-            self.count_waiting(1);
-            self.put_on_its_way(vec![ready]).await;
+            self.put_on_its_way(vec![ready], holding).await;
         }
         Ok(Created { registration_id: id, is_new: true, version, state, findings })
     }

@@ -11,6 +11,7 @@ use uuid::Uuid;
 
 use crate::{
     conflict,
+    counting::signed,
     error::ItemError,
     gate::Gate,
     options::{ConflictMode, How, UploadOptions, Validation},
@@ -315,20 +316,21 @@ impl Hd4dp {
     ///
     /// # Errors
     ///
-    /// [`Trouble`] of the store; then nothing of it was written.
+    /// [`Trouble`] of the store; then nothing of it was written, or all of it without anybody hearing so, and it is sent.
     pub async fn take_in(&self, upload: UploadId, decided: Decided<'_>, rows: Rows) -> Result<(), SubmitError> {
         let Decided { versions, kept, unchanged, findings: _, refused: _, ignored: _, ready, _deciding: deciding } = decided;
         let Rows { attempted, rejected, warned, reports } = rows;
         let intake = Intake { versions, kept, unchanged, attempted, rejected, warned, reports };
         let context = &self.parts.context;
         context.reach(SERVICE, host::Point::BeforeCommit).await;
-        let more = self.parts.store.submit(upload, &intake, context.clock.now()).await.map_err(Trouble::from)?;
+        let holding = self.in_hand.take(ready.iter().map(|ready| ready.item_id));
+        let write = self.parts.store.submit(upload, &intake, context.clock.now());
+        self.counted(write, |more| signed(*more)).await.map_err(Trouble::from)?;
         drop(deciding);
-        self.count_waiting(more);
         context.reach(SERVICE, host::Point::AfterCommit).await;
         if !ready.is_empty() {
             self.wait_for_room().await;
-            self.put_on_its_way(ready).await;
+            self.put_on_its_way(ready, holding).await;
         }
         Ok(())
     }
@@ -373,11 +375,6 @@ impl Hd4dp {
         self.parts.context.chance.shuffle(&mut registrations);
         self.parts.context.chance.shuffle(&mut items);
         (registrations, items)
-    }
-
-    /// Gives versions that are durable to the dispatcher. It lives as long as the service; if it is gone, the outbox has them.
-    pub(crate) async fn put_on_its_way(&self, ready: Vec<Ready>) {
-        let _ = self.outgoing.send(ready).await;
     }
 }
 

@@ -244,11 +244,15 @@ impl Hd4dp {
     ) -> Result<(), LifeError> {
         let context = &self.parts.context;
         context.reach(SERVICE, Point::BeforeCommit).await;
-        let is_more = self.parts.store.advance(&new, seen, context.clock.now()).await??;
+        let holding = self.in_hand.take([ready.item_id]);
+        let write = self.parts.store.advance(&new, seen, context.clock.now());
+        if let Err(refusal) = self.counted(write, |advanced| i64::from(matches!(advanced, Ok(true)))).await? {
+            holding.done();
+            return Err(refusal.into());
+        }
         drop(deciding);
-        self.count_waiting(u64::from(is_more));
         context.reach(SERVICE, Point::AfterCommit).await;
-        self.put_on_its_way(vec![ready]).await;
+        self.put_on_its_way(vec![ready], holding).await;
         Ok(())
     }
 

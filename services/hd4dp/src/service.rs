@@ -3,7 +3,6 @@
 use std::{
     collections::BTreeMap,
     sync::{Arc, Mutex, PoisonError},
-    time::Duration,
 };
 
 use broker::Broker;
@@ -15,13 +14,15 @@ use host::{Backoff, Context, Measure, Retention, Settled, Station, Stopping, Wor
 use identifying::Identity;
 use registration::{Attachment, Cell, ContentKind, Policy};
 use store::{Outcome, Passage, StoreError};
-use tokio::sync::{Mutex as AsyncMutex, Notify, mpsc, watch};
+use tokio::sync::{Mutex as AsyncMutex, Notify, RwLock, mpsc, watch};
 use topology::{Arrow, Nihdi};
 use uuid::Uuid;
 
 use crate::{
     answer::Answers,
+    counting::signed,
     error::ItemError,
+    in_hand::{Holding, InHand},
     measure::Unanswered,
     prepare::{self, Enclosed, Naming, Secrets},
     receipts::Receipts,
@@ -74,6 +75,9 @@ pub(crate) struct Ready {
     pub(crate) first_sent_at: Option<Timestamp>,
 }
 
+/// Versions that are written down, in the hand that hands them over.
+type Written = (Vec<Ready>, Holding);
+
 /// The policies of each definition version that was used so far.
 type PoliciesByVersion = BTreeMap<(String, u32), Arc<[Policy]>>;
 
@@ -82,6 +86,8 @@ pub struct Hd4dp {
     pub(crate) parts: Parts,
     /// An answer may be counted before what it answers, so it may be below 0 for a moment.
     pub(crate) waiting: watch::Sender<i64>,
+    /// Shared by those who write and count what they wrote; held alone while the store is asked how many wait.
+    pub(crate) counting: RwLock<()>,
     pub(crate) receipts: Receipts,
     ids: Mutex<IdBatch>,
     policies: Mutex<PoliciesByVersion>,
@@ -91,14 +97,13 @@ pub struct Hd4dp {
     pub(crate) indexing: AsyncMutex<()>,
     /// Told of what was due again before it was written down that it had been sent.
     overdue: Notify,
-    pub(crate) outgoing: mpsc::Sender<Vec<Ready>>,
-    dispatched: AsyncMutex<mpsc::Receiver<Vec<Ready>>>,
+    pub(crate) in_hand: Arc<InHand>,
+    outgoing: mpsc::Sender<Written>,
+    dispatched: AsyncMutex<mpsc::Receiver<Written>>,
 }
 
 /// Batches that may stand between [`Hd4dp::submit`] and the dispatcher.
 const HANDOVER_BATCHES: usize = 2;
-/// How long a full window may stand still before it is taken to hold what will not be answered soon.
-const PATIENCE: Duration = Duration::from_secs(2);
 
 impl Hd4dp {
     /// HD4DP from its parts.
@@ -114,10 +119,12 @@ impl Hd4dp {
             ids: Mutex::new(IdBatch::new(parts.context.chance.bytes())),
             policies: Mutex::default(),
             waiting: watch::Sender::new(signed(waiting)),
+            counting: RwLock::new(()),
             receipts: Receipts::default(),
             deciding: AsyncMutex::new(()),
             indexing: AsyncMutex::new(()),
             overdue: Notify::new(),
+            in_hand: Arc::default(),
             outgoing,
             dispatched: AsyncMutex::new(dispatched),
             parts,
@@ -160,8 +167,7 @@ impl Hd4dp {
     /// [`StoreError`].
     pub async fn send_again_since(&self, since: Timestamp) -> Result<u64, StoreError> {
         let (store, now) = (&self.parts.store, self.parts.context.clock.now());
-        let again = store.send_again(since, now).await?;
-        self.count_waiting(again);
+        let again = self.counted(store.send_again(since, now), |again| signed(*again)).await?;
         loop {
             let due = store.due(now, page_size(self.parts.publication_size)).await?;
             if due.is_empty() {
@@ -209,32 +215,10 @@ impl Hd4dp {
         &self.parts.context
     }
 
-    /// How many registrations wait for an answer.
-    #[must_use]
-    pub fn waiting(&self) -> u64 {
-        u64::try_from(*self.waiting.borrow()).unwrap_or(0)
-    }
-
-    /// Notes that more registrations wait for an answer; the store says how many, since answers come at any time.
-    pub(crate) fn count_waiting(&self, more: u64) {
-        self.waiting.send_modify(|waiting| *waiting = waiting.saturating_add(signed(more)));
-    }
-
-    /// Notes that registrations wait no more.
-    pub(crate) fn count_answered(&self, answered: u64) {
-        self.waiting.send_modify(|waiting| *waiting = waiting.saturating_sub(signed(answered)));
-    }
-
     /// How many receipts for a researcher's feedback are not handed over yet.
     #[must_use]
     pub fn receipts_waiting(&self) -> u64 {
         self.receipts.waiting()
-    }
-
-    /// Waits until nothing waits for an answer.
-    pub async fn answered(&self) {
-        // The sender lives in `self`, so the wait cannot fail.
-        let _ = self.waiting.subscribe().wait_for(|waiting| *waiting <= 0).await;
     }
 
     /// Items of a publication at most.
@@ -253,19 +237,6 @@ impl Hd4dp {
         Arc::clone(known.entry(key).or_insert_with(|| definition.policies().into()))
     }
 
-    /// Waits until fewer registrations wait for an answer than the window has room for. What never gets an answer must not block what
-    /// would, so a window in which nothing moves for a while opens by itself.
-    pub(crate) async fn wait_for_room(&self) {
-        let mut waiting = self.waiting.subscribe();
-        let clock = &*self.parts.context.clock;
-        while *waiting.borrow_and_update() > signed(self.parts.window) {
-            match clock::timeout(clock, PATIENCE, waiting.changed()).await {
-                Ok(Ok(())) => {}
-                Ok(Err(_)) | Err(clock::Elapsed) => return,
-            }
-        }
-    }
-
     /// Hands over what an earlier process left behind, then whatever is submitted.
     async fn hand_over(&self, stopping: &Stopping) {
         self.recover(stopping).await;
@@ -274,10 +245,15 @@ impl Hd4dp {
             let batch = tokio::select! {
                 biased;
                 () = stopping.told() => return,
+                () = self.in_hand.unclear.notified() => {
+                    self.look_through(stopping).await;
+                    continue;
+                }
                 batch = async { self.dispatched.lock().await.recv().await } => batch,
             };
-            let Some(batch) = batch else { return };
+            let Some((batch, holding)) = batch else { return };
             self.send(batch, &Outcome::Sent).await;
+            holding.done();
         }
     }
 
@@ -287,20 +263,36 @@ impl Hd4dp {
         let store = &self.parts.store;
         let incarnation = self.parts.broker.incarnation();
         let all = self.keep_trying(|| store.is_new_incarnation(incarnation)).await;
-        let mut after = Uuid::nil();
-        loop {
-            let page = self.keep_trying(|| store.unanswered(after, all, page_size(self.parts.publication_size))).await;
-            let Some(last) = page.last() else { break };
-            after = last.registration_id;
-            self.send_outgoing(page).await;
-            if stopping.is_told() {
-                return;
-            }
-        }
-        if all {
+        self.hand_over_unanswered(all, stopping).await;
+        if all && !stopping.is_told() {
             // Only now: a crash on the way here must not leave the rest to the resends.
             self.keep_trying(|| store.remember_incarnation(incarnation)).await;
         }
+    }
+
+    /// Hands over what the store holds though nobody was told so, and counts anew what waits.
+    async fn look_through(&self, stopping: &Stopping) {
+        // First without keeping anybody from counting: it may take long before the store answers.
+        self.keep_trying(|| self.parts.store.waiting()).await;
+        self.keep_trying(|| self.count()).await;
+        self.hand_over_unanswered(false, stopping).await;
+    }
+
+    /// Hands over what was never taken over, or `all` that has no answer; but for what somebody is about to hand over.
+    async fn hand_over_unanswered(&self, all: bool, stopping: &Stopping) {
+        let (store, mut after) = (&self.parts.store, Uuid::nil());
+        while !stopping.is_told() {
+            let mut page = self.keep_trying(|| store.unanswered(after, all, page_size(self.parts.publication_size))).await;
+            let Some(last) = page.last() else { return };
+            after = last.registration_id;
+            page.retain(|version| !self.in_hand.holds(version.item_id));
+            self.send_outgoing(page).await;
+        }
+    }
+
+    /// Gives versions that are durable to the dispatcher. It lives as long as the service; if it is gone, the outbox has them.
+    pub(crate) async fn put_on_its_way(&self, ready: Vec<Ready>, holding: Holding) {
+        let _ = self.outgoing.send((ready, holding)).await;
     }
 
     /// Sends again what has had no answer for 48 hours, every 24 hours until day 10.
@@ -474,10 +466,6 @@ impl Hd4dp {
             }
         }
     }
-}
-
-fn signed(count: u64) -> i64 {
-    i64::try_from(count).unwrap_or(i64::MAX)
 }
 
 fn page_size(publication_size: usize) -> u32 {

@@ -168,6 +168,19 @@ fn refusal<T>(outcome: Result<T, LifeError>) -> &'static str {
     }
 }
 
+/// It comes again, settles nothing then, and is counted all the same.
+#[tokio::test]
+async fn a_status_that_was_written_down_without_anybody_hearing_so_is_counted() {
+    let hospital = Hospital::new().await;
+    hospital.upload(&hospital.rows(1)).await;
+    let (item, content) = hospital.handed_over(1).await;
+    hospital.store.lose_answers(1);
+    hospital.answer(&item, &status(&item, &content)).await;
+    let answered = hospital.hd4dp.answered();
+    clock::timeout(&SystemClock, std::time::Duration::from_secs(60), answered).await.unwrap();
+    assert_eq!((hospital.store.waiting().await.unwrap(), hospital.hd4dp.waiting()), (0, 0));
+}
+
 #[tokio::test]
 async fn corrections_are_asked_for_made_and_sent() {
     let hospital = Hospital::new().await;

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use envelope::{B64, ItemId, KeyIdHex};
 use hd_messages::{OutgoingFeedback, OutgoingItem};
-use host::{Point, Stopping, resend};
+use host::{Point, Stopping, WakeOnDrop, resend};
 use registration::Place;
 use store::{Outcome, Passage, StoreError};
 use topology::Arrow;
@@ -27,9 +27,10 @@ impl Hd4res {
     pub async fn act(&self, record: i64, action: &Action, by: &By<'_>) -> Result<Result<Acted, ActRefusal>, StoreError> {
         let column = |dcd: &str, version: u32, place: Place| self.definitions.exact(dcd, version)?.column_at(place);
         self.context.reach(SERVICE, Point::BeforeCommit).await;
+        // However it ends: a sender that wakes for nothing costs nothing.
+        let waking = WakeOnDrop::new(&self.feedback_waits);
         let acted = self.store().act(record, action, &column, by, self.context.clock.now()).await?;
-        // Before anything can stop this: a sender that wakes for nothing costs nothing.
-        self.feedback_waits.notify_one();
+        drop(waking);
         self.context.reach(SERVICE, Point::AfterCommit).await;
         Ok(acted)
     }
@@ -42,8 +43,9 @@ impl Hd4res {
     pub async fn act_on_all(&self, acts: &[Act<'_>]) -> Result<Vec<Result<Acted, ActRefusal>>, StoreError> {
         let column = |dcd: &str, version: u32, place: Place| self.definitions.exact(dcd, version)?.column_at(place);
         self.context.reach(SERVICE, Point::BeforeCommit).await;
+        let waking = WakeOnDrop::new(&self.feedback_waits);
         let acted = self.store().act_on_all(acts, &column, self.context.clock.now()).await?;
-        self.feedback_waits.notify_one();
+        drop(waking);
         self.context.reach(SERVICE, Point::AfterCommit).await;
         Ok(acted)
     }

@@ -10,6 +10,7 @@
 //! - [`retention`]: how long a party keeps its itinerary.
 //! - [`probe`]: the points where a simulation can crash a service.
 //! - [`chance`]: randomness for ids and shuffling, seeded in simulations.
+//! - [`wake`]: wakes a sender however the write ended that it waits for.
 //! - [`stand_alone`]: a service as a process of its own.
 //! - [`watch`]: looks from time to time whether keys were renewed.
 //! - [`environment`]: settings by environment variables; [`flaw`]: what is wrong with settings.
@@ -36,6 +37,7 @@ pub mod retention;
 pub mod stand_alone;
 pub mod station;
 pub mod stopping;
+pub mod wake;
 pub mod watch;
 
 use std::{
@@ -62,6 +64,7 @@ pub use retention::{Retention, Settled, UnderWay};
 pub use stand_alone::{Settings, StandAlone};
 pub use station::{Handle, Station, Verdict};
 pub use stopping::{Stopper, Stopping};
+pub use wake::WakeOnDrop;
 pub use watch::watch_keys;
 
 /// What every service is given: time, chance, and the points where a simulation may crash it.

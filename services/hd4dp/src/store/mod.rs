@@ -262,7 +262,7 @@ pub trait Hd4dpStore: Itinerary + LifeStore + UploadStore + IndexStore {
     /// stays confirmed meanwhile. Says how many. For a healthdata that forgot what it answered.
     async fn send_again(&self, since: Timestamp, now: Timestamp) -> Result<u64, StoreError>;
 
-    /// How many versions wait for an answer.
+    /// How many versions wait for an answer, behind every write that began before, also one whose caller was not told how it ended.
     async fn waiting(&self) -> Result<u64, StoreError>;
 
     /// The same in detail, without those that were reopened meanwhile.

@@ -324,7 +324,10 @@ impl Hd4dpStore for SqlStore {
     }
 
     async fn waiting(&self) -> Result<u64, StoreError> {
-        let waiting: i64 = self.database.query("SELECT count(*) FROM outbox").scalar().await?;
+        // A writer waits for the one before it, also for one whose connection broke.
+        let mut transaction = self.database.write().await?;
+        let waiting: i64 = transaction.query("SELECT count(*) FROM outbox").scalar().await?;
+        transaction.commit().await?;
         Ok(u64::try_from(waiting).unwrap_or(0))
     }
 

@@ -35,6 +35,7 @@ static NEXT_SEED: AtomicU64 = AtomicU64::new(1);
 pub(crate) struct Hospital {
     pub(crate) hd4dp: Arc<Hd4dp>,
     pub(crate) store: Arc<dyn Hd4dpStore>,
+    pub(crate) broker: Arc<EmbeddedBroker>,
     pub(crate) clock: SimulatedClock,
     pub(crate) definition: Arc<Definition>,
     pub(crate) folder: tempfile::TempDir,
@@ -115,11 +116,11 @@ impl Hospital {
         let shared: Arc<dyn Clock> = Arc::new(clock.clone());
         let broker = broker(&shared, 1);
         let definition = definitions.get(REGISTER).unwrap();
-        let hd4dp = Hd4dp::new(parts((shared, probe), broker, Arc::clone(&store), definitions)).await.unwrap();
+        let hd4dp = Hd4dp::new(parts((shared, probe), Arc::clone(&broker), Arc::clone(&store), definitions)).await.unwrap();
         for work in hd4dp.works() {
             tokio::spawn(work.start());
         }
-        Self { hd4dp, store, clock, definition, folder: tempfile::tempdir().unwrap() }
+        Self { hd4dp, store, broker, clock, definition, folder: tempfile::tempdir().unwrap() }
     }
 
     pub(crate) fn path(&self, name: &str) -> std::path::PathBuf {
