@@ -2,6 +2,7 @@
 //!
 //! In reading order: [`status`] is the life of a registration as one table. [`upload`] takes in a CSV file as its [`options`] say, [`centre`] keeps what became of it, and [`folders`] takes files from folders, `submit`
 //! decides what a row is and `conflict` merges it with what is stored, [`prepare`] splits it into who it is about and what healthdata may have, [`intake`] writes it down, [`service`] hands it over,
+//! `in_hand` knows what is about to be handed over, `counting` how much waits for an answer,
 //! [`host::resend`] says when it is sent again, [`feedback`] and [`answer`] take what comes back, `receipts` answers a researcher's feedback,
 //! [`entry`] takes in a [`form`] with its files ([`attachment`]), [`life`] does what else a person asks for, [`gate`] says on which days,
 //! [`download`] gives a register back as a file,
