@@ -31,3 +31,20 @@ impl Drop for WakeOnDrop<'_> {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use futures_util::FutureExt;
+
+    use super::*;
+
+    #[test]
+    fn whoever_drops_it_wakes_the_sleeper_unless_there_is_no_need() {
+        let sleeper = Notify::new();
+        let is_woken = || sleeper.notified().now_or_never().is_some();
+        WakeOnDrop::new(&sleeper).no_need();
+        assert!(!is_woken());
+        drop(WakeOnDrop::new(&sleeper));
+        assert!(is_woken());
+    }
+}
