@@ -8,7 +8,7 @@ use envelope::{
     sealed::{PseudonymisedItem, PseudonymisedSubmission},
 };
 use hd_messages::{Arrival, ArrivalItem};
-use host::{BadItem, Passed, Refusal, Transform, Trouble, WakeOnDrop};
+use host::{BadItem, Passed, Refusal, Transform, Trouble};
 use pseudonymised::PseudonymPart;
 use registration::Submitted;
 use sealing::{
@@ -132,21 +132,21 @@ impl Transform for Forward {
             }
         }
         let bindings: Vec<&Binding> = opened.iter().map(|one| &one.binding).collect();
-        let waking = (WakeOnDrop::new(&self.wakes.ask), WakeOnDrop::new(&self.wakes.tell));
-        let bound = self.store.bind(&bindings, self.client.context.clock.now()).await.map_err(Trouble::from)?;
-        let (mut items, mut wakes) = (Vec::with_capacity(opened.len()), false);
+        let bound = self.store.bind(&bindings, self.client.context.clock.now()).await;
+        // What was learned without anybody hearing so is nothing new the next time.
+        if bound.as_ref().map_or(true, |bound| bound.iter().flatten().any(|one| one.wakes)) {
+            self.wakes.ask.notify_one();
+            self.wakes.tell.notify_one();
+        }
+        let bound = bound.map_err(Trouble::from)?;
+        let mut items = Vec::with_capacity(opened.len());
         for (one, bound) in opened.into_iter().zip(bound) {
             if let Some(bound) = bound {
-                wakes |= bound.wakes;
                 items.push(recoded(one.arrival, bound));
             } else {
                 tracing::error!(item = %one.sealed.id, "ALARM: a tag and a pseudonym do not belong together; the item is held");
                 bad.push(alone(&data, one.sealed, &ItemError::Tag));
             }
-        }
-        if !wakes {
-            waking.0.no_need();
-            waking.1.no_need();
         }
         let mut onward = Vec::new();
         if !items.is_empty() {

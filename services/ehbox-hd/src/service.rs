@@ -6,7 +6,7 @@ use broker::Broker;
 use dcd::Definitions;
 use envelope::Source;
 use hd_messages::RecodedPatients;
-use host::{Context, Relay, Retention, Settled, WakeOnDrop, Work, watch_keys};
+use host::{Context, Relay, Retention, Settled, Work, watch_keys};
 use recoding::{Telling, tell::Teller};
 use sealing::keys::{KeysInUse, MessagingKeys};
 use store::{Itinerary, StoreError};
@@ -138,8 +138,9 @@ impl EhboxHd {
     ///
     /// [`StoreError`].
     pub async fn recode_to(&self, domain: &str, epoch: u32) -> Result<(), StoreError> {
-        let _waking = WakeOnDrop::new(&self.wakes.ask);
-        self.parts.store.aim_at(domain, epoch).await
+        self.parts.store.aim_at(domain, epoch).await?;
+        self.wakes.ask.notify_one();
+        Ok(())
     }
 
     /// Work that forgets what passed more than so many days ago, but for what it saw no answer to.
