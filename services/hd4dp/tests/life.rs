@@ -174,7 +174,7 @@ async fn a_status_that_was_written_down_without_anybody_hearing_so_is_counted() 
     let hospital = Hospital::new().await;
     hospital.upload(&hospital.rows(1)).await;
     let (item, content) = hospital.handed_over(1).await;
-    hospital.store.lose_answers(1);
+    hospital.store.lost_answers.lose(1);
     hospital.answer(&item, &status(&item, &content)).await;
     let answered = hospital.hd4dp.answered();
     clock::timeout(&SystemClock, std::time::Duration::from_secs(60), answered).await.unwrap();

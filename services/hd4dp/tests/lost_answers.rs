@@ -6,30 +6,19 @@ mod hospital;
 use std::{
     collections::BTreeSet,
     sync::{Arc, Mutex},
-    time::Duration,
 };
 
 use broker::Broker;
-use clock::{SystemClock, timeout};
 use envelope::Publication;
 use futures_util::{FutureExt, future::BoxFuture};
 use hco_messages::Submission;
-use hd4dp::{
-    entry::NewRegistration,
-    store::{Hd4dpStore, MemoryStore},
-};
+use hd4dp::{entry::NewRegistration, store::MemoryStore};
 use host::{NoProbe, Point, Probe};
 use tokio::sync::oneshot;
 use topology::Arrow;
 use uuid::Uuid;
 
-use hospital::{Hospital, NIHDI, definitions};
-
-const DEADLINE: Duration = Duration::from_secs(60);
-
-async fn in_time<T>(what: impl Future<Output = T>) -> T {
-    timeout(&SystemClock, DEADLINE, what).await.unwrap()
-}
+use hospital::{Hospital, NIHDI, definitions, has_begun, in_time};
 
 /// Whoever passes the next point behind a commit stays there until the other end says so, or for ever.
 #[derive(Default)]
@@ -59,20 +48,6 @@ impl Hospital {
         lines.map(|line| format!("{header}\n{line}\n")).collect()
     }
 
-    /// Those registrations that wait and were not handed over yet.
-    async fn unsent(&self) -> usize {
-        self.store.unanswered(Uuid::nil(), false, 100).await.unwrap().len()
-    }
-
-    async fn until(&self, unsent: usize) {
-        in_time(async {
-            while self.unsent().await != unsent {
-                tokio::task::yield_now().await;
-            }
-        })
-        .await;
-    }
-
     /// Every item that was handed over, as often as it was.
     async fn items(&self) -> Vec<Uuid> {
         let queue = Arrow::HandOver.queue(Some(&NIHDI.parse().unwrap()));
@@ -97,13 +72,7 @@ impl Hospital {
 async fn hospital(probe: Arc<dyn Probe>) -> (Arc<MemoryStore>, Hospital) {
     let store = Arc::new(MemoryStore::default());
     let hospital = Hospital::with(Arc::clone(&store) as _, definitions(false), probe).await;
-    // What it finds when it starts, it sends by itself.
-    in_time(async {
-        while store.is_new_incarnation(Uuid::from_u128(1)).await.unwrap() {
-            tokio::task::yield_now().await;
-        }
-    })
-    .await;
+    has_begun(&*store, 1).await;
     (store, hospital)
 }
 
@@ -111,9 +80,9 @@ async fn hospital(probe: Arc<dyn Probe>) -> (Arc<MemoryStore>, Hospital) {
 async fn what_was_written_down_without_anybody_hearing_so_is_handed_over() {
     let (store, hospital) = hospital(Arc::new(NoProbe)).await;
     let text = hospital.rows(3);
-    store.lose_answers(1);
+    store.lost_answers.lose(1);
     hospital.try_upload(&text).await.unwrap_err();
-    hospital.until(0).await;
+    hospital.handed_over().await;
     assert_eq!(hospital.counts().await, (3, 3));
     // Who tries again changes nothing.
     assert_eq!(hospital.upload(&text).await, (3, 0));
@@ -124,20 +93,20 @@ async fn what_was_written_down_without_anybody_hearing_so_is_handed_over() {
 async fn what_is_entered_by_hand_and_not_heard_of_is_handed_over() {
     let (store, hospital) = hospital(Arc::new(NoProbe)).await;
     let id = Uuid::from_u128(1);
-    store.lose_answers(1);
+    store.lost_answers.lose(1);
     let create = || {
         let (definition, form) = (&hospital.definition, hospital.form(0));
         let new = NewRegistration { definition, registration_id: Some(id), form, files: Vec::new(), submit: true, author: "ann" };
         hospital.hd4dp.create(new)
     };
     create().await.unwrap_err();
-    hospital.until(0).await;
+    hospital.handed_over().await;
     assert_eq!(hospital.counts().await, (1, 1));
     assert!(!create().await.unwrap().is_new);
     hospital.asked(id, 1).await;
-    store.lose_answers(1);
+    store.lost_answers.lose(1);
     assert_eq!(hospital.hd4dp.delete(id, "ann").await.unwrap_err().code(), None, "nothing is wrong with it");
-    hospital.until(0).await;
+    hospital.handed_over().await;
     assert_eq!((hospital.counts().await, hospital.items().await.len()), ((1, 1), 2));
 }
 
@@ -150,9 +119,9 @@ async fn what_its_caller_left_behind_is_handed_over() {
     tokio::select! {
         biased;
         _ = hospital.try_upload(&text) => panic!("it is held"),
-        () = hospital.until(3) => {}
+        () = hospital.until_unsent(3) => {}
     }
-    hospital.until(0).await;
+    hospital.handed_over().await;
     assert_eq!((hospital.counts().await, hospital.items().await.len()), ((3, 3), 3));
 }
 
@@ -165,15 +134,15 @@ async fn what_somebody_is_about_to_hand_over_goes_once() {
     let files = hospital.files(2);
     let first = hospital.try_upload(&files[0]);
     let second = async {
-        hospital.until(1).await;
-        store.lose_answers(1);
+        hospital.until_unsent(1).await;
+        store.lost_answers.lose(1);
         hospital.try_upload(&files[1]).await.unwrap_err();
-        hospital.until(1).await;
+        hospital.until_unsent(1).await;
         go.send(()).unwrap();
     };
     let (first, ()) = in_time(futures_util::future::join(first, second)).await;
     assert_eq!(first.unwrap().accepted, 1);
-    hospital.until(0).await;
+    hospital.handed_over().await;
     let items = hospital.items().await;
     assert_eq!((items.len(), items.iter().collect::<BTreeSet<_>>().len()), (2, 2));
 }

@@ -3,10 +3,10 @@
 
 mod hospital;
 
-use std::{sync::Arc, time::Duration};
+use std::sync::Arc;
 
 use broker::contract::SlowConfirms;
-use clock::{Clock, SimulatedClock, SystemClock, timeout};
+use clock::{Clock, SimulatedClock};
 use dcd::Language;
 use hd4dp::{
     Hd4dp,
@@ -17,9 +17,7 @@ use host::NoProbe;
 use store::Outcome;
 use uuid::Uuid;
 
-use hospital::{REGISTER, broker_with, definitions, file, noon, parts};
-
-const DEADLINE: Duration = Duration::from_secs(60);
+use hospital::{REGISTER, broker_with, definitions, file, has_begun, in_time, noon, parts};
 
 /// Its reader may have passed it on before the confirm is heard; told by their times, it would have been passed on before it was sent.
 #[tokio::test]
@@ -34,13 +32,7 @@ async fn a_sending_is_noted_as_of_when_it_was_sent() {
     for work in hd4dp.works() {
         tokio::spawn(work.start());
     }
-    // What it finds when it starts, it sends by itself.
-    let has_begun = async {
-        while store.is_new_incarnation(Uuid::from_u128(1)).await.unwrap() {
-            tokio::task::yield_now().await;
-        }
-    };
-    timeout(&SystemClock, DEADLINE, has_begun).await.unwrap();
+    has_begun(&*store, 1).await;
     let folder = tempfile::tempdir().unwrap();
     let rows = CsvFile::open(&file(folder.path(), &definition, 1), &definition, clock.now().date()).unwrap();
     upload(&hd4dp, &definition, rows, folder.path(), Language::English, async |_| {}).await.unwrap();
@@ -54,7 +46,7 @@ async fn a_sending_is_noted_as_of_when_it_was_sent() {
             tokio::task::yield_now().await;
         }
     };
-    timeout(&SystemClock, DEADLINE, is_noted).await.unwrap();
+    in_time(is_noted).await;
     let sent: Vec<_> = passages().await.into_iter().map(|(_, passage)| (passage.outcome, passage.at)).collect();
     let attempts = confirms.attempts();
     assert_eq!((sent.as_slice(), attempts.len()), ([(Outcome::Sent, attempts[1])].as_slice(), 2));

@@ -28,9 +28,8 @@ impl Hd4res {
         let column = |dcd: &str, version: u32, place: Place| self.definitions.exact(dcd, version)?.column_at(place);
         self.context.reach(SERVICE, Point::BeforeCommit).await;
         // However it ends: a sender that wakes for nothing costs nothing.
-        let waking = WakeOnDrop::new(&self.feedback_waits);
+        let _waking = WakeOnDrop::new(&self.feedback_waits);
         let acted = self.store().act(record, action, &column, by, self.context.clock.now()).await?;
-        drop(waking);
         self.context.reach(SERVICE, Point::AfterCommit).await;
         Ok(acted)
     }
@@ -43,9 +42,8 @@ impl Hd4res {
     pub async fn act_on_all(&self, acts: &[Act<'_>]) -> Result<Vec<Result<Acted, ActRefusal>>, StoreError> {
         let column = |dcd: &str, version: u32, place: Place| self.definitions.exact(dcd, version)?.column_at(place);
         self.context.reach(SERVICE, Point::BeforeCommit).await;
-        let waking = WakeOnDrop::new(&self.feedback_waits);
+        let _waking = WakeOnDrop::new(&self.feedback_waits);
         let acted = self.store().act_on_all(acts, &column, self.context.clock.now()).await?;
-        drop(waking);
         self.context.reach(SERVICE, Point::AfterCommit).await;
         Ok(acted)
     }

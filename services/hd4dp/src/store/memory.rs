@@ -6,16 +6,12 @@ mod uploads;
 
 use std::{
     collections::{BTreeMap, BTreeSet, btree_map::Entry},
-    io,
-    sync::{
-        Mutex, MutexGuard, PoisonError,
-        atomic::{AtomicU32, Ordering},
-    },
+    sync::{Mutex, MutexGuard, PoisonError},
 };
 
 use async_trait::async_trait;
 use clock::Timestamp;
-use store::{Itinerary, MemoryItinerary, Passage, StoreError, itinerary::Remnant};
+use store::{Itinerary, LostAnswers, MemoryItinerary, Passage, StoreError, itinerary::Remnant};
 use uuid::Uuid;
 
 use self::{life::Life, uploads::Upload};
@@ -27,7 +23,8 @@ use crate::options::UploadOptions;
 pub struct MemoryStore {
     state: Mutex<State>,
     itinerary: MemoryItinerary,
-    answers_to_lose: AtomicU32,
+    /// Of writes that make versions or settle them.
+    pub lost_answers: LostAnswers,
 }
 
 #[derive(Default)]
@@ -127,20 +124,6 @@ impl State {
 }
 
 impl MemoryStore {
-    /// Does so many of the next writes that make versions or settle them, and says that it did not: as a database whose connection breaks before its answer is through.
-    pub fn lose_answers(&self, writes: u32) {
-        self.answers_to_lose.store(writes, Ordering::Relaxed);
-    }
-
-    /// What its caller is told of what was done.
-    fn told<T>(&self, done: T) -> Result<T, StoreError> {
-        let lose = |left: u32| left.checked_sub(1);
-        match self.answers_to_lose.fetch_update(Ordering::Relaxed, Ordering::Relaxed, lose) {
-            Ok(_) => Err(StoreError::Folder { path: "memory".into(), source: io::ErrorKind::ConnectionReset.into() }),
-            Err(_) => Ok(done),
-        }
-    }
-
     fn lock(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -203,7 +186,7 @@ impl Hd4dpStore for MemoryStore {
         let kept = intake.kept.iter().map(|kept| kept.registration_id);
         let changed = kept.chain(intake.versions.iter().map(|new| new.registration_id)).collect();
         state.changed(changed);
-        self.told((state.outbox.len() - waiting) as u64)
+        self.lost_answers.told((state.outbox.len() - waiting) as u64)
     }
 
     async fn sent(&self, sent: &[Sent], at: Timestamp, passages: &[Passage]) -> Result<(), StoreError> {
@@ -257,7 +240,7 @@ impl Hd4dpStore for MemoryStore {
         let mut state = self.lock();
         let settled = state.settle(versions, at);
         self.itinerary.append(passages);
-        self.told(settled)
+        self.lost_answers.told(settled)
     }
 
     async fn send_again(&self, since: Timestamp, now: Timestamp) -> Result<u64, StoreError> {

@@ -7,10 +7,11 @@ use std::{
         Arc,
         atomic::{AtomicU64, Ordering},
     },
+    time::Duration,
 };
 
 use broker::{EmbeddedBroker, EmbeddedOptions};
-use clock::{Clock, SimulatedClock, Timestamp};
+use clock::{Clock, SimulatedClock, SystemClock, Timestamp, timeout};
 use dcd::{Definition, Definitions, Language};
 use hd4dp::{
     Hd4dp, LifeError, Parts,
@@ -101,6 +102,22 @@ pub(crate) fn file(folder: &std::path::Path, definition: &Arc<Definition>, count
     path
 }
 
+const DEADLINE: Duration = Duration::from_secs(60);
+
+pub(crate) async fn in_time<T>(what: impl Future<Output = T>) -> T {
+    timeout(&SystemClock, DEADLINE, what).await.unwrap()
+}
+
+/// Waits until an HD4DP on the broker with this number has sent what it found when it started.
+pub(crate) async fn has_begun(store: &dyn Hd4dpStore, incarnation: u128) {
+    in_time(async {
+        while store.is_new_incarnation(Uuid::from_u128(incarnation)).await.unwrap() {
+            tokio::task::yield_now().await;
+        }
+    })
+    .await;
+}
+
 impl Hospital {
     pub(crate) async fn new() -> Self {
         Self::with(Arc::new(MemoryStore::default()), definitions(false), Arc::new(NoProbe)).await
@@ -156,10 +173,18 @@ impl Hospital {
 
     /// Waits until what was written down is handed over.
     pub(crate) async fn handed_over(&self) {
-        let unsent = async || self.store.unanswered(Uuid::nil(), false, 1).await.unwrap();
-        while !unsent().await.is_empty() {
-            tokio::task::yield_now().await;
-        }
+        self.until_unsent(0).await;
+    }
+
+    /// Waits until so many registrations are written down and not handed over.
+    pub(crate) async fn until_unsent(&self, count: usize) {
+        let unsent = async || self.store.unanswered(Uuid::nil(), false, 100).await.unwrap().len();
+        in_time(async {
+            while unsent().await != count {
+                tokio::task::yield_now().await;
+            }
+        })
+        .await;
     }
 
     /// A researcher asks for corrections of a version.

@@ -175,6 +175,32 @@ fn feedback_is_sent_when_there_is_some_and_then_taken_over() {
     tasks.into_iter().for_each(|task| rig.executor.kill(task));
 }
 
+/// Whoever is told that it failed need not try again, and what was done is no secret.
+#[test]
+fn what_was_done_without_anybody_hearing_so_is_sent() {
+    let mut rig = Rig::new(Definitions::built_in().unwrap());
+    rig.register();
+    let service = rig.service();
+    let tasks: Vec<_> = service.works().iter().map(|work| rig.executor.spawn(work.start())).collect();
+    rig.executor.settle();
+    for at_once in [false, true] {
+        rig.store.lost_answers.lose(1);
+        let (acting, action) = (Arc::clone(&service), corrections(None));
+        let act = async move {
+            let by = By::role("researcher");
+            match at_once {
+                false => acting.act(1, &action, &by).await.map(drop),
+                true => acting.act_on_all(&[Act { record: 1, action: &action, by }]).await.map(drop),
+            }
+        };
+        rig.executor.block_on(act).unwrap().unwrap_err();
+        let later = rig.executor.clock().now().plus(GATHERING);
+        rig.executor.run_until(later);
+        assert_eq!(rig.feedback().len(), 1, "{at_once}");
+    }
+    tasks.into_iter().for_each(|task| rig.executor.kill(task));
+}
+
 /// Its reader may have passed it on before the confirm is heard.
 #[test]
 fn a_sending_is_noted_as_of_when_it_was_sent() {

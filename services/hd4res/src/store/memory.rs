@@ -12,7 +12,7 @@ use std::{
 use async_trait::async_trait;
 use clock::Timestamp;
 use recoding::memory::MemoryPairs;
-use store::{Itinerary, MemoryItinerary, Passage, StoreError, itinerary::Remnant};
+use store::{Itinerary, LostAnswers, MemoryItinerary, Passage, StoreError, itinerary::Remnant};
 use uuid::Uuid;
 
 use super::{
@@ -30,6 +30,8 @@ use crate::{
 pub struct MemoryStore {
     state: Mutex<State>,
     itinerary: MemoryItinerary,
+    /// Of what a researcher does.
+    pub lost_answers: LostAnswers,
 }
 
 #[derive(Default)]

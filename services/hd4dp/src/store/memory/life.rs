@@ -154,7 +154,7 @@ impl LifeStore for MemoryStore {
         }
         let settled = state.settle(&answered, at);
         self.itinerary.append(passages);
-        self.told(settled)
+        self.lost_answers.told(settled)
     }
 
     async fn reopen(&self, registration_id: Uuid, by: By<'_>, at: Timestamp) -> Wish<Stands> {
@@ -214,7 +214,7 @@ impl LifeStore for MemoryStore {
         state.life(new.registration_id).status = stored(after);
         state.did(new.registration_id, new.author.as_deref(), event_of(new.kind), new.version, after, at);
         state.changed(vec![new.registration_id]);
-        self.told(Ok(!standing.is_waiting))
+        self.lost_answers.told(Ok(!standing.is_waiting))
     }
 
     async fn create(&self, creation: &Creation, at: Timestamp) -> Wish<()> {
@@ -234,7 +234,7 @@ impl LifeStore for MemoryStore {
             }
         }
         state.changed(vec![id]);
-        self.told(Ok(()))
+        self.lost_answers.told(Ok(()))
     }
 
     async fn remove(&self, registration_id: Uuid, seen: Option<Seen>, now: Timestamp) -> Wish<()> {

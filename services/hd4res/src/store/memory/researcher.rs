@@ -76,7 +76,7 @@ impl ResearcherStore for MemoryStore {
         by: &By<'_>,
         at: Timestamp,
     ) -> Result<Result<Acted, ActRefusal>, StoreError> {
-        Ok(self.lock().act(record, action, columns, by, at))
+        self.lost_answers.told(self.lock().act(record, action, columns, by, at))
     }
 
     async fn act_on_all(
@@ -86,7 +86,8 @@ impl ResearcherStore for MemoryStore {
         at: Timestamp,
     ) -> Result<Vec<Result<Acted, ActRefusal>>, StoreError> {
         let mut state = self.lock();
-        Ok(acts.iter().map(|Act { record, action, by }| state.act(*record, action, columns, by, at)).collect())
+        self.lost_answers
+            .told(acts.iter().map(|Act { record, action, by }| state.act(*record, action, columns, by, at)).collect())
     }
 
     async fn find(&self, sender: Option<&str>, dcd: &str, unique_id: &str) -> Result<Vec<i64>, StoreError> {
