@@ -101,7 +101,7 @@ impl Hd4dp {
     ///
     /// # Errors
     ///
-    /// [`Trouble`] of the store, or an [`ItemError`] for a row that cannot be prepared; then nothing of the batch was written.
+    /// [`Trouble`] of the store, or an [`ItemError`] for a row that cannot be prepared; then nothing of the batch was written, as [`Hd4dp::take_in`] says it.
     pub async fn submit(
         &self,
         upload: UploadId,

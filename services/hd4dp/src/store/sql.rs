@@ -422,3 +422,32 @@ impl Hd4dpStore for SqlStore {
         self.database.set("incarnation", &incarnation.to_string()).await
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use clock::{SystemClock, timeout};
+
+    use super::*;
+
+    /// The writer may be one whose connection broke, and who commits all the same.
+    #[tokio::test]
+    async fn who_counts_what_waits_stands_behind_every_writer() {
+        let location = store::test_server::database().await.unwrap();
+        let writer = SqlStore::open(location.clone(), "00000196").await.unwrap();
+        let counter = SqlStore::open(location, "00000196").await.unwrap();
+        let writing = writer.database.write().await.unwrap();
+        let count = tokio::spawn(async move { counter.waiting().await });
+        const STANDING: &str = "SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND NOT granted
+            AND database = (SELECT oid FROM pg_database WHERE datname = current_database())";
+        let stands = async {
+            while writer.database.query(STANDING).scalar::<i64>().await.unwrap() == 0 {
+                tokio::task::yield_now().await;
+            }
+        };
+        timeout(&SystemClock, Duration::from_secs(60), stands).await.unwrap();
+        writing.commit().await.unwrap();
+        assert_eq!(count.await.unwrap().unwrap(), 0);
+    }
+}
