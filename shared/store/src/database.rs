@@ -67,18 +67,18 @@ impl Database {
             .statement_cache_capacity(200)
             // A checkpoint writes the whole log back; rarely is cheaper, and the log stays below about 32 MB.
             .pragma("wal_autocheckpoint", "8000");
-        // In KiB when negative. The default of 2 MB makes the random keys of a large store go to disk; a process that runs all parties has
-        // eight writers.
-        let writing = options.clone().pragma("cache_size", "-8192");
+        // A process that runs all parties has eight writers and up to sixteen readers, and each keeps what it once took, so these are
+        // most of its memory (docs/PERFORMANCE.md). A writer's cache survives its commits; a reader's is good until somebody commits.
+        let cached = |kib: u32| options.clone().pragma("cache_size", format!("-{kib}"));
         let pool = |connections| {
             SqlitePoolOptions::new().max_connections(connections).before_acquire(|connection, _| Box::pin(is_at_rest(connection)))
         };
-        let writer = pool(1).connect_with(writing).await?;
+        let writer = pool(1).connect_with(cached(4096)).await?;
         if let Err(source) = schema.migrator(str::to_owned).run(&writer).await {
             let latest = sqlx::query_scalar(schema::LATEST).fetch_one(&writer).await;
             return Err(schema.refused(name, source, latest.ok()));
         }
-        let readers = pool(2).min_connections(0).connect_lazy_with(options);
+        let readers = pool(2).min_connections(0).connect_lazy_with(cached(1024));
         Ok(Engine::Sqlite { writer, readers })
     }
 
