@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use async_trait::async_trait;
+use clock::Timestamp;
 use envelope::{
     B64, ItemId, KeyIdHex, Publication, Text, content_hash,
     sealed::{PseudonymisedItem, PseudonymisedSubmission},
@@ -15,6 +16,7 @@ use sealing::{
     KeyId, Opener, Part,
     keys::{MessagingKeys, Party},
 };
+use store::StoreError;
 use topology::{Arrow, Nihdi};
 
 use crate::{
@@ -99,6 +101,22 @@ impl Forward {
     }
 }
 
+/// Remembers what belongs together, and wakes who asks and who tells where that may have been something new.
+async fn bind(
+    store: &dyn HdStore,
+    wakes: &Wakes,
+    bindings: &[&Binding],
+    at: Timestamp,
+) -> Result<Vec<Option<Bound>>, StoreError> {
+    let bound = store.bind(bindings, at).await;
+    // What was learned without anybody hearing so is nothing new the next time.
+    if bound.as_ref().map_or(true, |bound| bound.iter().flatten().any(|one| one.wakes)) {
+        wakes.ask.notify_one();
+        wakes.tell.notify_one();
+    }
+    bound
+}
+
 /// The item under its patient's latest pseudonym, with the earlier ones: so that nobody behind this must know the pair before the item.
 fn recoded(arrival: ArrivalItem, bound: Bound) -> ArrivalItem {
     let recoded_from = bound.earlier.into_iter().take(hd_messages::EARLIER_MAX).map(Text::unchecked).collect();
@@ -132,13 +150,7 @@ impl Transform for Forward {
             }
         }
         let bindings: Vec<&Binding> = opened.iter().map(|one| &one.binding).collect();
-        let bound = self.store.bind(&bindings, self.client.context.clock.now()).await;
-        // What was learned without anybody hearing so is nothing new the next time.
-        if bound.as_ref().map_or(true, |bound| bound.iter().flatten().any(|one| one.wakes)) {
-            self.wakes.ask.notify_one();
-            self.wakes.tell.notify_one();
-        }
-        let bound = bound.map_err(Trouble::from)?;
+        let bound = bind(&*self.store, &self.wakes, &bindings, self.client.context.clock.now()).await.map_err(Trouble::from)?;
         let mut items = Vec::with_capacity(opened.len());
         for (one, bound) in opened.into_iter().zip(bound) {
             if let Some(bound) = bound {
@@ -169,5 +181,34 @@ impl Transform for Forward {
 
     fn passed(data: &Arrival) -> Vec<ItemId> {
         data.items.iter().map(|item| item.id).collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::pin::pin;
+
+    use tokio::sync::Notify;
+
+    use super::*;
+    use crate::store::MemoryStore;
+
+    fn is_woken(wake: &Notify) -> bool {
+        pin!(wake.notified()).enable()
+    }
+
+    /// Of a bind that failed nobody knows whether it was done, and when the publication comes again it brings nothing new.
+    #[tokio::test]
+    async fn a_bind_whose_answer_is_lost_wakes_who_asks_and_who_tells() {
+        let (store, wakes) = (MemoryStore::default(), Wakes::default());
+        let pseudonym = pseudonymised::Pseudonym::assemble("healthdata", 1, &"A".repeat(26)).unwrap().to_string();
+        let binding = Binding { sender: "SA".to_owned(), hospital: "00000196".parse().unwrap(), tag: [1; 16], pseudonym };
+        store.lost_answers.lose(1);
+        bind(&store, &wakes, &[&binding], Timestamp::EPOCH).await.unwrap_err();
+        assert!(is_woken(&wakes.ask) && is_woken(&wakes.tell));
+
+        let again = bind(&store, &wakes, &[&binding], Timestamp::EPOCH).await.unwrap();
+        assert!(again[0].as_ref().is_some_and(|bound| !bound.wakes), "{again:?}");
+        assert!(!is_woken(&wakes.ask) && !is_woken(&wakes.tell));
     }
 }

@@ -10,7 +10,7 @@ use std::{
 use async_trait::async_trait;
 use clock::Timestamp;
 use recoding::{Decision, Pair, memory::MemoryPairs};
-use store::{Itinerary, MemoryItinerary, Passage, StoreError, itinerary::Remnant};
+use store::{Itinerary, LostAnswers, MemoryItinerary, Passage, StoreError, itinerary::Remnant};
 use topology::Nihdi;
 
 use super::{
@@ -23,6 +23,8 @@ use super::{
 pub struct MemoryStore {
     known: Mutex<Known>,
     itinerary: MemoryItinerary,
+    /// Of bindings.
+    pub lost_answers: LostAnswers,
 }
 
 #[derive(Default)]
@@ -139,6 +141,6 @@ impl HdStore for MemoryStore {
             known.raise(&binding.pseudonym);
         }
         let wakes = known.aim != before;
-        Ok(bindings.iter().map(|binding| known.bind(binding, wakes)).collect())
+        self.lost_answers.told(bindings.iter().map(|binding| known.bind(binding, wakes)).collect())
     }
 }
