@@ -37,7 +37,7 @@ impl StoreLock {
     ///
     /// # Errors
     ///
-    /// [`StoreError::Locked`] when another process holds one of them, [`StoreError::Folder`] when the folder cannot be used, [`StoreError::Database`] when
+    /// [`StoreError::Locked`] when another process holds one of them, and on a server does so for two seconds more, [`StoreError::Folder`] when the folder cannot be used, [`StoreError::Database`] when
     /// the server cannot be asked.
     pub async fn take(location: &Location, stores: &[String], company: Company) -> Result<Self, StoreError> {
         let held = match location {
@@ -75,19 +75,27 @@ fn lock_folder(folder: &Path) -> Result<File, StoreError> {
     }
 }
 
-/// The server forgets the locks of a connection that is gone, so this one does nothing but hold them.
+/// The server forgets the locks of a connection that is gone, so this one does nothing but hold them. It hears of the end of a process only after the process
+/// has ended, which is when a tester starts the next, so who may have ended is waited for.
 async fn lock_schemas(server: &Server, stores: &[String], company: Company) -> Result<Box<PgConnection>, StoreError> {
-    const ALONE: &str = "SELECT pg_try_advisory_lock(hashtextextended($1, 0))";
-    const ALIKE: &str = "SELECT pg_try_advisory_lock_shared(hashtextextended($1, 0))";
+    const ALONE: &str = "SELECT pg_advisory_lock(hashtextextended($1, 0))";
+    const ALIKE: &str = "SELECT pg_advisory_lock_shared(hashtextextended($1, 0))";
     let mut connection = server.0.clone().application_name("store lock").connect().await?;
+    sqlx::query("SET lock_timeout = '2s'").execute(&mut connection).await?;
     for store in stores {
-        let lock = sqlx::query_scalar(if company == Company::Alone { ALONE } else { ALIKE });
+        let lock = sqlx::query(if company == Company::Alone { ALONE } else { ALIKE });
         let name = format!("process of {}", schema_name(store));
-        if !lock.bind(name).fetch_one(&mut connection).await? {
-            return Err(StoreError::Locked { store: store.clone() });
-        }
+        lock.bind(name).execute(&mut connection).await.map_err(|error| refused(error, store))?;
     }
     Ok(Box::new(connection))
+}
+
+/// What a server means that did not give a lock: its `lock_not_available`, or `deadlock_detected` where two processes wait for each other.
+fn refused(error: sqlx::Error, store: &str) -> StoreError {
+    match StoreError::from(error) {
+        StoreError::Refused { code, .. } if code == "55P03" || code == "40P01" => StoreError::Locked { store: store.to_owned() },
+        other => other,
+    }
 }
 
 impl fmt::Debug for StoreLock {
@@ -112,8 +120,7 @@ mod tests {
             assert!(matches!(take(&location, STORE, company).await, Err(StoreError::Locked { .. })));
         }
         drop(first);
-        // A server hears of the end of a connection when it reads on.
-        while take(&location, STORE, Company::Alike).await.is_err() {}
+        take(&location, STORE, Company::Alike).await.unwrap();
     }
 
     #[tokio::test]
@@ -135,6 +142,20 @@ mod tests {
         take(&location, "hd4dp-00000196", Company::Alone).await.unwrap();
     }
 
+    /// A command that follows another at once is not to meet it.
+    #[tokio::test]
+    async fn a_server_is_given_time_to_hear_that_the_holder_has_ended() {
+        let location = crate::test_server::database().await.unwrap();
+        let first = take(&location, STORE, Company::Alone).await.unwrap();
+        let second = tokio::spawn({
+            let location = location.clone();
+            async move { take(&location, STORE, Company::Alone).await }
+        });
+        while !second.is_finished() && !crate::test_server::is_somebody_waiting(&location).await.unwrap() {}
+        drop(first);
+        second.await.unwrap().unwrap();
+    }
+
     /// As a restart of the server does to all connections.
     async fn forget_all(location: &Location) {
         let Location::Server(server) = location else { return };
@@ -153,11 +174,7 @@ mod tests {
         while first.hold().await.is_err() {}
         assert!(take(&location, STORE, Company::Alone).await.is_err(), "it was not taken again");
         forget_all(&location).await;
-        let second = loop {
-            if let Ok(second) = take(&location, STORE, Company::Alone).await {
-                break second;
-            }
-        };
+        let second = take(&location, STORE, Company::Alone).await.unwrap();
         assert!(matches!(first.hold().await, Err(StoreError::Locked { .. })));
         drop(second);
         let folder = tempfile::tempdir().unwrap();

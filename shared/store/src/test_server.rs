@@ -211,6 +211,20 @@ pub async fn address() -> Result<String, NoServer> {
     Ok(address_of(&empty_database(shared()?).await?))
 }
 
+/// Whether somebody waits, in the database at this location, for a lock that programs give a meaning to.
+///
+/// # Errors
+///
+/// [`NoServer`] with what it said, or when the location is a folder.
+pub async fn is_somebody_waiting(location: &Location) -> Result<bool, NoServer> {
+    const WAITING: &str = "SELECT EXISTS (SELECT FROM pg_locks WHERE locktype = 'advisory' AND NOT granted
+        AND database = (SELECT oid FROM pg_database WHERE datname = current_database()))";
+    let Location::Server(server) = location else { return Err(NoServer("look into its locks: a folder has none".to_owned())) };
+    let failed = |source: sqlx::Error| NoServer(format!("look into its locks: {source}"));
+    let mut connection = server.0.connect().await.map_err(failed)?;
+    sqlx::query_scalar(WAITING).fetch_one(&mut connection).await.map_err(failed)
+}
+
 fn address_of(options: &PgConnectOptions) -> String {
     let (user, database) = (options.get_username(), options.get_database().unwrap_or_default());
     match options.get_socket() {

@@ -436,16 +436,10 @@ mod tests {
     async fn who_counts_what_waits_stands_behind_every_writer() {
         let location = store::test_server::database().await.unwrap();
         let writer = SqlStore::open(location.clone(), "00000196").await.unwrap();
-        let counter = SqlStore::open(location, "00000196").await.unwrap();
+        let counter = SqlStore::open(location.clone(), "00000196").await.unwrap();
         let writing = writer.database.write().await.unwrap();
         let count = tokio::spawn(async move { counter.waiting().await });
-        const STANDING: &str = "SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND NOT granted
-            AND database = (SELECT oid FROM pg_database WHERE datname = current_database())";
-        let stands = async {
-            while writer.database.query(STANDING).scalar::<i64>().await.unwrap() == 0 {
-                tokio::task::yield_now().await;
-            }
-        };
+        let stands = async { while !store::test_server::is_somebody_waiting(&location).await.unwrap() {} };
         timeout(&SystemClock, Duration::from_secs(60), stands).await.unwrap();
         writing.commit().await.unwrap();
         assert_eq!(count.await.unwrap().unwrap(), 0);
