@@ -4,15 +4,16 @@
 use anyhow::{Context, Result, ensure};
 use dhw::DhwStore;
 use live::{
-    installation::{HOSPITALS, Installation, until},
+    installation::{HOSPITALS, Installation, Service, until},
     programs,
 };
 use store::test_server::{OwnServer, Turn};
 use testkit::Node;
 
-/// Registrations of each hospital.
-const ROWS: u64 = 2_000;
-/// What happens to the server, and what ends it. In between every service notices.
+/// Registrations of each hospital: so many that some are on their way still when the last trouble begins, for between two of them every service notices that the
+/// server is back, which it looks for every two seconds; and fewer than the patients that the TTP takes from a hospital on one day.
+const ROWS: u64 = 15_000;
+/// What happens to the server, and what ends it. Every service notices both.
 const TROUBLES: [(&str, Turn, Turn); 3] = [
     ("stopped", Turn::Stop, Turn::Start),
     ("killed", Turn::Kill, Turn::Start),
@@ -39,26 +40,29 @@ async fn under_troubles(installation: &Installation, server: &mut OwnServer) -> 
     for (nihdi, register) in HOSPITALS.iter().zip(["Precision_Local_MAB", "Precision_Treatment"]) {
         services.push(installation.upload(nihdi, register, ROWS).await?);
     }
+    let all_say = async |text: &str, times: usize| {
+        for Service { name, .. } in &services {
+            until(&format!("{name} says {times} times: {text}"), async || Ok(installation.times_said(name, text)? >= times))
+                .await?;
+        }
+        anyhow::Ok(())
+    };
     for (number, (what, begins, ends)) in (1_usize..).zip(TROUBLES) {
         let warehouse = installation.warehouse().await?;
-        let some = 2 * ROWS * u64::try_from(number)? / 8;
+        let some = warehouse.count().await? + ROWS / 100;
         until(&format!("{some} registrations reach the warehouse"), async || Ok(warehouse.count().await? >= some)).await?;
         let before = warehouse.count().await?;
         ensure!(before < 2 * ROWS, "all had arrived before it was {what}");
         drop(warehouse);
         server.turn(begins)?;
-        for service in &services {
-            until(&format!("{} says that its store does not answer, {what}", service.name), async || {
-                Ok(installation.times_said(&service.name, "the store does not answer")? >= number)
-            })
-            .await?;
-        }
+        all_say("the store does not answer", number).await?;
         server.turn(ends)?;
         let warehouse = installation.warehouse().await?;
         until(&format!("more registrations reach the warehouse after it was {what}"), async || {
             Ok(warehouse.count().await? > before)
         })
         .await?;
+        all_say("holds its store again", number).await?;
     }
     installation.all_arrive(ROWS).await?;
     for service in services {
