@@ -27,7 +27,8 @@ const SCRIPT: &str = r#"
 set -eu
 folder=$(mktemp -d "${TMPDIR:-/tmp}/precision-postgres-XXXXXX")
 trap 'rm -rf "$folder"' EXIT
-end() { "$1/pg_ctl" -D "$folder/data" -m immediate stop >/dev/null 2>&1 || true; }
+# One that stands still would not hear that it is to stop, and outlive its folder.
+end() { { signal_all -CONT || true; "$1/pg_ctl" -D "$folder/data" -m immediate stop || true; } >/dev/null 2>&1; }
 listen="-c listen_addresses=''"
 durability="-c fsync=off -c full_page_writes=off"
 [ -z "${DURABLE-}" ] || durability=
@@ -48,13 +49,13 @@ if ! { "$1/initdb" -D "$folder/data" -U postgres -A trust -E UTF8 --locale=C --l
     exit 1
 fi
 # A process of a connection may end at any moment.
-signal_all() { kill "$1" "$postmaster" && for child in $(cat "/proc/$postmaster/task/$postmaster/children"); do kill "$1" "$child" || true; done; }
+postmaster() { head -n 1 "$folder/data/postmaster.pid"; }
+signal_all() { set -- "$1" "$(postmaster)" && kill "$@" && for child in $(cat "/proc/$2/task/$2/children"); do kill "$1" "$child" || true; done; }
 echo "$folder"
 while read -r word; do
-    postmaster=$(head -n 1 "$folder/data/postmaster.pid" 2>/dev/null || true)
     case $word in
         stop) "$1/pg_ctl" -D "$folder/data" -m fast -t 120 -w stop ;;
-        kill) kill -KILL "$postmaster" ;;
+        kill) kill -KILL "$(postmaster)" ;;
         pause) signal_all -STOP ;;
         resume) signal_all -CONT ;;
         # What a killed one leaves behind goes soon, and until then nobody may start over it.
@@ -315,4 +316,30 @@ fn ordinary_user() -> Command {
     command.args(["--reuid", if has_postgres { "postgres" } else { "nobody" }]);
     command.args(["--regid", if has_postgres { "postgres" } else { "nogroup" }, "--clear-groups"]);
     command
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use clock::{SystemClock, timeout};
+
+    use super::*;
+
+    /// As it does when a test fails meanwhile.
+    #[tokio::test]
+    async fn a_server_that_stands_still_goes_when_it_is_dropped() {
+        let mut server = OwnServer::start(false).unwrap();
+        let mut connection = server.0.options.connect().await.unwrap();
+        let process: i32 = sqlx::query_scalar("SELECT pg_backend_pid()").fetch_one(&mut connection).await.unwrap();
+        server.turn(Turn::Pause).unwrap();
+        drop(server);
+        let process = PathBuf::from(format!("/proc/{process}"));
+        let gone = async {
+            while process.exists() {
+                tokio::task::yield_now().await;
+            }
+        };
+        timeout(&SystemClock, Duration::from_secs(30), gone).await.unwrap();
+    }
 }
