@@ -37,16 +37,19 @@ impl StoreLock {
     ///
     /// # Errors
     ///
-    /// [`StoreError::Locked`] when another process holds one of them, and on a server does so for two seconds more, [`StoreError::Folder`] when the folder cannot be used, [`StoreError::Database`] when
-    /// the server cannot be asked.
+    /// [`StoreError::Locked`] when another process holds one of them, on a server for two seconds more; [`StoreError::Folder`] when the folder cannot be used,
+    /// [`StoreError::Database`] when the server cannot be asked.
     pub async fn take(location: &Location, stores: &[String], company: Company) -> Result<Self, StoreError> {
+        // In one order for all, so that no two processes wait for what the other has.
+        let mut stores = stores.to_vec();
+        stores.sort_unstable();
         let held = match location {
             Location::Folder(folder) => Held::File { _file: lock_folder(folder)? },
             Location::Server(server) => {
-                Held::Server { connection: lock_schemas(server, stores, company).await?, server: server.clone() }
+                Held::Server { connection: lock_schemas(server, &stores, company).await?, server: server.clone() }
             }
         };
-        Ok(Self { held, stores: stores.to_vec(), company })
+        Ok(Self { held, stores, company })
     }
 
     /// Looks whether the stores are still this process's. A server that was away has forgotten it: then they are taken again.
@@ -90,10 +93,10 @@ async fn lock_schemas(server: &Server, stores: &[String], company: Company) -> R
     Ok(Box::new(connection))
 }
 
-/// What a server means that did not give a lock: its `lock_not_available`, or `deadlock_detected` where two processes wait for each other.
+/// What a server means that did not give a lock: its `lock_not_available`.
 fn refused(error: sqlx::Error, store: &str) -> StoreError {
     match StoreError::from(error) {
-        StoreError::Refused { code, .. } if code == "55P03" || code == "40P01" => StoreError::Locked { store: store.to_owned() },
+        StoreError::Refused { code, .. } if code == "55P03" => StoreError::Locked { store: store.to_owned() },
         other => other,
     }
 }
@@ -106,7 +109,10 @@ impl fmt::Debug for StoreLock {
 
 #[cfg(test)]
 mod tests {
+    use tokio::task::JoinHandle;
+
     use super::*;
+    use crate::test_server::waiting;
 
     const STORE: &str = "hd4res";
 
@@ -151,9 +157,28 @@ mod tests {
             let location = location.clone();
             async move { take(&location, STORE, Company::Alone).await }
         });
-        while !second.is_finished() && !crate::test_server::is_somebody_waiting(&location).await.unwrap() {}
+        while !second.is_finished() && waiting(&location).await.unwrap() == 0 {}
         drop(first);
         second.await.unwrap().unwrap();
+    }
+
+    /// As a tester does who names the hospitals the other way round.
+    #[tokio::test]
+    async fn two_who_take_the_same_stores_do_not_wait_for_each_other() {
+        let location = crate::test_server::database().await.unwrap();
+        let between = take(&location, STORE, Company::Alone).await.unwrap();
+        let takers = [["dhw", STORE, "ehbox-hd"], ["ehbox-hd", STORE, "dhw"]].map(|stores| {
+            let (location, stores) = (location.clone(), stores.map(str::to_owned));
+            tokio::spawn(async move { StoreLock::take(&location, &stores, Company::Alone).await })
+        });
+        while !takers.iter().any(JoinHandle::is_finished) && waiting(&location).await.unwrap() < 2 {}
+        drop(between);
+        let mut taken = Vec::new();
+        for taker in takers {
+            taken.push(taker.await.unwrap());
+        }
+        taken.sort_by_key(Result::is_err);
+        assert!(matches!(taken[..], [Ok(_), Err(StoreError::Locked { .. })]), "{taken:?}");
     }
 
     /// As a restart of the server does to all connections.

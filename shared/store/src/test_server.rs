@@ -48,8 +48,8 @@ if ! { "$1/initdb" -D "$folder/data" -U postgres -A trust -E UTF8 --locale=C --l
     tail -n 5 "$folder/output" "$folder/log" 2>/dev/null | tr '\n' ' ' >&2
     exit 1
 fi
-# A process of a connection may end at any moment.
 postmaster() { head -n 1 "$folder/data/postmaster.pid"; }
+# A process of a connection may end at any moment.
 signal_all() { set -- "$1" "$(postmaster)" && kill "$@" && for child in $(cat "/proc/$2/task/$2/children"); do kill "$1" "$child" || true; done; }
 echo "$folder"
 while read -r word; do
@@ -212,14 +212,14 @@ pub async fn address() -> Result<String, NoServer> {
     Ok(address_of(&empty_database(shared()?).await?))
 }
 
-/// Whether somebody waits, in the database at this location, for a lock that programs give a meaning to.
+/// How many wait, in the database at this location, for locks that programs give a meaning to.
 ///
 /// # Errors
 ///
 /// [`NoServer`] with what it said, or when the location is a folder.
-pub async fn is_somebody_waiting(location: &Location) -> Result<bool, NoServer> {
-    const WAITING: &str = "SELECT EXISTS (SELECT FROM pg_locks WHERE locktype = 'advisory' AND NOT granted
-        AND database = (SELECT oid FROM pg_database WHERE datname = current_database()))";
+pub async fn waiting(location: &Location) -> Result<i64, NoServer> {
+    const WAITING: &str = "SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND NOT granted
+        AND database = (SELECT oid FROM pg_database WHERE datname = current_database())";
     let Location::Server(server) = location else { return Err(NoServer("look into its locks: a folder has none".to_owned())) };
     let failed = |source: sqlx::Error| NoServer(format!("look into its locks: {source}"));
     let mut connection = server.0.connect().await.map_err(failed)?;

@@ -439,7 +439,7 @@ mod tests {
         let counter = SqlStore::open(location.clone(), "00000196").await.unwrap();
         let writing = writer.database.write().await.unwrap();
         let count = tokio::spawn(async move { counter.waiting().await });
-        let stands = async { while !store::test_server::is_somebody_waiting(&location).await.unwrap() {} };
+        let stands = async { while store::test_server::waiting(&location).await.unwrap() == 0 {} };
         timeout(&SystemClock, Duration::from_secs(60), stands).await.unwrap();
         writing.commit().await.unwrap();
         assert_eq!(count.await.unwrap().unwrap(), 0);
