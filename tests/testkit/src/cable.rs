@@ -1,25 +1,41 @@
 use std::io;
+use std::net::SocketAddr;
+use std::path::PathBuf;
 use std::pin::pin;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use anyhow::{Context, Result};
 use clock::{SystemClock, timeout};
-use tokio::io::{Interest, copy_bidirectional};
-use tokio::net::{TcpListener, TcpStream};
+use tokio::io::{AsyncRead, AsyncWrite, Interest, copy_bidirectional};
+use tokio::net::{TcpListener, TcpStream, UnixStream};
 use tokio::sync::watch;
 use tokio::task::{AbortHandle, JoinSet};
 
 /// For a client to write what it was given to publish.
 const HOLD_DEADLINE: Duration = Duration::from_secs(60);
 
-/// A cable between a client and a broker that a test can cut: it passes bytes on between a port of its own and the broker's.
+/// A cable between a client and a server that a test can cut: it passes bytes on between a port of its own and the server's.
 pub struct Cable {
     url: String,
     listening: AbortHandle,
-    frozen: watch::Sender<bool>,
+    state: watch::Sender<State>,
     held: watch::Sender<Vec<u8>>,
     connections: Arc<Mutex<JoinSet<()>>>,
+}
+
+/// Where a cable leads.
+#[derive(Clone)]
+enum Server {
+    Port(String),
+    Socket(PathBuf),
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+struct State {
+    is_frozen: bool,
+    /// How often the connections that there were have fallen silent.
+    silences: u64,
 }
 
 impl Cable {
@@ -34,17 +50,33 @@ impl Cable {
             rest.split_once('/').map_or((rest, String::new()), |(authority, path)| (authority, format!("/{path}")));
         let (login, host) = authority.rsplit_once('@').map_or(("", authority), |(login, host)| (login, host));
         let broker = if host.contains(':') { host.to_owned() } else { format!("{host}:5672") };
-        let listener = TcpListener::bind("127.0.0.1:0").await?;
-        let near = listener.local_addr()?;
         let separator = if login.is_empty() { "" } else { "@" };
-        let connections = Arc::new(Mutex::new(JoinSet::new()));
-        let (frozen, state) = watch::channel(false);
-        let held = watch::Sender::default();
-        let listening = tokio::spawn(listen(listener, broker, state, held.clone(), Arc::clone(&connections))).abort_handle();
-        Ok(Self { url: format!("amqp://{login}{separator}{near}{path}"), listening, frozen, held, connections })
+        Self::lay(Server::Port(broker), |near| format!("amqp://{login}{separator}{near}{path}")).await
     }
 
-    /// The broker's address through the cable.
+    /// Lays a cable to the PostgreSQL at an address like `postgres://role@localhost/database?host=/folder/of/its/socket`.
+    ///
+    /// # Errors
+    ///
+    /// When the address does not look so, or no port can be had.
+    pub async fn to_postgres(address: &str) -> Result<Self> {
+        const FORM: &str = "a cable to PostgreSQL needs an address with the folder of a socket";
+        let (rest, folder) = address.split_once("?host=").context(FORM)?;
+        let (role, database) = rest.split_once("@localhost/").context(FORM)?;
+        let socket = PathBuf::from(folder).join(".s.PGSQL.5432");
+        Self::lay(Server::Socket(socket), |near| format!("{role}@{near}/{database}?sslmode=disable")).await
+    }
+
+    async fn lay(server: Server, url: impl FnOnce(SocketAddr) -> String) -> Result<Self> {
+        let listener = TcpListener::bind("127.0.0.1:0").await?;
+        let url = url(listener.local_addr()?);
+        let connections = Arc::new(Mutex::new(JoinSet::new()));
+        let (state, held) = (watch::Sender::default(), watch::Sender::default());
+        let listening = listen(listener, server, state.clone(), held.clone(), Arc::clone(&connections));
+        Ok(Self { url, listening: tokio::spawn(listening).abort_handle(), state, held, connections })
+    }
+
+    /// The server's address through the cable.
     #[must_use]
     pub fn url(&self) -> &str {
         &self.url
@@ -52,7 +84,12 @@ impl Cable {
 
     /// Stops passing bytes on, or goes on with it: the connections stand, and nobody answers.
     pub fn freeze(&self, frozen: bool) {
-        self.frozen.send_replace(frozen);
+        self.state.send_modify(|state| state.is_frozen = frozen);
+    }
+
+    /// Lets the connections that there are fall silent for good: they stand, and nobody answers. New ones go through.
+    pub fn silence(&self) {
+        self.state.send_modify(|state| state.silences += 1);
     }
 
     /// Waits until one of the frozen connections holds back `payload` so many times, among the first 64 KiB of its client.
@@ -82,26 +119,33 @@ impl Drop for Cable {
 
 async fn listen(
     listener: TcpListener,
-    broker: String,
-    frozen: watch::Receiver<bool>,
+    server: Server,
+    state: watch::Sender<State>,
     held: watch::Sender<Vec<u8>>,
     connections: Arc<Mutex<JoinSet<()>>>,
 ) {
     while let Ok((near, _)) = listener.accept().await {
-        let (broker, frozen, held) = (broker.clone(), frozen.clone(), held.clone());
-        // A connection that cannot be passed on ends, as it would at a broker that is gone.
-        let connection = async move { drop(pass_on(near, broker, frozen, held).await) };
+        let (server, state, held) = (server.clone(), state.subscribe(), held.clone());
+        // A connection that cannot be passed on ends, as it would at a server that is gone.
+        let connection = async move {
+            drop(match server {
+                Server::Port(port) => async { pass_on(near, TcpStream::connect(port).await?, state, held).await }.await,
+                Server::Socket(path) => async { pass_on(near, UnixStream::connect(path).await?, state, held).await }.await,
+            });
+        };
         connections.lock().unwrap_or_else(PoisonError::into_inner).spawn(connection);
     }
 }
 
 async fn pass_on(
     near: TcpStream,
-    broker: String,
-    mut frozen: watch::Receiver<bool>,
+    mut far: impl AsyncRead + AsyncWrite + Unpin,
+    mut state: watch::Receiver<State>,
     held: watch::Sender<Vec<u8>>,
 ) -> io::Result<()> {
-    let mut far = TcpStream::connect(broker).await?;
+    let passes = State { is_frozen: false, ..*state.borrow() };
+    // What an end says must not wait for more: it says no more before it has its answer.
+    near.set_nodelay(true)?;
     // The socket a second time, to look at what waits in it while the first is lent out.
     let near = near.into_std()?;
     let (looking, waking) = (near.try_clone()?, TcpStream::from_std(near.try_clone()?)?);
@@ -109,7 +153,7 @@ async fn pass_on(
     let mut passing = pin!(copy_bidirectional(&mut near, &mut far));
     loop {
         tokio::select! {
-            thawed = frozen.wait_for(|frozen| !frozen) => {
+            thawed = state.wait_for(|state| *state == passes) => {
                 if thawed.is_err() {
                     return Ok(());
                 }
@@ -120,7 +164,7 @@ async fn pass_on(
         tokio::select! {
             // A connection that is frozen passes nothing on, not even what lies ready.
             biased;
-            _ = frozen.changed() => {}
+            _ = state.changed() => {}
             _ = &mut passing => return Ok(()),
         }
     }
@@ -129,15 +173,18 @@ async fn pass_on(
 /// Shows what waits to be passed on, as often as more comes. Never done.
 async fn show(looking: &std::net::TcpStream, waking: &TcpStream, held: &watch::Sender<Vec<u8>>) {
     let mut bytes = vec![0; 64 * 1024];
-    let never: io::Result<()> = waking
-        .async_io(Interest::READABLE, || {
+    while let Ok(ready) = waking.ready(Interest::READABLE).await {
+        let shown: io::Result<()> = waking.try_io(Interest::READABLE, || {
             let length = looking.peek(&mut bytes)?;
             held.send_replace(bytes.get(..length).unwrap_or_default().to_vec());
             // What was there has been looked at: wake again for more.
             Err(io::ErrorKind::WouldBlock.into())
-        })
-        .await;
-    if never.is_err() {
-        std::future::pending().await
+        });
+        drop(shown);
+        // Nothing comes after the end, which would wake for ever.
+        if ready.is_read_closed() {
+            break;
+        }
     }
+    std::future::pending().await
 }
