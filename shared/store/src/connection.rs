@@ -4,6 +4,7 @@ use std::{
     fmt,
     ops::{Deref, DerefMut},
     sync::Arc,
+    time::Duration,
 };
 
 use sqlx::{PgConnection, Postgres, SqlSafeStr, Sqlite, SqliteConnection, Transaction, pool::PoolConnection};
@@ -11,6 +12,7 @@ use sqlx::{PgConnection, Postgres, SqlSafeStr, Sqlite, SqliteConnection, Transac
 use crate::{
     StoreError,
     dialect::{self, Translations},
+    patience::answered,
     statement::{Statement, Target},
     statistics::Statistics,
     tally::{Passed, Tally},
@@ -20,6 +22,8 @@ use crate::{
 /// A connection to a store's database; one in a transaction sees one moment.
 pub struct Connection {
     pub(crate) opened: Opened,
+    /// How long it waits for an answer.
+    pub(crate) patience: Option<Duration>,
     /// What passed and counts when this is committed.
     pub(crate) passed: Passed,
     /// Rows that statements changed.
@@ -40,8 +44,8 @@ pub(crate) enum Driver<'c> {
 }
 
 impl Connection {
-    pub(crate) fn over(opened: Opened) -> Self {
-        Self { opened, passed: Passed::default(), changed: 0 }
+    pub(crate) fn over(opened: Opened, patience: Option<Duration>) -> Self {
+        Self { opened, patience, passed: Passed::default(), changed: 0 }
     }
 
     /// A statement that is going to run on this connection. Parameters are `?`, or `?1`, `?2`, … where one is needed twice.
@@ -62,12 +66,14 @@ impl Connection {
     ///
     /// [`StoreError::Database`].
     pub async fn define(&mut self, statements: &str) -> Result<(), StoreError> {
+        let patience = self.patience;
         match self.driver() {
             Driver::Sqlite(connection) => {
                 sqlx::raw_sql(sqlx::AssertSqlSafe(statements)).execute(connection).await?;
             }
             Driver::Postgres(connection) => {
-                sqlx::raw_sql(sqlx::AssertSqlSafe(dialect::definition(statements))).execute(connection).await?;
+                let answer = sqlx::raw_sql(sqlx::AssertSqlSafe(dialect::definition(statements))).execute(connection);
+                answered(patience, answer).await?;
             }
         }
         Ok(())
@@ -116,11 +122,11 @@ impl WriteTransaction {
     ///
     /// # Errors
     ///
-    /// [`StoreError::Database`]; whether it was written is unknown then.
+    /// [`StoreError::Database`] or [`StoreError::Silent`]; whether it was written is unknown then.
     pub async fn commit(self) -> Result<(), StoreError> {
         match self.connection.opened {
             Opened::SqliteTransaction(transaction) => transaction.commit().await?,
-            Opened::PostgresTransaction(transaction, _) => transaction.commit().await?,
+            Opened::PostgresTransaction(transaction, _) => answered(self.connection.patience, transaction.commit()).await?,
             Opened::Sqlite(_) | Opened::Postgres(..) => {}
         }
         self.tally.add(self.connection.passed);

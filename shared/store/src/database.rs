@@ -46,7 +46,7 @@ impl Database {
         let engine = match location.into() {
             Location::Folder(folder) => Self::open_file(&folder, name, schema).await?,
             Location::Server(server) => {
-                let opened = postgres::Schema::open(&server.0, name).await?;
+                let opened = postgres::Schema::open(&server, name).await?;
                 opened.migrate(name, schema).await?;
                 Engine::Postgres(opened)
             }
@@ -112,7 +112,7 @@ impl Database {
         match &self.engine {
             Engine::Sqlite { writer, .. } => {
                 let transaction = writer.begin_with("BEGIN IMMEDIATE").await?;
-                let connection = Connection::over(Opened::SqliteTransaction(transaction));
+                let connection = Connection::over(Opened::SqliteTransaction(transaction), None);
                 Ok(WriteTransaction { connection, tally: Arc::clone(&self.tally), statistics: None })
             }
             Engine::Postgres(schema) => schema.write(&self.tally).await,
@@ -127,7 +127,7 @@ impl Database {
     /// [`StoreError::Database`] when the connection cannot be had.
     pub async fn warm(&self) -> Result<Connection, StoreError> {
         match &self.engine {
-            Engine::Sqlite { writer, .. } => Ok(Connection::over(Opened::Sqlite(writer.acquire().await?))),
+            Engine::Sqlite { writer, .. } => Ok(Connection::over(Opened::Sqlite(writer.acquire().await?), None)),
             Engine::Postgres(schema) => schema.warm().await,
         }
     }
@@ -139,7 +139,7 @@ impl Database {
     /// [`StoreError::Database`] when none can be had.
     pub async fn read(&self) -> Result<Connection, StoreError> {
         match &self.engine {
-            Engine::Sqlite { readers, .. } => Ok(Connection::over(Opened::Sqlite(readers.acquire().await?))),
+            Engine::Sqlite { readers, .. } => Ok(Connection::over(Opened::Sqlite(readers.acquire().await?), None)),
             Engine::Postgres(schema) => schema.read().await,
         }
     }
@@ -151,7 +151,7 @@ impl Database {
     /// [`StoreError::Database`] when none can be had.
     pub async fn read_one_moment(&self) -> Result<Connection, StoreError> {
         match &self.engine {
-            Engine::Sqlite { readers, .. } => Ok(Connection::over(Opened::SqliteTransaction(readers.begin().await?))),
+            Engine::Sqlite { readers, .. } => Ok(Connection::over(Opened::SqliteTransaction(readers.begin().await?), None)),
             Engine::Postgres(schema) => schema.read_one_moment().await,
         }
     }

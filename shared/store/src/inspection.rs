@@ -41,7 +41,7 @@ impl Inspection {
             }
             Location::Server(server) => {
                 let schema = schema_name(name);
-                let mut connection = server.0.clone().application_name("inspection").connect().await?;
+                let mut connection = (*server.options).clone().application_name("inspection").connect().await?;
                 sqlx::query("SET default_transaction_read_only = on").execute(&mut connection).await?;
                 let there: Option<i32> = sqlx::query_scalar("SELECT 1 FROM pg_namespace WHERE nspname = $1")
                     .bind(&schema)

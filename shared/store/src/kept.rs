@@ -65,7 +65,7 @@ pub async fn put_back(location: &Location, name: &str, text: &str) -> Result<(),
             Ok(connection.close().await?)
         }
         Location::Server(server) => {
-            let mut connection = server.0.connect().await?;
+            let mut connection = server.options.connect().await?;
             connection.execute(AssertSqlSafe(text.to_owned())).await?;
             Ok(connection.close().await?)
         }
@@ -103,7 +103,7 @@ async fn rows(connection: &mut SqliteConnection, table: &str, text: &mut String)
 }
 
 async fn write_out_schema(server: &Server, name: &str) -> Result<String, KeptError> {
-    let options = &server.0;
+    let options = &server.options;
     let folder = test_server::programs().ok_or_else(test_server::not_installed)?;
     let host = options.get_socket().map_or_else(|| options.get_host().into(), |socket| socket.clone().into_os_string());
     let mut dump = Command::new(folder.join("pg_dump"));

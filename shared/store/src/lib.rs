@@ -13,11 +13,13 @@ pub mod inspection;
 pub mod itinerary;
 #[cfg(feature = "test-server")]
 pub mod kept;
+mod line;
 pub mod location;
 pub mod lock;
 mod lost_answers;
 mod nul;
 mod numeral;
+mod patience;
 pub mod postgres;
 mod private;
 mod schema;
@@ -52,6 +54,12 @@ pub enum StoreError {
     /// The database refused or failed; retrying may help (disk full, file locked).
     #[error("use the database")]
     Database(#[source] sqlx::Error),
+    /// PostgreSQL has not answered for so long; whether it did what it was asked is unknown.
+    #[error("use the database: PostgreSQL did not answer within {seconds} seconds")]
+    Silent {
+        /// How long it was waited for.
+        seconds: u64,
+    },
     /// PostgreSQL refused a statement. What it said is left out: it repeats the values of the row that it refused.
     #[error("use the database: PostgreSQL refused with code {code}, about {about}")]
     Refused {

@@ -4,6 +4,7 @@ use std::{
     fmt, fs, io,
     path::{Path, PathBuf},
     str::FromStr,
+    time::Duration,
 };
 
 use sqlx::{
@@ -12,7 +13,11 @@ use sqlx::{
 };
 use url::Url;
 
-use crate::{StoreError, private};
+use crate::{
+    StoreError,
+    patience::{self, PATIENCE},
+    private,
+};
 
 /// Where stores are kept.
 #[derive(Debug, Clone)]
@@ -25,7 +30,10 @@ pub enum Location {
 
 /// A PostgreSQL database and the role that it is used under.
 #[derive(Clone)]
-pub struct Server(pub(crate) Box<PgConnectOptions>);
+pub struct Server {
+    pub(crate) options: Box<PgConnectOptions>,
+    pub(crate) patience: Duration,
+}
 
 impl Server {
     /// The database at an address like `postgres://role@host:5432/database`. A password may stand in it, in `PGPASSFILE` or in `~/.pgpass`.
@@ -55,13 +63,17 @@ impl Server {
                 private::key(Path::new(&*value))?;
             }
         }
-        Ok(Self(Box::new(options)))
+        Ok(Self::with(options))
+    }
+
+    pub(crate) fn with(options: PgConnectOptions) -> Self {
+        Self { options: Box::new(patience::given_up(options)), patience: PATIENCE }
     }
 
     /// The database with this password.
     #[must_use]
     pub fn with_password(self, password: &str) -> Self {
-        Self(Box::new(self.0.password(password)))
+        Self { options: Box::new(self.options.password(password)), ..self }
     }
 }
 
@@ -75,7 +87,7 @@ impl Location {
         let names = match self {
             Self::Folder(folder) => file_names(folder).map_err(|source| StoreError::Folder { path: folder.clone(), source })?,
             Self::Server(server) => {
-                let mut connection = server.0.connect().await?;
+                let mut connection = server.options.connect().await?;
                 sqlx::query_scalar("SELECT CAST(nspname AS TEXT) FROM pg_namespace").fetch_all(&mut connection).await?
             }
         };
@@ -139,7 +151,13 @@ impl fmt::Display for Location {
 
 impl fmt::Debug for Server {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "postgres://{}:{}/{}", self.0.get_host(), self.0.get_port(), self.0.get_database().unwrap_or_default())
+        write!(
+            f,
+            "postgres://{}:{}/{}",
+            self.options.get_host(),
+            self.options.get_port(),
+            self.options.get_database().unwrap_or_default()
+        )
     }
 }
 

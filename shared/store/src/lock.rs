@@ -8,7 +8,10 @@ use std::{
 
 use sqlx::{ConnectOptions, Connection as _, PgConnection};
 
-use crate::{Location, Server, StoreError, postgres::schema_name, private};
+use crate::{Location, Server, StoreError, patience::answered, postgres::schema_name, private};
+
+/// So often in a row the server is asked for a sign of life on a connection that gives none.
+const ASKED_IN_VAIN_MAX: u32 = 3;
 
 /// With whom a process works on its stores.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -29,7 +32,23 @@ pub struct StoreLock {
 
 enum Held {
     File { _file: File },
-    Server { server: Server, connection: Box<PgConnection> },
+    Server(Box<Session>),
+}
+
+/// The server forgets the locks of a connection that is gone, so one does nothing but hold them.
+struct Session {
+    server: Server,
+    connection: Option<PgConnection>,
+    /// The server's process behind the connection, or behind the last one.
+    process: ServerProcess,
+    /// How often in a row it was asked without an answer.
+    asked_in_vain: u32,
+}
+
+/// A process of the server. Numbers come again, and a number with its beginning does not.
+struct ServerProcess {
+    number: i32,
+    since: String,
 }
 
 impl StoreLock {
@@ -46,23 +65,40 @@ impl StoreLock {
         let held = match location {
             Location::Folder(folder) => Held::File { _file: lock_folder(folder)? },
             Location::Server(server) => {
-                Held::Server { connection: lock_schemas(server, &stores, company).await?, server: server.clone() }
+                let (connection, process) = lock_schemas(server, &stores, company, None).await?;
+                Held::Server(Box::new(Session {
+                    server: server.clone(),
+                    connection: Some(connection),
+                    process,
+                    asked_in_vain: 0,
+                }))
             }
         };
         Ok(Self { held, stores, company })
     }
 
-    /// Looks whether the stores are still this process's. A server that was away has forgotten it: then they are taken again.
+    /// Looks whether the stores are still this process's. A server that was away has forgotten it: then they are taken again. The caller says how long it
+    /// waits: broken off three times in a row, this gives up the line and takes the stores over another.
     ///
     /// # Errors
     ///
     /// [`StoreError::Locked`] when another process was faster: this one must not work on them any more. [`StoreError::Database`] when the server cannot be
     /// asked at present.
     pub async fn hold(&mut self) -> Result<(), StoreError> {
-        let Held::Server { server, connection } = &mut self.held else { return Ok(()) };
-        if connection.ping().await.is_err() {
-            *connection = lock_schemas(server, &self.stores, self.company).await?;
+        let Held::Server(session) = &mut self.held else { return Ok(()) };
+        if let Some(connection) = &mut session.connection
+            && session.asked_in_vain < ASKED_IN_VAIN_MAX
+        {
+            session.asked_in_vain += 1;
+            let answer = connection.ping().await;
+            session.asked_in_vain = 0;
+            if answer.is_ok() {
+                return Ok(());
+            }
         }
+        session.connection = None;
+        let (connection, process) = lock_schemas(&session.server, &self.stores, self.company, Some(&session.process)).await?;
+        (session.connection, session.process, session.asked_in_vain) = (Some(connection), process, 0);
         Ok(())
     }
 }
@@ -78,24 +114,39 @@ fn lock_folder(folder: &Path) -> Result<File, StoreError> {
     }
 }
 
-/// The server forgets the locks of a connection that is gone, so this one does nothing but hold them. It hears of the end of a process only after the process
-/// has ended, which is when a tester starts the next, so who may have ended is waited for.
-async fn lock_schemas(server: &Server, stores: &[String], company: Company) -> Result<Box<PgConnection>, StoreError> {
+/// Takes the locks of schemas on a connection of their own. Behind a line that fell silent the server still holds them for this process's `former` connection,
+/// so that ends first. The server hears of the end of a process only after the process has ended, which is when a tester starts the next, so who may have
+/// ended is waited for.
+async fn lock_schemas(
+    server: &Server,
+    stores: &[String],
+    company: Company,
+    former: Option<&ServerProcess>,
+) -> Result<(PgConnection, ServerProcess), StoreError> {
+    const END: &str =
+        "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE pid = $1 AND CAST(backend_start AS TEXT) = $2";
+    const PROCESS: &str = "SELECT pid, CAST(backend_start AS TEXT) FROM pg_stat_activity WHERE pid = pg_backend_pid()";
     const ALONE: &str = "SELECT pg_advisory_lock(hashtextextended($1, 0))";
     const ALIKE: &str = "SELECT pg_advisory_lock_shared(hashtextextended($1, 0))";
-    let mut connection = server.0.clone().application_name("store lock").connect().await?;
-    sqlx::query("SET lock_timeout = '2s'").execute(&mut connection).await?;
+    let options = (*server.options).clone().application_name("store lock").options([("lock_timeout", "2s")]);
+    let patience = Some(server.patience);
+    let mut connection = answered(patience, options.connect()).await?;
+    if let Some(former) = former {
+        let end = sqlx::query(END).bind(former.number).bind(&former.since);
+        answered(patience, end.execute(&mut connection)).await?;
+    }
     for store in stores {
         let lock = sqlx::query(if company == Company::Alone { ALONE } else { ALIKE });
-        let name = format!("process of {}", schema_name(store));
-        lock.bind(name).execute(&mut connection).await.map_err(|error| refused(error, store))?;
+        let lock = lock.bind(format!("process of {}", schema_name(store)));
+        answered(patience, lock.execute(&mut connection)).await.map_err(|error| refused(error, store))?;
     }
-    Ok(Box::new(connection))
+    let (number, since) = answered(patience, sqlx::query_as(PROCESS).fetch_one(&mut connection)).await?;
+    Ok((connection, ServerProcess { number, since }))
 }
 
 /// What a server means that did not give a lock: its `lock_not_available`.
-fn refused(error: sqlx::Error, store: &str) -> StoreError {
-    match StoreError::from(error) {
+fn refused(error: StoreError, store: &str) -> StoreError {
+    match error {
         StoreError::Refused { code, .. } if code == "55P03" => StoreError::Locked { store: store.to_owned() },
         other => other,
     }
@@ -184,7 +235,7 @@ mod tests {
     /// As a restart of the server does to all connections.
     async fn forget_all(location: &Location) {
         let Location::Server(server) = location else { return };
-        let mut connection = server.0.connect().await.unwrap();
+        let mut connection = server.options.connect().await.unwrap();
         let ending = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid()";
         sqlx::query(ending).execute(&mut connection).await.unwrap();
     }

@@ -2,15 +2,14 @@
 
 use std::{sync::Arc, time::Duration};
 
-use sqlx::{
-    AssertSqlSafe, PgPool,
-    postgres::{PgConnectOptions, PgPoolOptions},
-};
+use sqlx::AssertSqlSafe;
 
 use crate::{
-    StoreError, Tally,
+    Server, StoreError, Tally,
     connection::{Connection, Opened, WriteTransaction},
     dialect::{self, FUNCTIONS, Translations},
+    line::Line,
+    patience::answered,
     schema::LATEST,
     statistics::{SMALL, Statistics},
 };
@@ -21,28 +20,37 @@ const ANALYSE_WITHIN_MS: u32 = 5_000;
 /// A schema that is open.
 #[derive(Debug, Clone)]
 pub(crate) struct Schema {
-    writer: PgPool,
-    readers: PgPool,
+    writer: Line,
+    readers: Line,
     translations: Arc<Translations>,
     statistics: Arc<Statistics>,
+    patience: Duration,
     /// Begins a transaction and waits until no other holds the schema's writer, on this connection or another, in this process or another.
     begin: Arc<str>,
 }
 
 impl Schema {
     /// Opens the schema, and makes it when it does not exist and the role may.
-    pub(crate) async fn open(options: &PgConnectOptions, name: &str) -> Result<Self, StoreError> {
+    pub(crate) async fn open(server: &Server, name: &str) -> Result<Self, StoreError> {
         let schema = schema_name(name);
         // PostgreSQL keeps the plan of a statement that it was given five times, until the table is analysed: one made while the table was empty reads
         // the whole of it, again and again, as the table grows.
         // A page that a key leads to is in memory, or on a disk without an arm: not four times as dear as the next one.
         let settings = [("search_path", schema.as_str()), ("plan_cache_mode", "force_custom_plan"), ("random_page_cost", "1.1")];
-        let options = options.clone().application_name(name).options(settings).statement_cache_capacity(400);
+        let options = (*server.options).clone().application_name(name).options(settings).statement_cache_capacity(400);
         let begin = format!("BEGIN; SELECT pg_advisory_xact_lock(hashtextextended('writer of {schema}', 0))");
-        let pool = |connections| PgPoolOptions::new().max_connections(connections).acquire_timeout(Duration::from_secs(30));
-        let writer = pool(1).connect_with(options.clone()).await?;
-        let readers = pool(2).min_connections(0).connect_lazy_with(options);
-        let opened = Self { writer, readers, translations: Arc::default(), statistics: Arc::default(), begin: begin.into() };
+        // A transaction of which nothing more is heard ends, and the schema's writer goes to the next.
+        let idle = format!("{}s", server.patience.as_secs().max(1));
+        let writer = options.clone().options([("idle_in_transaction_session_timeout", idle)]);
+        let (writer, readers) = (Line::new(writer, 1, server.patience), Line::new(options, 2, server.patience));
+        let opened = Self {
+            writer,
+            readers,
+            translations: Arc::default(),
+            statistics: Arc::default(),
+            patience: server.patience,
+            begin: begin.into(),
+        };
         opened.make(&schema).await?;
         Ok(opened)
     }
@@ -72,8 +80,8 @@ impl Schema {
 
     /// Brings the store `name`, which this schema is, up to date.
     pub(crate) async fn migrate(&self, name: &str, steps: crate::Schema) -> Result<(), StoreError> {
-        let Err(source) = steps.migrator(dialect::definition).run(&self.writer).await else { return Ok(()) };
-        let latest = sqlx::query_scalar(LATEST).fetch_one(&self.writer).await;
+        let Err(source) = steps.migrator(dialect::definition).run(&self.writer.connections()).await else { return Ok(()) };
+        let latest = sqlx::query_scalar(LATEST).fetch_one(&self.writer.connections()).await;
         Err(steps.refused(name, source, latest.ok()))
     }
 
@@ -84,8 +92,8 @@ impl Schema {
             // Slower plans are no reason not to write.
             tracing::warn!(%error, "PostgreSQL took no statistics");
         }
-        let transaction = self.writer.begin_with(AssertSqlSafe(Arc::clone(&self.begin))).await?;
-        let connection = Connection::over(Opened::PostgresTransaction(transaction, Arc::clone(&self.translations)));
+        let transaction = self.writer.begin(AssertSqlSafe(Arc::clone(&self.begin))).await?;
+        let connection = self.over(Opened::PostgresTransaction(transaction, Arc::clone(&self.translations)));
         Ok(WriteTransaction { connection, tally: Arc::clone(tally), statistics: Some(Arc::clone(&self.statistics)) })
     }
 
@@ -93,27 +101,32 @@ impl Schema {
     async fn analyse(&self) -> Result<(), StoreError> {
         const TABLES: &str = "SELECT string_agg(format('%I', relname), ', ') FROM pg_class
             WHERE relnamespace = current_schema()::regnamespace AND relkind = 'r' AND reltuples < $1";
-        let mut transaction = self.writer.begin().await?;
-        let tables: Option<String> = sqlx::query_scalar(TABLES).bind(SMALL as f32).fetch_one(&mut *transaction).await?;
+        let patience = Some(self.patience);
+        let mut transaction = self.writer.begin("BEGIN").await?;
+        let tables = sqlx::query_scalar(TABLES).bind(SMALL as f32).fetch_one(&mut *transaction);
+        let tables: Option<String> = answered(patience, tables).await?;
         if let Some(tables) = tables {
             let statement = format!("SET LOCAL statement_timeout = {ANALYSE_WITHIN_MS}; ANALYZE (SKIP_LOCKED) {tables}");
-            sqlx::raw_sql(AssertSqlSafe(statement)).execute(&mut *transaction).await?;
+            answered(patience, sqlx::raw_sql(AssertSqlSafe(statement)).execute(&mut *transaction)).await?;
         }
-        transaction.commit().await?;
-        Ok(())
+        answered(patience, transaction.commit()).await
     }
 
     pub(crate) async fn warm(&self) -> Result<Connection, StoreError> {
-        Ok(Connection::over(Opened::Postgres(self.writer.acquire().await?, Arc::clone(&self.translations))))
+        Ok(self.over(Opened::Postgres(self.writer.acquire().await?, Arc::clone(&self.translations))))
     }
 
     pub(crate) async fn read(&self) -> Result<Connection, StoreError> {
-        Ok(Connection::over(Opened::Postgres(self.readers.acquire().await?, Arc::clone(&self.translations))))
+        Ok(self.over(Opened::Postgres(self.readers.acquire().await?, Arc::clone(&self.translations))))
     }
 
     pub(crate) async fn read_one_moment(&self) -> Result<Connection, StoreError> {
-        let transaction = self.readers.begin_with("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY").await?;
-        Ok(Connection::over(Opened::PostgresTransaction(transaction, Arc::clone(&self.translations))))
+        let transaction = self.readers.begin("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY").await?;
+        Ok(self.over(Opened::PostgresTransaction(transaction, Arc::clone(&self.translations))))
+    }
+
+    fn over(&self, opened: Opened) -> Connection {
+        Connection::over(opened, Some(self.patience))
     }
 
     pub(crate) async fn close(&self) {

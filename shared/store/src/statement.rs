@@ -5,6 +5,7 @@ use sqlx::{SqlStr, error::BoxDynError};
 use crate::{
     Database, StoreError,
     connection::{Connection, Driver},
+    patience::answered,
     values::{Arguments, Column, Found, Parameter, Row},
 };
 
@@ -42,16 +43,17 @@ impl<'c> Statement<'c> {
     ///
     /// # Errors
     ///
-    /// [`StoreError::Database`], as for all ways to run it.
+    /// [`StoreError::Database`], [`StoreError::Refused`] or [`StoreError::Silent`], as for all ways to run it.
     pub async fn execute(self) -> Result<u64, StoreError> {
         let (text, arguments, mut target) = self.ready().await?;
         let connection = target.connection();
+        let patience = connection.patience;
         let changed = match (connection.driver(), arguments) {
             (Driver::Sqlite(connection), Arguments::Sqlite(arguments)) => {
                 sqlx::query_with(text, arguments).execute(connection).await?.rows_affected()
             }
             (Driver::Postgres(connection), Arguments::Postgres(arguments)) => {
-                sqlx::query_with(text, arguments).execute(connection).await?.rows_affected()
+                answered(patience, sqlx::query_with(text, arguments).execute(connection)).await?.rows_affected()
             }
             _ => return Err(MIXED),
         };
@@ -66,13 +68,14 @@ impl<'c> Statement<'c> {
     /// [`StoreError::Database`].
     pub async fn fetch_all(self) -> Result<Vec<Row>, StoreError> {
         let (text, arguments, mut target) = self.ready().await?;
+        let patience = target.connection().patience;
         Ok(match (target.driver(), arguments) {
             (Driver::Sqlite(connection), Arguments::Sqlite(arguments)) => {
                 let found = sqlx::query_with(text, arguments).fetch_all(connection).await?;
                 found.into_iter().map(|row| Row(Found::Sqlite(row))).collect()
             }
             (Driver::Postgres(connection), Arguments::Postgres(arguments)) => {
-                let found = sqlx::query_with(text, arguments).fetch_all(connection).await?;
+                let found = answered(patience, sqlx::query_with(text, arguments).fetch_all(connection)).await?;
                 found.into_iter().map(|row| Row(Found::Postgres(row))).collect()
             }
             _ => return Err(MIXED),
@@ -86,12 +89,15 @@ impl<'c> Statement<'c> {
     /// [`StoreError::Database`].
     pub async fn fetch_optional(self) -> Result<Option<Row>, StoreError> {
         let (text, arguments, mut target) = self.ready().await?;
+        let patience = target.connection().patience;
         Ok(match (target.driver(), arguments) {
             (Driver::Sqlite(connection), Arguments::Sqlite(arguments)) => {
                 sqlx::query_with(text, arguments).fetch_optional(connection).await?.map(|row| Row(Found::Sqlite(row)))
             }
             (Driver::Postgres(connection), Arguments::Postgres(arguments)) => {
-                sqlx::query_with(text, arguments).fetch_optional(connection).await?.map(|row| Row(Found::Postgres(row)))
+                answered(patience, sqlx::query_with(text, arguments).fetch_optional(connection))
+                    .await?
+                    .map(|row| Row(Found::Postgres(row)))
             }
             _ => return Err(MIXED),
         })

@@ -200,7 +200,7 @@ impl TlsServer {
 ///
 /// [`NoServer`] says what to install.
 pub async fn database() -> Result<Location, NoServer> {
-    Ok(Location::Server(Server(Box::new(empty_database(shared()?).await?))))
+    Ok(Location::Server(Server::with(empty_database(shared()?).await?)))
 }
 
 /// The address of an empty database of the test's own, for programs.
@@ -222,7 +222,7 @@ pub async fn waiting(location: &Location) -> Result<i64, NoServer> {
         AND database = (SELECT oid FROM pg_database WHERE datname = current_database())";
     let Location::Server(server) = location else { return Err(NoServer("look into its locks: a folder has none".to_owned())) };
     let failed = |source: sqlx::Error| NoServer(format!("look into its locks: {source}"));
-    let mut connection = server.0.connect().await.map_err(failed)?;
+    let mut connection = server.options.connect().await.map_err(failed)?;
     sqlx::query_scalar(WAITING).fetch_one(&mut connection).await.map_err(failed)
 }
 

@@ -28,11 +28,11 @@ pub const HOSPITALS: [&str; 2] = ["00000196", "00000295"];
 /// So often a file is taken in at most.
 const UPLOADS_MAX: u32 = 20;
 /// The processes share their processors with whatever else runs.
-const DEADLINE: Duration = Duration::from_secs(180);
+const DEADLINE: Duration = Duration::from_secs(300);
 
 /// A database with a role and a schema for each party.
 struct Shared {
-    /// Its address, as its administrator.
+    /// Its address, as its administrator, by which services and the test come to it.
     address: String,
     /// The services that have their stores there; the others have files of their own.
     services: Vec<&'static str>,

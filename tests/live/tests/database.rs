@@ -8,17 +8,25 @@ use live::{
     programs,
 };
 use store::test_server::{OwnServer, Turn};
-use testkit::Node;
+use testkit::{Cable, Node};
 
 /// Registrations of each hospital: so many that some are on their way still when the last trouble begins, for between two of them every service notices that the
 /// server is back, which it looks for every two seconds; and fewer than the patients that the TTP takes from a hospital on one day.
 const ROWS: u64 = 15_000;
-/// What happens to the server, and what ends it. Every service notices both.
-const TROUBLES: [(&str, Turn, Turn); 3] = [
-    ("stopped", Turn::Stop, Turn::Start),
-    ("killed", Turn::Kill, Turn::Start),
-    ("it stands still, with all connections", Turn::Pause, Turn::Resume),
+/// What happens. Every service notices it, and its end. What costs most time comes first, when nobody waits for the rest yet.
+const TROUBLES: [(&str, Trouble); 4] = [
+    ("all connections fell silent", Trouble::Silence),
+    ("the server was stopped", Trouble::Server(Turn::Stop, Turn::Start)),
+    ("the server was killed", Trouble::Server(Turn::Kill, Turn::Start)),
+    ("the server stood still, with all connections", Trouble::Server(Turn::Pause, Turn::Resume)),
 ];
+
+enum Trouble {
+    /// What begins it, and what ends it.
+    Server(Turn, Turn),
+    /// As when a firewall forgets them: neither side hears of it, and the server keeps what they hold.
+    Silence,
+}
 
 /// One test, since the node that it starts lives as long as it does.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -26,13 +34,14 @@ async fn a_database_in_trouble_loses_nothing() -> Result<()> {
     let programs = programs().await?;
     let node = Node::start().await.context("this test needs a RabbitMQ of its own (Debian: apt-get install rabbitmq-server)")?;
     let mut server = OwnServer::start(false)?;
+    let cable = Cable::to_postgres(&server.address().await?).await?;
     let mut installation = Installation::prepare(programs, &node, 5).await?;
     let services = ["hd4dp", "ehbox-hco", "ehealth-ttp", "ehbox-hd", "hd4res", "dhw"];
-    installation.use_database_at(server.address().await?, &services).await?;
-    under_troubles(&installation, &mut server).await.with_context(|| installation.last_words())
+    installation.use_database_at(cable.url().to_owned(), &services).await?;
+    under_troubles(&installation, &mut server, &cable).await.with_context(|| installation.last_words())
 }
 
-async fn under_troubles(installation: &Installation, server: &mut OwnServer) -> Result<()> {
+async fn under_troubles(installation: &Installation, server: &mut OwnServer, cable: &Cable) -> Result<()> {
     let mut services = Vec::new();
     for name in ["ehbox-hco-00000196", "ehbox-hco-00000295", "ehealth-ttp", "ehbox-hd", "hd4res", "dhw"] {
         services.push(installation.start(name, &[]).await?);
@@ -47,21 +56,27 @@ async fn under_troubles(installation: &Installation, server: &mut OwnServer) -> 
         }
         anyhow::Ok(())
     };
-    for (number, (what, begins, ends)) in (1_usize..).zip(TROUBLES) {
+    for (number, (what, trouble)) in (1_usize..).zip(TROUBLES) {
         let warehouse = installation.warehouse().await?;
         let some = (warehouse.count().await? + ROWS / 100).min(2 * ROWS);
         until(&format!("{some} registrations reach the warehouse"), async || Ok(warehouse.count().await? >= some)).await?;
         let before = warehouse.count().await?;
-        ensure!(before < 2 * ROWS, "all had arrived before it was {what}");
+        ensure!(before < 2 * ROWS, "all had arrived before {what}");
         drop(warehouse);
-        server.turn(begins)?;
-        all_say("the store does not answer", number).await?;
-        server.turn(ends)?;
+        match trouble {
+            Trouble::Server(begins, ends) => {
+                server.turn(begins)?;
+                all_say("the store does not answer", number).await?;
+                server.turn(ends)?;
+            }
+            Trouble::Silence => {
+                cable.silence();
+                all_say("the store does not answer", number).await?;
+            }
+        }
         let warehouse = installation.warehouse().await?;
-        until(&format!("more registrations reach the warehouse after it was {what}"), async || {
-            Ok(warehouse.count().await? > before)
-        })
-        .await?;
+        until(&format!("more registrations reach the warehouse after {what}"), async || Ok(warehouse.count().await? > before))
+            .await?;
         all_say("holds its store again", number).await?;
     }
     installation.all_arrive(ROWS).await?;

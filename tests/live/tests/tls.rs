@@ -130,6 +130,7 @@ async fn a_database_and_its_users_see_each_others_certificates() -> Result<()> {
         Ok::<_, anyhow::Error>(())
     };
     open("127.0.0.1", "hd/ca.pem", "hd/dhw").await?;
+    gives_up_whom_it_does_not_hear(&store_address(&server, "127.0.0.1", &zones.path("hd/ca.pem"), &zones.path("hd/dhw"))).await?;
     for (host, authority, own) in [
         ("127.0.0.1", "ehealth/ca.pem", "hd/dhw"),
         ("127.0.0.1", "hd/ca.pem", "ehealth/dhw"),
@@ -139,6 +140,17 @@ async fn a_database_and_its_users_see_each_others_certificates() -> Result<()> {
     }
     let plain: Location = format!("postgres://dhw@127.0.0.1:{}/precision?sslmode=disable", server.port()).parse()?;
     ensure!(Database::open(plain, "dhw", Schema { steps: &[] }).await.is_err(), "nobody comes without TLS");
+    Ok(())
+}
+
+/// Over a socket in a folder, where the other tests have their database, these settings read 0.
+async fn gives_up_whom_it_does_not_hear(address: &str) -> Result<()> {
+    const ASKED: &str = "SELECT name || ' ' || setting FROM pg_settings WHERE name LIKE 'tcp%' ORDER BY name";
+    let store = Database::open(address.parse::<Location>()?, "dhw", Schema { steps: &[] }).await?;
+    let has: Vec<String> = store.query(ASKED).scalars().await?;
+    let wants = ["tcp_keepalives_count 3", "tcp_keepalives_idle 60", "tcp_keepalives_interval 10", "tcp_user_timeout 90000"];
+    ensure!(has == wants, "{has:?}");
+    store.close().await;
     Ok(())
 }
 
