@@ -12,7 +12,7 @@ use sqlx::{PgConnection, Postgres, SqlSafeStr, Sqlite, SqliteConnection, Transac
 use crate::{
     StoreError,
     dialect::{self, Translations},
-    patience::answered,
+    patience::{AT_LENGTH, answered},
     statement::{Statement, Target},
     statistics::Statistics,
     tally::{Passed, Tally},
@@ -60,13 +60,13 @@ impl Connection {
         Statement::new(text, arguments, Target::Connection(self))
     }
 
-    /// Runs statements that make or change tables.
+    /// Runs statements that make or change tables. They may take long: an index reads the whole of its table.
     ///
     /// # Errors
     ///
     /// [`StoreError::Database`].
     pub async fn define(&mut self, statements: &str) -> Result<(), StoreError> {
-        let patience = self.patience;
+        let patience = self.patience.map(|patience| patience * AT_LENGTH);
         match self.driver() {
             Driver::Sqlite(connection) => {
                 sqlx::raw_sql(sqlx::AssertSqlSafe(statements)).execute(connection).await?;

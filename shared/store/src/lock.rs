@@ -39,8 +39,8 @@ enum Held {
 struct Session {
     server: Server,
     connection: Option<PgConnection>,
-    /// The server's process behind the connection, or behind the last one.
-    process: ServerProcess,
+    /// The server's process behind the connection, or those behind earlier ones while there is none.
+    processes: Vec<ServerProcess>,
     /// How often in a row it was asked without an answer.
     asked_in_vain: u32,
 }
@@ -57,7 +57,7 @@ impl StoreLock {
     /// # Errors
     ///
     /// [`StoreError::Locked`] when another process holds one of them, on a server for two seconds more; [`StoreError::Folder`] when the folder cannot be used,
-    /// [`StoreError::Database`] when the server cannot be asked.
+    /// [`StoreError::Database`] or [`StoreError::Silent`] when the server cannot be asked.
     pub async fn take(location: &Location, stores: &[String], company: Company) -> Result<Self, StoreError> {
         // In one order for all, so that no two processes wait for what the other has.
         let mut stores = stores.to_vec();
@@ -65,13 +65,9 @@ impl StoreLock {
         let held = match location {
             Location::Folder(folder) => Held::File { _file: lock_folder(folder)? },
             Location::Server(server) => {
-                let (connection, process) = lock_schemas(server, &stores, company, None).await?;
-                Held::Server(Box::new(Session {
-                    server: server.clone(),
-                    connection: Some(connection),
-                    process,
-                    asked_in_vain: 0,
-                }))
+                let mut processes = Vec::new();
+                let connection = Some(lock_schemas(server, &stores, company, &mut processes).await?);
+                Held::Server(Box::new(Session { server: server.clone(), connection, processes, asked_in_vain: 0 }))
             }
         };
         Ok(Self { held, stores, company })
@@ -97,8 +93,9 @@ impl StoreLock {
             }
         }
         session.connection = None;
-        let (connection, process) = lock_schemas(&session.server, &self.stores, self.company, Some(&session.process)).await?;
-        (session.connection, session.process, session.asked_in_vain) = (Some(connection), process, 0);
+        let taken = lock_schemas(&session.server, &self.stores, self.company, &mut session.processes).await?;
+        session.processes.drain(..session.processes.len().saturating_sub(1));
+        (session.connection, session.asked_in_vain) = (Some(taken), 0);
         Ok(())
     }
 }
@@ -114,15 +111,15 @@ fn lock_folder(folder: &Path) -> Result<File, StoreError> {
     }
 }
 
-/// Takes the locks of schemas on a connection of their own. Behind a line that fell silent the server still holds them for this process's `former` connection,
-/// so that ends first. The server hears of the end of a process only after the process has ended, which is when a tester starts the next, so who may have
-/// ended is waited for.
+/// Takes the locks of schemas on a connection of their own. Behind a line that fell silent the server still holds them for this process's former connections,
+/// so these of its `processes` end first. The server hears of the end of a process only after the process has ended, which is when a tester starts the next,
+/// so who may have ended is waited for.
 async fn lock_schemas(
     server: &Server,
     stores: &[String],
     company: Company,
-    former: Option<&ServerProcess>,
-) -> Result<(PgConnection, ServerProcess), StoreError> {
+    processes: &mut Vec<ServerProcess>,
+) -> Result<PgConnection, StoreError> {
     const END: &str =
         "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE pid = $1 AND CAST(backend_start AS TEXT) = $2";
     const PROCESS: &str = "SELECT pid, CAST(backend_start AS TEXT) FROM pg_stat_activity WHERE pid = pg_backend_pid()";
@@ -131,17 +128,19 @@ async fn lock_schemas(
     let options = (*server.options).clone().application_name("store lock").options([("lock_timeout", "2s")]);
     let patience = Some(server.patience);
     let mut connection = answered(patience, options.connect()).await?;
-    if let Some(former) = former {
+    for former in processes.iter() {
         let end = sqlx::query(END).bind(former.number).bind(&former.since);
         answered(patience, end.execute(&mut connection)).await?;
     }
+    // Known before it asks for a lock, so that it can be ended too if this is broken off.
+    let (number, since) = answered(patience, sqlx::query_as(PROCESS).fetch_one(&mut connection)).await?;
+    processes.push(ServerProcess { number, since });
     for store in stores {
         let lock = sqlx::query(if company == Company::Alone { ALONE } else { ALIKE });
         let lock = lock.bind(format!("process of {}", schema_name(store)));
         answered(patience, lock.execute(&mut connection)).await.map_err(|error| refused(error, store))?;
     }
-    let (number, since) = answered(patience, sqlx::query_as(PROCESS).fetch_one(&mut connection)).await?;
-    Ok((connection, ServerProcess { number, since }))
+    Ok(connection)
 }
 
 /// What a server means that did not give a lock: its `lock_not_available`.

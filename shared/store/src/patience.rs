@@ -11,9 +11,12 @@ use sqlx::postgres::PgConnectOptions;
 
 use crate::StoreError;
 
-/// How long an answer is waited for. No statement takes as long, for what many rows need is asked in parts. One that does is tried again as one whose
-/// answer was lost.
+/// How long an answer is waited for. What many rows need is asked in parts, so none takes as long; one that did would be tried again, as one whose answer
+/// was lost, and take as long again.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(60);
+
+/// So many times as long is waited for what reads or writes the whole of a table.
+pub(crate) const AT_LENGTH: u32 = 60;
 
 /// What the server is asked for, so that it gives up connections of which it hears nothing, within a minute and a half: what it sent last is not
 /// acknowledged, or it asks thrice and nobody answers. Over a socket in a folder it does neither.

@@ -5,7 +5,7 @@ use sqlx::{SqlStr, error::BoxDynError};
 use crate::{
     Database, StoreError,
     connection::{Connection, Driver},
-    patience::answered,
+    patience::{AT_LENGTH, answered},
     values::{Arguments, Column, Found, Parameter, Row},
 };
 
@@ -15,6 +15,7 @@ pub struct Statement<'c> {
     text: SqlStr,
     arguments: Arguments,
     refused: Option<BoxDynError>,
+    factor: u32,
     target: Target<'c>,
 }
 
@@ -28,7 +29,7 @@ pub(crate) enum Target<'c> {
 
 impl<'c> Statement<'c> {
     pub(crate) fn new(text: SqlStr, arguments: Arguments, target: Target<'c>) -> Self {
-        Self { text, arguments, refused: None, target }
+        Self { text, arguments, refused: None, factor: 1, target }
     }
 
     /// Gives the next parameter its value.
@@ -39,15 +40,21 @@ impl<'c> Statement<'c> {
         self
     }
 
+    /// An hour is waited for it instead of a minute: it reads or writes the whole of a table.
+    pub fn at_length(self) -> Self {
+        Self { factor: AT_LENGTH, ..self }
+    }
+
     /// Runs the statement. Returns how many rows it changed.
     ///
     /// # Errors
     ///
     /// [`StoreError::Database`], [`StoreError::Refused`] or [`StoreError::Silent`], as for all ways to run it.
     pub async fn execute(self) -> Result<u64, StoreError> {
+        let factor = self.factor;
         let (text, arguments, mut target) = self.ready().await?;
         let connection = target.connection();
-        let patience = connection.patience;
+        let patience = connection.patience.map(|patience| patience * factor);
         let changed = match (connection.driver(), arguments) {
             (Driver::Sqlite(connection), Arguments::Sqlite(arguments)) => {
                 sqlx::query_with(text, arguments).execute(connection).await?.rows_affected()
@@ -67,8 +74,9 @@ impl<'c> Statement<'c> {
     ///
     /// [`StoreError::Database`].
     pub async fn fetch_all(self) -> Result<Vec<Row>, StoreError> {
+        let factor = self.factor;
         let (text, arguments, mut target) = self.ready().await?;
-        let patience = target.connection().patience;
+        let patience = target.connection().patience.map(|patience| patience * factor);
         Ok(match (target.driver(), arguments) {
             (Driver::Sqlite(connection), Arguments::Sqlite(arguments)) => {
                 let found = sqlx::query_with(text, arguments).fetch_all(connection).await?;
@@ -88,8 +96,9 @@ impl<'c> Statement<'c> {
     ///
     /// [`StoreError::Database`].
     pub async fn fetch_optional(self) -> Result<Option<Row>, StoreError> {
+        let factor = self.factor;
         let (text, arguments, mut target) = self.ready().await?;
-        let patience = target.connection().patience;
+        let patience = target.connection().patience.map(|patience| patience * factor);
         Ok(match (target.driver(), arguments) {
             (Driver::Sqlite(connection), Arguments::Sqlite(arguments)) => {
                 sqlx::query_with(text, arguments).fetch_optional(connection).await?.map(|row| Row(Found::Sqlite(row)))

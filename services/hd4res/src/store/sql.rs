@@ -163,7 +163,7 @@ impl Hd4resStore for SqlStore {
     async fn validate_again(&self) -> Result<u64, StoreError> {
         const AGAIN: &str = "UPDATE record SET validated_version = 0 WHERE deleted = 0 AND validated_version > 0";
         let mut transaction = self.database.write().await?;
-        let again = transaction.query(AGAIN).execute().await?;
+        let again = transaction.query(AGAIN).at_length().execute().await?;
         transaction.commit().await?;
         Ok(again)
     }

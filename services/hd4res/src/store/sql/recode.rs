@@ -47,7 +47,7 @@ impl Rows for Records {
             WHERE record.patient = moves.patient AND record.names_patient = 1";
         renaming.update(connection, UNIQUE_IDS).await?;
         if !renaming.merged.is_empty() {
-            connection.query(INDEX).execute().await?;
+            connection.query(INDEX).at_length().execute().await?;
         }
         for Merge { from, into, .. } in &renaming.merged {
             const MERGE: &str = "UPDATE record SET patient = ? WHERE patient = ?";
